@@ -1,0 +1,1 @@
+"""An embedded PBX for the demo, the tests, and rules in the making."""

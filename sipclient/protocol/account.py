@@ -1,0 +1,46 @@
+"""An account at somebody else's PBX: what the engine and the shell must know of it."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Account(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One identity at one PBX. All durations are seconds.
+
+    `address` is the address-of-record (`sip:robot@pbx.example.com`); `server` says where packets go
+    (`udp:192.0.2.10:5060`, `tls:pbx.example.com`; empty: RFC 3263 on the address's domain).
+    The password never appears in a `repr`.
+    """
+
+    address: str
+    name: str = ""  # how the user calls it; the address where empty
+    password: str = ""
+    username: str = ""  # digest user name, where it is not the address's user part
+    realm: str = ""  # the only realm the password answers for; empty: the first realm the server names
+    display_name: str = ""
+    server: str = ""
+    local: str = ""  # "0.0.0.0:0": what to bind; empty: chosen by the system
+    expires: float = 300.0
+    register: bool = True
+    identity: tuple[str, ...] = ("from", "pai")
+    media: str = "rtp"
+    keepalive: float = 30.0  # 0: none
+    peers: tuple[str, ...] = ()
+    tls_ca: str = ""
+    tls_verify: bool = True
+    require_strong_digest: bool = False  # refuse an MD5 challenge that does not come over TLS
+    codecs: tuple[str, ...] = ()
+    rtp_ports: tuple[int, int] = (0, 0)
+    public_address: str = ""
+    refer: str = "deny"
+    handles: frozenset[str] = frozenset()  # methods handed to the application as RequestReceived
+    user_agent: str = ""
+
+    @property
+    def key(self) -> str:
+        """What commands and events call this account."""
+        return self.name or self.address
+
+    def __repr__(self) -> str:
+        return f"Account({self.key!r}, address={self.address!r}, server={self.server!r})"

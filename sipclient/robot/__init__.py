@@ -1,0 +1,1 @@
+"""The standalone client: reads robot.toml, runs rules and jobs."""

@@ -1,0 +1,1 @@
+"""How packets travel: UDP, TCP and TLS sockets, DNS, keep-alive."""
