@@ -5,7 +5,13 @@ from __future__ import annotations
 import msgspec
 
 
-class Account(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class _Addressed(msgspec.Struct, frozen=True):
+    """What every account has: apart, because it is the one value that may be given by position."""
+
+    address: str
+
+
+class Account(_Addressed, frozen=True, kw_only=True, omit_defaults=True):
     """One identity at one PBX. All durations are seconds.
 
     `address` is the address-of-record (`sip:robot@pbx.example.com`); `server` says where packets go
@@ -13,7 +19,6 @@ class Account(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     The password never appears in a `repr`.
     """
 
-    address: str
     name: str = ""  # how the user calls it; the address where empty
     password: str = ""
     username: str = ""  # digest user name, where it is not the address's user part
