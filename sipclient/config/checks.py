@@ -1,0 +1,134 @@
+"""What must hold between the parts of a robot.toml, beyond each value being right by itself."""
+
+from __future__ import annotations
+
+import math
+import re
+
+from .draft import Draft
+from .findings import Findings
+from .incoming_checks import check_incoming
+from .model import AccountConfig, WatchConfig
+from .patterns import MOST_EXTENSIONS, Pattern, overlapping
+from .rule_checks import check_rules
+from .values import Mistake, did_you_mean
+
+MOST_AT_ONCE = 10_000
+_NAME = re.compile(r"[^/\x00-\x1f\x7f]{1,64}")
+_STORE = re.compile(r"sqlite:.+|postgres(ql)?://.+", re.DOTALL)
+_WEB_URL = re.compile(r"https?://[^/\s]+(/\S*)?")
+
+
+def check_draft(draft: Draft, findings: Findings) -> None:
+    """Every check; what was left out of the draft for its own mistakes brings no second complaint."""
+    _accounts(draft, findings)
+    _watches(draft, findings)
+    _services(draft, findings)
+    _dial(draft, findings)
+    check_rules(draft, findings)
+    check_incoming(draft, findings)
+
+
+def known_account(draft: Draft, account: str, path: tuple[str | int, ...], findings: Findings) -> None:
+    """Complain where an account is named that does not exist."""
+    if account and account not in draft.names:
+        findings.error(path, f'no account is called "{account}"{did_you_mean(account, draft.names)}')
+
+
+def _accounts(draft: Draft, findings: Findings) -> None:
+    if not draft.names and draft.complete:
+        findings.error((), "there is no [accounts.NAME] table: without an account there is nothing to do")
+    for name in draft.names:
+        if not _NAME.fullmatch(name):
+            findings.error(("accounts", name), "an account's name has 1 to 64 characters and no /")
+    for name, account in draft.accounts.items():
+        _account(account, ("accounts", name), findings)
+
+
+def _account(account: AccountConfig, path: tuple[str, str], findings: Findings) -> None:
+    if not account.tls_verify:
+        findings.warning(
+            (*path, "tls_verify"), "certificates are not checked: anybody on the way can listen and pretend"
+        )
+    if account.register and not account.expires:
+        findings.error(
+            (*path, "expires"), "a registration that expires at once is none: write register = false"
+        )
+
+
+def _watches(draft: Draft, findings: Findings) -> None:
+    for place, watch in draft.watch.items():
+        _watch(draft, watch, ("watch", place), findings)
+    counts = [pattern.count for watch in draft.watch.values() for pattern in watch.extensions]
+    if (total := sum(counts)) > MOST_EXTENSIONS:
+        if max(counts) > MOST_EXTENSIONS:
+            return  # told already
+        findings.error(("watch",), f"{total} extensions are watched; at most {MOST_EXTENSIONS} can be")
+        return
+    for account in draft.names:
+        _overlaps(draft, account, findings)
+
+
+def _watch(draft: Draft, watch: WatchConfig, path: tuple[str, int], findings: Findings) -> None:
+    known_account(draft, watch.account, (*path, "account"), findings)
+    if not watch.account and len(draft.names) > 1:
+        findings.error(path, '"account" is missing: there are several')
+    if not watch.extensions:
+        findings.error((*path, "extensions"), "nothing is listed")
+    for place, pattern in enumerate(watch.extensions):
+        try:
+            pattern.expand()
+        except Mistake as mistake:
+            findings.error((*path, "extensions", place), str(mistake))
+    if not watch.events:
+        findings.error((*path, "events"), 'nothing is listed: write "presence", "dialog" or both')
+    elif set(watch.events) == {"dialog"}:
+        findings.warning(
+            (*path, "events"),
+            "dialog alone cannot tell offline from ready and reads as ready: add presence if the PBX has it",
+        )
+
+
+def _overlaps(draft: Draft, account: str, findings: Findings) -> None:
+    """Extensions watched twice: the first watch counts."""
+    patterns: list[Pattern] = []
+    paths: list[tuple[str | int, ...]] = []
+    for watch_place, watch in draft.watch.items():
+        if watch.account == account:
+            patterns += watch.extensions
+            paths += [("watch", watch_place, "extensions", place) for place in range(len(watch.extensions))]
+    for first, second in overlapping(patterns):
+        findings.warning(
+            paths[second], f'"{patterns[second]}" overlaps with "{patterns[first]}": the first watch counts'
+        )
+
+
+def _services(draft: Draft, findings: Findings) -> None:
+    if draft.store is not None and not _STORE.fullmatch(draft.store.url):
+        findings.error(("store", "url"), 'the store is "sqlite:FILE" or "postgresql://..."')
+    if draft.web is not None and not draft.web.listen.loopback and not draft.web.tokens:
+        findings.error(
+            ("web", "listen"), "any address but loopback needs tokens: make some with `sipclient token`"
+        )
+    for place, hook in draft.webhooks.items():
+        if not _WEB_URL.fullmatch(hook.url):
+            findings.error(("webhooks", place, "url"), 'a webhook is like "https://example.com/hook"')
+    if draft.listen is not None and not draft.listen.origins:
+        findings.error(
+            ("listen", "origins"), 'name the web sites that may connect, like ["https://app.example.com"]'
+        )
+
+
+def _dial(draft: Draft, findings: Findings) -> None:
+    if draft.dial is None:
+        return
+    rate, at_once = draft.dial.calls_per_second, draft.dial.calls_at_once
+    if not (math.isfinite(rate) and 0 < rate <= MOST_AT_ONCE):
+        findings.error(("dial", "calls_per_second"), f"a number above 0, at most {MOST_AT_ONCE}")
+    if not 1 <= at_once <= MOST_AT_ONCE:
+        findings.error(("dial", "calls_at_once"), f"a whole number from 1 to {MOST_AT_ONCE}")
+    for place, pattern in enumerate(draft.dial.allow):
+        if pattern.text in ("*", "sip:*", "sips:*", "tel:*"):
+            findings.warning(
+                ("dial", "allow", place), f'"{pattern}" allows every number there is, expensive ones too'
+            )

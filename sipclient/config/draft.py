@@ -1,0 +1,144 @@
+"""A robot.toml table by table, before its parts are held against each other."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import msgspec
+
+from .findings import Findings
+from .model import (
+    ARRAYS,
+    TABLES,
+    AccountConfig,
+    DialConfig,
+    IncomingConfig,
+    ListenConfig,
+    RuleConfig,
+    StoreConfig,
+    Table,
+    Text,
+    WatchConfig,
+    WebConfig,
+    WebhookConfig,
+)
+from .passwords import Sources, fill_in
+from .reading import read_table
+from .values import Mistake, did_you_mean, kind
+
+T = TypeVar("T", bound=Table)
+SETTINGS = ("recordings", "dry_run")  # keys outside any table; [web] takes them too
+
+
+class Draft(msgspec.Struct):
+    """What could be read. Lists go by the entry's place in the file; an entry with mistakes is left out."""
+
+    names: frozenset[str] = frozenset()  # of all accounts, those with mistakes too
+    accounts: dict[str, AccountConfig] = {}
+    watch: dict[int, WatchConfig] = {}
+    rules: dict[int, RuleConfig] = {}
+    incoming: dict[int, IncomingConfig] = {}
+    webhooks: dict[int, WebhookConfig] = {}
+    store: StoreConfig | None = None
+    web: WebConfig | None = None
+    listen: ListenConfig | None = None
+    dial: DialConfig | None = None
+    recordings: str = ""
+    dry_run: bool = False
+    complete: bool = True  # whether every account, watch and [dial] could be read
+
+
+def read_draft(document: dict[str, Any], sources: Sources, findings: Findings) -> Draft:
+    """Read every table; what is wrong within one goes to `findings`."""
+    draft = Draft()
+    for key, value in document.items():
+        if key not in TABLES and key not in SETTINGS:
+            findings.error((key,), f"unknown key{did_you_mean(key, (*TABLES, *SETTINGS))}")
+        elif key in ARRAYS and not (
+            isinstance(value, list) and all(isinstance(each, dict) for each in value)
+        ):
+            findings.error((key,), f"expected [[{key}]] tables, not {kind(value)}")
+        elif key in TABLES and key not in ARRAYS and not isinstance(value, dict):
+            findings.error((key,), f"expected a [{key}] table, not {kind(value)}")
+        else:
+            continue
+        draft.complete = False
+        document = {name: each for name, each in document.items() if name != key}
+    _read_accounts(draft, document, sources, findings)
+    _read_lists(draft, document, sources, findings)
+    _read_singles(draft, document, findings)
+    return draft
+
+
+def _read_accounts(draft: Draft, document: dict[str, Any], sources: Sources, findings: Findings) -> None:
+    tables: dict[str, Any] = document.get("accounts", {})
+    draft.names = frozenset(tables)
+    for name, table in tables.items():
+        path = ("accounts", name)
+        if not isinstance(table, dict):
+            findings.error(path, f"expected a table [accounts.NAME], not {kind(table)}")
+            continue
+        account = read_table(AccountConfig, table, path, findings)
+        if account is not None:
+            account = fill_in(account, "password", path, sources, findings)
+            if account.turn is not None:
+                turn = fill_in(account.turn, "password", (*path, "turn"), sources, findings)
+                account = msgspec.structs.replace(account, turn=turn)
+            draft.accounts[name] = account
+    draft.complete &= len(draft.accounts) == len(tables)
+
+
+def _read_lists(draft: Draft, document: dict[str, Any], sources: Sources, findings: Findings) -> None:
+    draft.watch = _entries(WatchConfig, "watch", document, findings)
+    draft.rules = _entries(RuleConfig, "rules", document, findings)
+    draft.incoming = _entries(IncomingConfig, "incoming", document, findings)
+    draft.webhooks = {
+        place: fill_in(hook, "secret", ("webhooks", place), sources, findings)
+        for place, hook in _entries(WebhookConfig, "webhooks", document, findings).items()
+    }
+    draft.complete &= len(draft.watch) == len(document.get("watch", []))
+    draft.complete &= all(watch.extensions for watch in draft.watch.values())
+    if len(draft.names) == 1:  # the only account need not be named
+        only = Text(next(iter(draft.names)))
+        draft.watch = {
+            place: watch if watch.account else msgspec.structs.replace(watch, account=only)
+            for place, watch in draft.watch.items()
+        }
+
+
+def _entries(cls: type[T], key: str, document: dict[str, Any], findings: Findings) -> dict[int, T]:
+    read = (
+        (place, read_table(cls, table, (key, place), findings))
+        for place, table in enumerate(document.get(key, []))
+    )
+    return {place: value for place, value in read if value is not None}
+
+
+def _read_singles(draft: Draft, document: dict[str, Any], findings: Findings) -> None:
+    draft.store = _single(StoreConfig, "store", document, findings)
+    draft.web = _single(WebConfig, "web", document, findings)
+    draft.listen = _single(ListenConfig, "listen", document, findings)
+    draft.dial = _single(DialConfig, "dial", document, findings)
+    draft.complete &= draft.dial is not None or "dial" not in document
+    _read_settings(draft, document, findings)
+
+
+def _single(cls: type[T], key: str, document: dict[str, Any], findings: Findings) -> T | None:
+    return read_table(cls, document[key], (key,), findings) if key in document else None
+
+
+def _read_settings(draft: Draft, document: dict[str, Any], findings: Findings) -> None:
+    web = document.get("web", {})
+    for key in SETTINGS:
+        if key in document and key in web:
+            findings.error(("web", key), f"{key} is given outside [web] too: once is enough")
+    draft.recordings = str(draft.web.recordings) if draft.web else ""
+    draft.dry_run = draft.web.dry_run if draft.web else False
+    try:
+        draft.recordings = str(Text.from_toml(document.get("recordings", draft.recordings)))
+    except Mistake as mistake:
+        findings.error(("recordings",), str(mistake))
+    if not isinstance(dry_run := document.get("dry_run", draft.dry_run), bool):
+        findings.error(("dry_run",), f"expected true or false, not {kind(dry_run)}")
+    else:
+        draft.dry_run = dry_run

@@ -1,0 +1,67 @@
+"""What is wrong with a robot.toml, told one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from sipclient.errors import ConfigError
+
+from .lines import Lines, Path
+
+Severity: TypeAlias = Literal["error", "warning", "note"]
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One thing to say about the file.
+
+    An `error` keeps it from being loaded, a `warning` is probably not meant, a `note` says that this version
+    does not act on something yet.
+    """
+
+    severity: Severity
+    message: str
+    file: str = ""
+    line: int = 0
+    key: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.severity}: {self.message}"
+
+
+class Findings:
+    """Collects findings, and knows the line of each path."""
+
+    def __init__(self, file: str, lines: Lines) -> None:
+        self._file = file
+        self._lines = lines
+        self._found: dict[tuple[int, str], Finding] = {}
+
+    def add(self, severity: Severity, path: Path, message: str) -> None:
+        """Say something about what stands at `path`; the same words for the same line are said once."""
+        line, key = self._lines.of(path), dotted(path)
+        self._found.setdefault((line, message), Finding(severity, message, self._file, line, key))
+
+    def error(self, path: Path, message: str) -> None:
+        """A mistake."""
+        self.add("error", path, f"{dotted(path)}: {message}" if path else message)
+
+    def warning(self, path: Path, message: str) -> None:
+        """Probably not meant."""
+        self.add("warning", path, f"{dotted(path)}: {message}" if path else message)
+
+    def listed(self) -> list[Finding]:
+        """All of them, in the order of the file."""
+        return sorted(self._found.values(), key=lambda finding: finding.line)
+
+
+def dotted(path: Sequence[str | int]) -> str:
+    """A path as the user reads it: `rules[1].call.to`, list elements counted from 1."""
+    return "".join(f"[{part + 1}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".")
+
+
+def config_error(finding: Finding) -> ConfigError:
+    """The finding as the exception `load` raises."""
+    return ConfigError(finding.message, file=finding.file, line=finding.line, key=finding.key)

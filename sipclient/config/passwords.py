@@ -1,0 +1,62 @@
+"""Passwords and other secrets: written in the file, named by an environment variable, or kept in a file.
+
+The environment and the reading of files are the caller's: this only says which is wanted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Literal, TypeAlias, TypeVar
+
+import msgspec
+
+from .findings import Findings
+from .lines import Path
+from .model import AccountConfig, Text, Turn, WebhookConfig
+
+Need: TypeAlias = Literal["error", "warning", "nothing"]
+Holder = TypeVar("Holder", AccountConfig, Turn, WebhookConfig)
+
+
+class Sources(msgspec.Struct, frozen=True):
+    """Where secrets come from, and what a missing one is."""
+
+    environ: Mapping[str, str]
+    read: Callable[[str], str] | None
+    missing: Need
+
+
+def fill_in(holder: Holder, what: str, path: Path, sources: Sources, findings: Findings) -> Holder:
+    """The holder with its secret (`what` is `password` or `secret`) in place."""
+    inline, variable, file = (getattr(holder, what + ending) for ending in ("", "_env", "_file"))
+    given = [what + ending for ending, value in (("", inline), ("_env", variable), ("_file", file)) if value]
+    if len(given) > 1:
+        findings.error((*path, given[1]), f"{given[0]} is given too: one of them is enough")
+        return holder
+    if inline:
+        findings.warning(
+            (*path, what), f"it stands in the file for all to read: {what}_env or {what}_file keeps it out"
+        )
+        return holder
+    if not given or sources.missing == "nothing":
+        return holder
+    value, problem = _from_environ(variable, sources) if variable else _from_file(file, sources)
+    if problem:
+        findings.add(sources.missing, (*path, given[0]), problem)
+    return msgspec.structs.replace(holder, **{what: Text(value)})
+
+
+def _from_environ(variable: str, sources: Sources) -> tuple[str, str]:
+    """The value, or why there is none."""
+    value = sources.environ.get(variable, "")
+    return value, "" if value else f"the environment variable {variable} is not set"
+
+
+def _from_file(file: str, sources: Sources) -> tuple[str, str]:
+    if sources.read is None:
+        return "", f"{file} cannot be read from here"
+    try:
+        value = sources.read(file).rstrip("\r\n")
+    except (OSError, UnicodeError) as error:
+        return "", f"{file} cannot be read: {getattr(error, 'strerror', None) or error}"
+    return value, "" if value else f"{file} is empty"

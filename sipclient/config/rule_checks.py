@@ -1,0 +1,136 @@
+"""Rules that could never act, or not as they read."""
+
+from __future__ import annotations
+
+import re
+
+from .addresses import Target, allowed
+from .draft import Draft
+from .findings import Findings
+from .model import ANY, CallConfig, DialConfig, Retry, RuleConfig
+from .patterns import Pattern, overlapping
+from .values import did_you_mean
+
+MOST_RETRIES = 1000
+MOST_BACKOFF = 100.0
+
+_NAME = re.compile(r"[^/\x00-\x1f\x7f]{1,64}")
+
+
+def check_rules(draft: Draft, findings: Findings) -> None:
+    """Each rule by itself, against the watches and `[dial]`, and their names against each other."""
+    first: dict[str, int] = {}
+    for place, rule in draft.rules.items():
+        path = ("rules", place)
+        if not _NAME.fullmatch(rule.name):
+            findings.error((*path, "name"), "a rule's name has 1 to 64 characters and no /")
+        if first.setdefault(rule.name, place) != place:
+            findings.error((*path, "name"), f'another rule is called "{rule.name}" already')
+        _change(rule, path, findings)
+        _conditions(draft, rule, path, findings)
+        if draft.complete:
+            _coverage(draft, rule, path, findings)
+        if (rule.call is None) == (rule.run is None):
+            findings.error(
+                path, "a rule has either call or run" if rule.call else 'a rule needs "call" or "run"'
+            )
+        if rule.call is not None:
+            _call(draft, rule, rule.call, (*path, "call"), findings)
+
+
+def _change(rule: RuleConfig, path: tuple[str, int], findings: Findings) -> None:
+    if all(before == after for before in rule.when.from_.names for after in rule.when.to.names):
+        findings.error(
+            (*path, "when"), f"from and to are both {rule.when.to}: no change is, so the rule can never fire"
+        )
+    for first, second in overlapping(rule.when.extensions):
+        texts = rule.when.extensions[second], rule.when.extensions[first]
+        findings.warning((*path, "when", "extensions", second), f'"{texts[0]}" overlaps with "{texts[1]}"')
+
+
+def _conditions(draft: Draft, rule: RuleConfig, path: tuple[str, int], findings: Findings) -> None:
+    account = rule.when.account
+    if account and account not in draft.names:
+        message = f'no account is called "{account}"{did_you_mean(account, draft.names)}'
+        findings.error((*path, "when", "account"), message)
+    if rule.hours is not None and rule.hours.from_ == rule.hours.to:
+        findings.error((*path, "hours"), "from and to are the same: leave both out for the whole day")
+    asked = draft.web is not None or any(entry.action.camp_on.text for entry in draft.incoming.values())
+    if rule.armed == "on-request" and not asked and draft.complete:
+        findings.warning(
+            (*path, "armed"), "nobody can ask: there is neither [web] nor an [[incoming]] with camp_on"
+        )
+
+
+def _coverage(draft: Draft, rule: RuleConfig, path: tuple[str, int], findings: Findings) -> None:
+    """Whether the extensions of the rule are watched at all."""
+    if rule.when.account and rule.when.account not in draft.names:
+        return
+    watches = [watch for watch in draft.watch.values() if rule.when.account in ("", watch.account)]
+    watched = [pattern for watch in watches for pattern in watch.extensions]
+    bare = [place for place, pattern in enumerate(rule.when.extensions) if not _covered(pattern, watched)]
+    if len(bare) == len(rule.when.extensions):
+        findings.error(
+            (*path, "when"), "no [[watch]] covers any of its extensions, so the rule can never fire"
+        )
+        return
+    for place in bare:
+        text = f'no [[watch]] covers "{rule.when.extensions[place]}"'
+        findings.warning((*path, "when", "extensions", place), text)
+    if set(rule.when.to.names) == {"offline"} and all(set(watch.events) == {"dialog"} for watch in watches):
+        findings.error(
+            (*path, "when", "to"),
+            "dialog alone never says offline, so the rule can never fire: watch presence",
+        )
+
+
+def _covered(pattern: Pattern, watched: list[Pattern]) -> bool:
+    listed = [each for each in watched if not each.wild]
+    return bool(listed) if (pattern,) == ANY else any(map(pattern.overlaps, listed))
+
+
+def _call(
+    draft: Draft, rule: RuleConfig, call: CallConfig, path: tuple[str | int, ...], findings: Findings
+) -> None:
+    if call.account and call.account not in draft.names:
+        hint = did_you_mean(call.account, draft.names)
+        findings.error((*path, "account"), f'no account is called "{call.account}"{hint}')
+    if call.caller_id.text.count('"') % 2:
+        findings.error((*path, "caller_id"), "a quotation mark is not closed")
+    if call.retry is not None:
+        _retry(call.retry, (*path, "retry"), findings)
+    target = call.to.constant
+    if target is not None and Target.parse(target) is None:
+        findings.error((*path, "to"), f'"{target}" is neither a number nor a sip:, sips: or tel: address')
+    elif draft.complete:
+        _allowed(draft, rule, call, target, path, findings)
+
+
+def _allowed(
+    draft: Draft,
+    rule: RuleConfig,
+    call: CallConfig,
+    target: str | None,
+    path: tuple[str | int, ...],
+    findings: Findings,
+) -> None:
+    allow = (draft.dial or DialConfig()).allow
+    names = {str(call.account or rule.when.account)} - {""} or draft.names
+    if not names <= draft.names:
+        return
+    domains = [draft.accounts[name].address.domain for name in names if name in draft.accounts]
+    if not allow:
+        findings.error(
+            (*path, "to"), f'[dial] allow names nothing, so no call may leave: write allow = ["{call.to}"]'
+        )
+    elif target is not None and not any(allowed(allow, target, domain) for domain in domains):
+        findings.error((*path, "to"), f'[dial] allow does not name "{target}", so the call could never leave')
+
+
+def _retry(retry: Retry, path: tuple[str | int, ...], findings: Findings) -> None:
+    if not retry.on:
+        findings.error((*path, "on"), "no cause is listed, so nothing is ever tried again")
+    if not 1 <= retry.times <= MOST_RETRIES:
+        findings.error((*path, "times"), f"a whole number from 1 to {MOST_RETRIES}")
+    if not 1 <= retry.backoff <= MOST_BACKOFF:  # NaN is refused here too
+        findings.error((*path, "backoff"), f"a number from 1 to {MOST_BACKOFF:g}")

@@ -1,0 +1,92 @@
+"""What a robot.toml may say already and this version does not act on yet.
+
+The contract of the file is whole from the first day, so that nobody has to rewrite it later; but a setting
+that is read and then ignored must be told. Each row goes away with the part that acts on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TypeAlias
+
+from .draft import Draft
+from .findings import Findings
+from .lines import Path
+
+Row: TypeAlias = tuple[Callable[[Draft], Iterator[Path]], str]
+
+
+def note_what_waits(draft: Draft, findings: Findings) -> None:
+    """Add a note for each setting that has no effect yet."""
+    for places, effect in WAITING:
+        for path in places(draft):
+            findings.add("note", path, f"not acted on by this version yet: {effect}")
+
+
+def _entries(key: str) -> Callable[[Draft], Iterator[Path]]:
+    return lambda draft: ((key, place) for place in getattr(draft, key))
+
+
+def _table(key: str) -> Callable[[Draft], Iterator[Path]]:
+    return lambda draft: iter([(key,)] if getattr(draft, key) is not None else [])
+
+
+def _media(draft: Draft) -> Iterator[Path]:
+    return (
+        ("accounts", name, "media")
+        for name, each in draft.accounts.items()
+        if each.media in ("srtp", "webrtc")
+    )
+
+
+def _websocket(draft: Draft) -> Iterator[Path]:
+    wanted = ("ws", "wss")
+    return (
+        ("accounts", name, "server")
+        for name, each in draft.accounts.items()
+        if each.server.transport in wanted
+    )
+
+
+def _ice(draft: Draft) -> Iterator[Path]:
+    for name, account in draft.accounts.items():
+        if account.stun:
+            yield "accounts", name, "stun"
+        if account.turn is not None:
+            yield "accounts", name, "turn"
+
+
+def _refer(draft: Draft) -> Iterator[Path]:
+    return (("accounts", name, "refer") for name, each in draft.accounts.items() if each.refer != "deny")
+
+
+def _codecs(draft: Draft) -> Iterator[Path]:
+    spoken = ("PCMU", "PCMA", "telephone-event")
+    return (
+        ("accounts", name, "codecs")
+        for name, each in draft.accounts.items()
+        if set(each.codecs) - set(spoken)
+    )
+
+
+def _postgresql(draft: Draft) -> Iterator[Path]:
+    return iter([("store", "url")] if draft.store and draft.store.url.startswith("postgres") else [])
+
+
+def _recordings(draft: Draft) -> Iterator[Path]:
+    return iter([("recordings",)] if draft.recordings else [])
+
+
+WAITING: tuple[Row, ...] = (
+    (_media, "calls carry plain RTP"),
+    (_websocket, "SIP over WebSocket"),
+    (_ice, "STUN and TURN"),
+    (_refer, "a REFER is refused"),
+    (_codecs, "calls speak PCMU, PCMA and telephone-event"),
+    (_postgresql, "the store is SQLite"),
+    (_entries("incoming"), "calls that reach us get 480"),
+    (_table("web"), "the HTTP API and the page"),
+    (_entries("webhooks"), "webhooks"),
+    (_table("listen"), "browsers calling us"),
+    (_recordings, "recordings"),
+)
