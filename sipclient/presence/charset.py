@@ -32,9 +32,7 @@ def to_text(body: bytes, charset: str = "") -> str:
     try:
         return _decoded(body, charset).strip("\ufeff\0 \t\r\n")
     except UnicodeDecodeError as error:
-        raise MalformedBody(
-            f"the body is no {error.encoding}: {error.reason} at byte {error.start}"
-        ) from None
+        raise MalformedBody(f"the body is no {error.encoding}: {error.reason} at byte {error.start}") from None
 
 
 def _decoded(body: bytes, charset: str) -> str:

@@ -30,20 +30,23 @@ class Applied(StrEnum):
 class DialogTable:
     """The merged documents of one subscription (RFC 4235 §4.3).
 
-    NOTIFYs must be applied in the order of their CSeq. Deviations from the RFC, which numbers documents so
-    that reordered ones can be told:
+    NOTIFYs must be applied in the order of their CSeq. Deviations from the RFC, each for a real PBX:
 
-    - A full document counts whatever its version. Ordered by CSeq it is the latest word, and real versions
-      do stand still (Asterisk on refreshes, Kazoo always) or begin anew (after a restart).
+    - A full document counts whatever its version. Ordered by CSeq it is the latest word, and versions do
+      stand still (Asterisk on refreshes, Kazoo always) or begin anew (after a restart).
     - A dialog that ended does not go back to ringing when early news of it is late (Kamailio, whose
       PUBLISHes race each other). This needs a Call-ID in the document: without one, ids are used again.
+    - FreeSWITCH calls full what names one dialog, the latest to change, of several. So a full document of
+      one dialog without Call-ID does not end other dialogs; where it would (it says of one only that it
+      ended), GAP asks for a refresh, and if that brings no more than it, there is no more.
     """
 
-    __slots__ = ("_dialogs", "_ended", "complete", "version")
+    __slots__ = ("_dialogs", "_doubted", "_ended", "complete", "version")
 
     def __init__(self) -> None:
         self._dialogs: dict[str, DialogEntry] = {}
         self._ended: dict[tuple[str, str], None] = {}  # id and Call-ID of the latest dialogs that ended
+        self._doubted: set[str] = set()  # the ended dialogs for which a refresh was asked
         self.version: int | None = None
         self.complete = False
 
@@ -52,22 +55,24 @@ class DialogTable:
         `MAX_DIALOGS` dialogs."""
         if not info.full and self.version is not None and info.version <= self.version:
             return Applied.STALE
-        dialogs = {} if info.full else dict(self._dialogs)
         entries = _latest(info.dialogs)
-        for entry in entries:
-            if entry.state == "terminated" or self._is_late(entry):
-                dialogs.pop(_key(entry), None)
-            else:
-                dialogs[_key(entry)] = entry
+        lone = info.full and len(entries) == 1 and not entries[0].call_id
+        dialogs = self._merged(entries, {} if info.full and not lone else self._dialogs)
+        doubted: set[str] = set()
+        if lone and dialogs and entries[0].state == "terminated":
+            key = _key(entries[0])
+            dialogs, doubted = ({}, doubted) if key in self._doubted else (dialogs, self._doubted | {key})
         if len(dialogs) > MAX_DIALOGS:
-            raise MalformedBody(f"the extension has more than {MAX_DIALOGS} dialogs")
+            if not lone:
+                raise MalformedBody(f"the extension has more than {MAX_DIALOGS} dialogs")
+            dialogs = self._merged(entries, {})
         for entry in entries:
             self._remember(entry)
         follows = self.version is not None and info.version == self.version + 1
         self.complete = info.full or (self.complete and follows)
         self.version = info.version
-        self._dialogs = dialogs
-        return Applied.APPLIED if info.full or follows else Applied.GAP
+        self._dialogs, self._doubted = dialogs, doubted
+        return Applied.APPLIED if (info.full or follows) and not doubted else Applied.GAP
 
     @property
     def dialogs(self) -> tuple[DialogEntry, ...]:
@@ -83,6 +88,8 @@ class DialogTable:
     def state(self) -> State:
         """Somebody talks: on the phone; else somebody is held: on hold; else anything at all: ringing.
 
+        Held is whatever is not rendered: FreeSWITCH calls a held dialog `early`.
+
         No dialog reads as ready, which may be offline too: RFC 4235 has no word for that. While documents
         are missing, no dialog means nothing.
         """
@@ -96,6 +103,16 @@ class DialogTable:
         """The other party of the foremost dialog: its name, or else its URI."""
         foremost = self.foremost
         return "" if foremost is None else foremost.remote_display or foremost.remote_uri
+
+    def _merged(self, entries: list[DialogEntry], known: dict[str, DialogEntry]) -> dict[str, DialogEntry]:
+        """The known dialogs with the news in `entries`."""
+        dialogs = dict(known)
+        for entry in entries:
+            if entry.state == "terminated" or self._is_late(entry):
+                dialogs.pop(_key(entry), None)
+            else:
+                dialogs[_key(entry)] = entry
+        return dialogs
 
     def _is_late(self, entry: DialogEntry) -> bool:
         return entry.state in _EARLY and (entry.id, entry.call_id) in self._ended
@@ -127,9 +144,9 @@ _STATE_OF_WEIGHT: Final = (State.RINGING, State.ON_HOLD, State.ON_THE_PHONE)
 
 
 def _weight(entry: DialogEntry) -> int:
-    if entry.state != "confirmed":
-        return 0
-    return 1 if entry.rendering is False else 2
+    if entry.rendering is False:
+        return 1
+    return 2 if entry.state == "confirmed" else 0
 
 
 def _key(entry: DialogEntry) -> str:

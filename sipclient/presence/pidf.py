@@ -22,16 +22,22 @@ _BUSY: Final = (State.ON_THE_PHONE, State.ON_HOLD, State.RINGING)
 
 
 def read_presence(root: Element) -> Presence:
-    """The presence a document tells. Raises MalformedBody if its root is no `presence`."""
+    """The presence a document tells. Raises MalformedBody if its root is no `presence`.
+
+    The notes decide, else the activities, else the statuses: `on-the-phone` is among the activities while
+    the telephone only rings, too. One exception: ready needs a document that says nowhere else that the
+    telephone is off.
+    """
     if root.name != "presence":
         raise MalformedBody(f"the body is a {root.name[:40]} document, not presence")
     general, particular = _notes(root)
     activities = _activities(root)
     basics = _basics(root)
     told, note = _told_by_notes(general, particular)
-    state = told or _told_by(activities) or _told_by(basics) or State.UNKNOWN
+    active = _told_by(activities)
+    state = told or active or _told_by(basics) or State.UNKNOWN
     basic = _basic(basics)
-    if state is State.READY and basic == "closed":
+    if state is State.READY and (basic == "closed" or active is State.OFFLINE):
         # A note may say why somebody is busy; it cannot make a telephone ready that is not reachable
         # (RFC 3863 §4.1.4). Believing it would tell busy→ready where the truth is busy→offline.
         state = State.OFFLINE

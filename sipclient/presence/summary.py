@@ -11,9 +11,7 @@ from sipclient.presence.values import MessageClass, MessageWaiting
 MAX_LINES: Final = 64
 MAX_ACCOUNT: Final = 512  # characters
 
-_COUNTS: Final = re.compile(
-    r"(\d{1,10})\s*/\s*(\d{1,10})(?:\s*\(\s*(\d{1,10})\s*/\s*(\d{1,10})\s*\))?", re.ASCII
-)
+_COUNTS: Final = re.compile(r"(\d{1,10})\s*/\s*(\d{1,10})(?:\s*\(\s*(\d{1,10})\s*/\s*(\d{1,10})\s*\))?", re.ASCII)
 _CLASSES: Final = {
     "voice-message": "voice-message",
     "voicemail": "voice-message",  # as a draft had it

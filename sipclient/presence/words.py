@@ -24,7 +24,7 @@ _WORDS: Final[Mapping[str, State]] = {
             State.RINGING,
             "ring, ringing, early, alerting, proceeding, trying, incoming, incoming call, calling",
         ),
-        (State.RINGING, "dialing, dialling"),
+        (State.RINGING, "dialing, dialling, call"),
         (
             State.ON_THE_PHONE,
             "on the phone, onthephone, on phone, talk, talking, busy, in use, inuse, connected",
@@ -41,6 +41,7 @@ _WORDS: Final[Mapping[str, State]] = {
 }
 _WITH_NUMBER: Final[Mapping[str, State]] = {
     "ring": State.RINGING,
+    "call": State.RINGING,
     "talk": State.ON_THE_PHONE,
     "hold": State.ON_HOLD,
 }
@@ -51,7 +52,7 @@ def state_of(words: str) -> State | None:
     """The state a note, an activity or a status names, in any case, or None for words not known here.
 
     Do-not-disturb reads as offline, for a call would not get through. FreeSWITCH puts the other party's
-    number behind `Ring`, `Talk` and `Hold`.
+    number behind `Ring`, `Call` (it rings there), `Talk` and `Hold`.
     """
     text = " ".join(words[:256].replace("-", " ").replace("_", " ").lower().split()).rstrip(".!")
     if state := _WORDS.get(text):
