@@ -1,0 +1,113 @@
+"""What must hold of the peer's audio m-line, in an offer and in an answer alike."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable
+
+from sipclient.sdp.agreement import Reason
+from sipclient.sdp.codecs import Codec
+from sipclient.sdp.description import Connection, Direction, MediaDescription, Payload
+
+PLAIN = frozenset({"RTP/AVP", "RTP/AVPF"})  # feedback (AVPF) changes when RTCP is sent, not what RTP looks like
+
+_SHOWN = 60  # characters of the peer's own that a reason repeats
+
+
+def obstacle(media: MediaDescription, family: str) -> Reason | None:
+    """Why plain RTP of our `family` (`IP4`, `IP6`) cannot go to where this m-line says, None where it can."""
+    if media.proto not in PLAIN:
+        return _of_profile(media)
+    connection = media.connection
+    if connection is None:
+        return Reason("there is no c= line with an address for the audio", media.line)
+    return _of_address(connection, family)
+
+
+def _of_profile(media: MediaDescription) -> Reason:
+    proto = shown(media.proto)
+    if "SAVP" not in media.proto:
+        return Reason(
+            f"the audio is to travel as {proto}, which this side does not speak; it speaks RTP/AVP",
+            media.line,
+        )
+    how = "DTLS-SRTP" if "TLS" in media.proto or media.inherited("fingerprint") else "SRTP"
+    return Reason(
+        f"the audio is to be encrypted ({proto}, {how}), and this side speaks plain RTP only: "
+        "let the phone or the PBX offer RTP/AVP",
+        media.line,
+    )
+
+
+def _of_address(connection: Connection, family: str) -> Reason | None:
+    text = shown(connection.address)
+    if connection.family != family:
+        ours, theirs = family.replace("IP", "IPv"), connection.family.replace("IP", "IPv")
+        return Reason(
+            f"the audio is to go to an {theirs} address ({text}), and this side has {ours} only",
+            connection.line,
+        )
+    address = ip_address(connection.address, connection.family)
+    if address is None:
+        return Reason(f"{text} is no IP address: a name cannot be used here", connection.line)
+    if address.is_multicast:
+        return Reason(f"{text} is a multicast address: a call goes to one place", connection.line)
+    return None
+
+
+def ip_address(text: str, family: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """The address of this family that `text` is (no scope), None where it is none."""
+    try:
+        return ipaddress.IPv4Address(text) if family == "IP4" else ipaddress.IPv6Address(text.replace("%", "!"))
+    except ValueError:
+        return None
+
+
+def their_direction(media: MediaDescription) -> Direction:
+    """What the peer will do; with c=0.0.0.0 it wants to hear nothing (RFC 3264 §8.4)."""
+    connection = media.connection
+    direction = media.direction
+    if connection is not None and connection.nowhere:
+        return Direction.of(direction.sends, False)
+    return direction
+
+
+def our_direction(theirs: Direction, wanted: Direction) -> Direction:
+    """What we will do of what we want, given what the peer does (RFC 3264 §6.1)."""
+    return Direction.of(wanted.sends and theirs.receives, wanted.receives and theirs.sends)
+
+
+def packet_time(media: MediaDescription, wanted: int) -> int:
+    """Milliseconds of sound in our packets: what the peer prefers, if it is 10 to 60 in whole tens, else
+    `wanted`; never more than its maxptime, but for 10, below which nobody goes."""
+    preferred = media.ptime or 0
+    time = preferred if 10 <= preferred <= 60 and preferred % 10 == 0 else wanted
+    most = media.maxptime
+    return time if most is None or time <= most else max(10, most // 10 * 10)
+
+
+def rtcp_destination(media: MediaDescription, host: str) -> tuple[str, int]:
+    """Where RTCP goes: the rtcp attribute (RFC 3605), or the port above RTP's; port 0 where there is none."""
+    rtcp = media.rtcp
+    if rtcp is None:
+        return host, (media.port + 1) % 65536
+    family = "IP6" if ":" in host else "IP4"
+    usable = ip_address(rtcp.address, family)
+    return (rtcp.address if usable is not None and not usable.is_multicast else host), rtcp.port
+
+
+def codec_of(payload: Payload, codecs: Iterable[Codec]) -> Codec | None:
+    """Which of these codecs a payload type of the peer's means."""
+    return next((codec for codec in codecs if codec.is_called(payload.name, payload.clock, payload.channels)), None)
+
+
+def named(payloads: Iterable[Payload]) -> str:
+    """The codecs of an m-line in words: `G729 (18), opus (111)`."""
+    words = [f"{payload.name or 'unknown'} ({payload.number})" for payload in payloads]
+    return shown(", ".join(words)) if words else "none"
+
+
+def shown(text: str) -> str:
+    """The peer's own words, cut and without anything that could harm a terminal, a log or a header."""
+    plain = "".join(character if " " <= character <= "~" and character not in '"\\' else "?" for character in text)
+    return plain if len(plain) <= _SHOWN else f"{plain[: _SHOWN - 3]}..."

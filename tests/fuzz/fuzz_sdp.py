@@ -1,0 +1,39 @@
+"""Any bytes give a description or MalformedDescription, and any description an answer or reasons.
+
+Run: python tests/fuzz/fuzz_sdp.py -max_total_time=60
+"""
+
+from __future__ import annotations
+
+import sys
+
+import atheris
+
+with atheris.instrument_imports():
+    from sipclient import sdp
+
+_OURS = sdp.Capabilities("192.0.2.9", 5000, session_id=42)
+_OFFER = sdp.make_offer(_OURS)
+
+
+def one(data: bytes) -> None:
+    """One input: parsed, written, parsed again, answered, and taken as an answer."""
+    try:
+        description = sdp.parse(data)
+    except sdp.MalformedDescription:
+        return
+    if sdp.parse(bytes(description)) != description:
+        raise RuntimeError("the round trip loses something")
+    result = sdp.negotiate(description, _OURS)
+    if isinstance(result, sdp.Answer):
+        answer = sdp.parse(bytes(result.description))
+        if len(answer.media) != len(description.media):
+            raise RuntimeError("the answer has not as many m-lines as the offer")
+    sdp.accept(_OFFER, description)
+    sdp.accept(description, _OFFER)
+    sdp.make_offer(_OURS, description)
+
+
+if __name__ == "__main__":
+    atheris.Setup(sys.argv, one)
+    atheris.Fuzz()
