@@ -1,3 +1,87 @@
 """sipclient: a lightweight SIP user agent in pure asyncio Python."""
 
+from __future__ import annotations
+
+from importlib import import_module
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sipclient.call import Call as Call
+    from sipclient.call import CallState as CallState
+    from sipclient.client import Client as Client
+    from sipclient.errors import CallFailed as CallFailed
+    from sipclient.errors import InvalidValue as InvalidValue
+    from sipclient.errors import ListenFailed as ListenFailed
+    from sipclient.errors import MediaError as MediaError
+    from sipclient.errors import RegistrationFailed as RegistrationFailed
+    from sipclient.errors import SipError as SipError
+    from sipclient.errors import Unreachable as Unreachable
+    from sipclient.errors import WatchFailed as WatchFailed
+    from sipclient.incoming import IncomingCall as IncomingCall
+    from sipclient.presence import State as State
+    from sipclient.protocol.account import Account as Account
+    from sipclient.protocol.events import CallEnded as CallEnded
+    from sipclient.protocol.events import ExtensionChanged as ExtensionChanged
+    from sipclient.watching import Memory as Memory
+    from sipclient.watching import Watching as Watching
+
 __version__ = "0.1.0"
+
+# Public names are fetched when first asked for: the layers are usable on their own, and whoever wants
+# `sipclient.message` alone loads neither asyncio nor the rest.
+_HOMES = MappingProxyType(
+    {
+        "Account": "sipclient.protocol.account",
+        "Call": "sipclient.call",
+        "CallEnded": "sipclient.protocol.events",
+        "CallFailed": "sipclient.errors",
+        "CallState": "sipclient.call",
+        "Client": "sipclient.client",
+        "ExtensionChanged": "sipclient.protocol.events",
+        "IncomingCall": "sipclient.incoming",
+        "InvalidValue": "sipclient.errors",
+        "ListenFailed": "sipclient.errors",
+        "MediaError": "sipclient.errors",
+        "Memory": "sipclient.watching",
+        "RegistrationFailed": "sipclient.errors",
+        "SipError": "sipclient.errors",
+        "State": "sipclient.presence",
+        "Unreachable": "sipclient.errors",
+        "WatchFailed": "sipclient.errors",
+        "Watching": "sipclient.watching",
+    }
+)
+
+__all__ = [
+    "Account",
+    "Call",
+    "CallEnded",
+    "CallFailed",
+    "CallState",
+    "Client",
+    "ExtensionChanged",
+    "IncomingCall",
+    "InvalidValue",
+    "ListenFailed",
+    "MediaError",
+    "Memory",
+    "RegistrationFailed",
+    "SipError",
+    "State",
+    "Unreachable",
+    "WatchFailed",
+    "Watching",
+    "__version__",
+]
+
+
+def __getattr__(name: str) -> object:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'sipclient' has no attribute {name!r}")
+    return getattr(import_module(home), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

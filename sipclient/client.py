@@ -1,0 +1,385 @@
+"""The asyncio face of the library: any number of accounts, watches and calls in one object."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from types import MappingProxyType, TracebackType
+from typing import Any, Self, TypeAlias
+
+from sipclient import __version__
+from sipclient.call import Call, Dialling, follow_none
+from sipclient.errors import InvalidValue, SipError
+from sipclient.identifiers import SystemIdentifiers
+from sipclient.incoming import Incoming
+from sipclient.message import Response, check_header_name, check_header_value
+from sipclient.presence import MessageWaiting, State
+from sipclient.protocol.account import Account
+from sipclient.protocol.agent import UserAgent
+from sipclient.protocol.events import (
+    AccountRemoved,
+    AddAccount,
+    Command,
+    Event,
+    ExtensionChanged,
+    Headers,
+    Input,
+    Invite,
+    MessagesWaiting,
+    Registered,
+    RegistrationLost,
+    RemoveAccount,
+    Send,
+    SendRequest,
+    WatchProblem,
+)
+from sipclient.registrations import Registrations
+from sipclient.sessions import SessionFactory, open_session
+from sipclient.shell import Clock, Deliver, Driver, Engine, Wires
+from sipclient.streams import Stream
+from sipclient.switchboard import Switchboard
+from sipclient.transport import Network
+from sipclient.watching import Memory, Watches, Watching
+
+Which: TypeAlias = Account | str | None  # an account, its name or its address; None: the first
+GivenHeaders: TypeAlias = Mapping[str, str] | Iterable[tuple[str, str]]
+WiresFactory: TypeAlias = Callable[[Deliver, Callable[[str], Account]], Wires]
+
+START = 32.0  # seconds: 64·T1, after which an unanswered REGISTER has failed
+STOP = 5.0  # seconds; the engine itself gives up un-registering after 4
+FLUSH = 0.5  # seconds of these that closing the media may take
+UNREAD_EVENTS = 4096
+
+
+def _engine() -> Engine:
+    return UserAgent(SystemIdentifiers(), user_agent=f"sipclient/{__version__}")
+
+
+class Client:
+    """Some accounts at some PBXs. `async with` connects and registers; leaving ends all that is under way.
+
+    Entering raises RegistrationFailed where a PBX refuses for good, and Unreachable where one does not
+    answer within `start_timeout` seconds; with `wait=False` it waits for nothing, and events tell. Leaving
+    hangs up, un-subscribes and un-registers, for at most `stop_timeout` seconds.
+
+    Methods take `account`: an Account, its name or its address; the first one where it is not given.
+    `on_event` is called with every event of the engine, at once and in order; `on_receive` and `on_send` see
+    every input and every Send, for logs and traces. `follow` says of a URI a 3xx points to whether our call may
+    go there; without it none does, and the call fails with that status.
+    """
+
+    def __init__(
+        self,
+        *accounts: Account,
+        wait: bool = True,
+        start_timeout: float = START,
+        stop_timeout: float = STOP,
+        on_event: Callable[[Event], None] | None = None,
+        on_receive: Callable[[Input], None] | None = None,
+        on_send: Callable[[Send], None] | None = None,
+        follow: Callable[[str], bool] = follow_none,
+        engine: Callable[[], Engine] = _engine,
+        network: WiresFactory = Network,
+        session: SessionFactory = open_session,
+        clock: Clock | None = None,
+    ) -> None:
+        self._accounts: dict[str, Account] = {}
+        for account in accounts:
+            self._know(account)
+        self._wait = wait
+        self._start_timeout = start_timeout
+        self._stop_timeout = stop_timeout
+        self._on_event = on_event
+        self._hooks = (on_receive, on_send)
+        self._parts = (engine, network, clock)
+        self._driver: Driver | None = None
+        self._closing = False
+        self._ids = itertools.count(1)
+        self._registrations = Registrations()
+        self._watches = Watches(self.do, self.next_id)
+        self._switchboard = Switchboard(self.do, self._dispatch, self._accounts, session, follow)
+        self._listeners: list[Stream[Event]] = []
+        self._live: dict[str, asyncio.Event] = {}  # accounts the engine has; set when it has them no more
+        self._summaries: dict[str, MessageWaiting] = {}
+        self._handlers: Mapping[type, Callable[[Any], None]] = {
+            **self._switchboard.handlers,
+            Registered: self._registrations.heard,
+            RegistrationLost: self._registrations.heard,
+            AccountRemoved: self._account_removed,
+            ExtensionChanged: self._watches.changed,
+            WatchProblem: self._watches.problem,
+            MessagesWaiting: self._messages_waiting,
+        }
+
+    # --- coming and going ---------------------------------------------------------------------------
+
+    async def __aenter__(self) -> Self:
+        if self._driver is not None:
+            raise SipError("a Client is entered once; make another one")
+        engine, network, clock = self._parts
+        on_receive, on_send = self._hooks
+        self._driver = Driver(
+            engine(),
+            lambda deliver: network(deliver, self._accounts.__getitem__),
+            self._dispatch,
+            clock or asyncio.get_running_loop(),
+            on_receive=on_receive,
+            on_send=on_send,
+        )
+        try:
+            for account in self.accounts:
+                self._begin(account)
+            if self._wait:
+                await self.registered()
+        except BaseException:
+            await self.aclose()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Hang up, un-subscribe, un-register and close, within `stop_timeout`. Closing twice does nothing."""
+        driver = self._driver
+        if driver is None or self._closing:
+            return
+        self._closing = self._switchboard.closing = True
+        try:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(max(self._stop_timeout - FLUSH, 0.0)):
+                    await asyncio.gather(*(self._end(key) for key in tuple(self._live)))
+        finally:
+            self._switchboard.end_all()
+            self._watches.close()
+            for stream in self._listeners:
+                stream.end()
+            driver.close()
+            await self._switchboard.tasks.close(FLUSH)
+            await driver.network.close()
+
+    async def registered(self, account: Which = None) -> None:
+        """Wait until one account is registered, or all that register; raises as entering does."""
+        one = None if account is None else self.account(account)
+        wanted = [each.key for each in self.accounts if each.register and one in (None, each)]
+        try:
+            async with asyncio.timeout(self._start_timeout):
+                await self._registrations.settled(wanted)
+        except TimeoutError:
+            raise self._registrations.overdue(wanted, self._start_timeout) from None
+
+    # --- accounts -----------------------------------------------------------------------------------
+
+    @property
+    def accounts(self) -> tuple[Account, ...]:
+        """The accounts, in the order they were given."""
+        return tuple(self._accounts.values())
+
+    def account(self, which: Which = None) -> Account:
+        """The account of that name or address; the first where none is given. InvalidValue for any other."""
+        for account in self._accounts.values():
+            if which is None or which == account or which in (account.key, account.address):
+                return account
+        known = ", ".join(self._accounts) or "none"
+        raise InvalidValue(f"no such account: {which!r}; there are: {known}")
+
+    def is_registered(self, account: Which = None) -> bool:
+        """Whether the PBX holds a registration of the account now."""
+        return self._registrations.registered(self.account(account).key)
+
+    def add(self, account: Account) -> None:
+        """Take in one more account while running; it registers at once, and events tell how that went."""
+        self._know(account)
+        try:
+            self._begin(account)
+        except BaseException:
+            del self._accounts[account.key]
+            raise
+
+    async def remove(self, account: Account | str) -> None:
+        """Hang up, un-subscribe and un-register one account, for at most `stop_timeout` seconds."""
+        key = self.account(account).key
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._stop_timeout):
+                await self._end(key)
+        self._accounts.pop(key, None)
+
+    def _know(self, account: Account) -> None:
+        if account.key in self._accounts:
+            raise InvalidValue(f"two accounts are called {account.key!r}: give each its own name")
+        self._accounts[account.key] = account
+
+    def _begin(self, account: Account) -> None:
+        self.do(AddAccount(account))
+        self._live[account.key] = asyncio.Event()
+
+    async def _end(self, key: str) -> None:
+        gone = self._live.get(key)
+        if gone is not None:
+            with suppress(SipError):  # a bug, logged where it happened: closing goes on without the account
+                self.do(RemoveAccount(key))
+                await gone.wait()
+
+    # --- watching -----------------------------------------------------------------------------------
+
+    def watch(
+        self,
+        *extensions: str,
+        account: Which = None,
+        events: tuple[str, ...] = ("presence", "dialog"),
+        memory: Mapping[str, Memory] = MappingProxyType({}),
+    ) -> Watching:
+        """The changes of some extensions (numbers or URIs), through event packages merged into one state.
+
+        Iterate the result; leave it or `aclose` it to end the subscriptions. `memory` is what an earlier run
+        knew of each. Raises InvalidValue for an extension that is no address.
+        """
+        return self._watches.open(self.account(account).key, extensions, tuple(events), memory)
+
+    @property
+    def extensions(self) -> dict[str, State]:
+        """The state of every watched extension now; `states` has those of one account."""
+        return self._watches.states()
+
+    def states(self, account: Which = None) -> dict[str, State]:
+        """The state of every extension watched on one account."""
+        return self._watches.states(self.account(account).key)
+
+    @property
+    def messages_waiting(self) -> dict[str, MessageWaiting]:
+        """The latest message summary of each account that was told one."""
+        return dict(self._summaries)
+
+    # --- calls --------------------------------------------------------------------------------------
+
+    def dial(
+        self,
+        to: str,
+        caller_id: str = "",
+        headers: GivenHeaders = (),
+        timeout: float | None = None,
+        *,
+        account: Which = None,
+        media: str | None = None,
+        private: bool = False,
+    ) -> Call:
+        """Place a call and give it at once, for `async for state in call`.
+
+        `to` is a number, a user or a URI; `caller_id` is `"Name" <user>` or a user; `timeout` is in seconds
+        until it must be answered; `media` is `rtp` or `none` where it is not the account's; `private` asks
+        the PBX to hide the caller (RFC 3323). Raises InvalidValue for what must not reach the wire.
+        """
+        key = self.account(account).key
+        check_header_value(to, "the target of a call")
+        check_header_value(caller_id, "caller ID")
+        pairs, limit = _checked(headers), timeout or 0.0
+        invite = Invite(self.next_id(), key, to, caller_id, pairs, timeout=limit, private=private)
+        return self._switchboard.dial(invite, media or "")
+
+    def call(
+        self,
+        to: str,
+        caller_id: str = "",
+        headers: GivenHeaders = (),
+        timeout: float | None = None,
+        *,
+        account: Which = None,
+        media: str | None = None,
+        private: bool = False,
+    ) -> Dialling:
+        """A call to await (the answered Call) or to enter (leaving hangs up); arguments as `dial` has them.
+
+        Raises CallFailed where it is not answered. Cancelling whoever waits cancels the call.
+        """
+        return Dialling(
+            lambda: self.dial(to, caller_id, headers, timeout, account=account, media=media, private=private)
+        )
+
+    def incoming(self, account: Which = None) -> Incoming:
+        """The calls that reach one account, or any. Where nobody asks for them, callers get 480."""
+        return self._switchboard.read_incoming(None if account is None else self.account(account).key)
+
+    @property
+    def calls(self) -> tuple[Call, ...]:
+        """Every call that has not ended."""
+        return tuple(self._switchboard.calls.values())
+
+    # --- everything else ----------------------------------------------------------------------------
+
+    async def request(
+        self,
+        method: str,
+        to: str,
+        *,
+        headers: GivenHeaders = (),
+        body: bytes = b"",
+        content_type: str = "",
+        account: Which = None,
+    ) -> Response:
+        """Send a request outside any call (OPTIONS, MESSAGE, ...) and wait for its final response.
+
+        Raises Unreachable where none came, InvalidValue for what must not reach the wire.
+        """
+        key, pairs = self.account(account).key, _checked(headers)
+        command = SendRequest(self.next_id(), key, method, to, pairs, body, content_type)
+        return await self._switchboard.request(command)
+
+    def events(self) -> Stream[Event]:
+        """Every event of the engine from now on, to iterate; beyond 4096 unread the oldest are dropped."""
+        stream: Stream[Event] = Stream("events", UNREAD_EVENTS, lambda: self._listeners.remove(stream))
+        self._listeners.append(stream)
+        return stream
+
+    async def listen(self, transport: str, host: str, port: int = 0) -> tuple[str, int]:
+        """Open a server socket (`udp`, `tcp`) for peers that come to us; gives its address and port."""
+        return await self._running().network.listen(transport, host, port)
+
+    @property
+    def failures(self) -> int:
+        """Bugs met and survived: 0 in a sound program."""
+        return self._driver.failures if self._driver is not None else 0
+
+    def do(self, command: Command) -> None:
+        """Give the engine a command of your own, with an id from `next_id`. Raises InvalidValue."""
+        self._running().do(command)
+
+    def next_id(self) -> int:
+        """A fresh id for a command."""
+        return next(self._ids)
+
+    def _running(self) -> Driver:
+        if self._driver is None:
+            raise SipError("the client is not running: enter it first (`async with Client(...) as client`)")
+        return self._driver
+
+    def _dispatch(self, event: Event) -> None:
+        handler = self._handlers.get(type(event))
+        if handler is not None:
+            handler(event)
+        if self._on_event is not None:
+            self._on_event(event)
+        for stream in self._listeners:
+            stream.put(event)
+
+    def _account_removed(self, event: AccountRemoved) -> None:
+        self._registrations.forget(event.account)
+        self._summaries.pop(event.account, None)
+        self._watches.account_removed(event.account)
+        gone = self._live.pop(event.account, None)
+        if gone is not None:
+            gone.set()
+
+    def _messages_waiting(self, event: MessagesWaiting) -> None:
+        self._summaries[event.account] = event.summary
+
+
+def _checked(headers: GivenHeaders) -> Headers:
+    pairs = tuple(headers.items() if isinstance(headers, Mapping) else headers)
+    for name, value in pairs:
+        check_header_name(name)
+        check_header_value(value, name)
+    return pairs

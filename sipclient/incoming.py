@@ -1,0 +1,121 @@
+"""Calls that reach us, and who takes them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from sipclient.call import Call, Line
+from sipclient.errors import CallFailed, InvalidValue, MediaError
+from sipclient.message import Headers, NameAddr, Request, SipUri, TelUri
+from sipclient.protocol.causes import STATUS_OF_CAUSE
+from sipclient.protocol.events import Answer, Redirect, Reject, Ring
+from sipclient.protocol.events import Headers as HeaderList
+from sipclient.streams import Stream
+
+UNREAD = 64  # calls that may wait for a reader; the next ones get 480
+
+
+class IncomingCall:
+    """A call that waits to be answered, refused or redirected. `call` follows its state from the start."""
+
+    def __init__(self, line: Line, account: str, request: Request, call: Call) -> None:
+        self.account = account
+        self.request = request
+        self.call = call
+        self._line = line
+
+    def __repr__(self) -> str:
+        return f"<IncomingCall from {self.caller!r} for {self.account!r} {self.call.state}>"
+
+    @property
+    def from_(self) -> NameAddr:
+        """The From header: who calls, as the caller says."""
+        return self.request.from_
+
+    @property
+    def to(self) -> NameAddr:
+        """The To header: whom was called."""
+        return self.request.to
+
+    @property
+    def headers(self) -> Headers:
+        """Every header of the INVITE."""
+        return self.request.headers
+
+    @property
+    def caller(self) -> str:
+        """The caller's number or user name; the whole URI where it has none."""
+        uri = self.from_.uri
+        if isinstance(uri, SipUri):
+            return uri.user or str(uri)
+        return uri.number if isinstance(uri, TelUri) else str(uri)
+
+    @property
+    def caller_name(self) -> str:
+        """The caller's display name, empty where none was sent."""
+        return self.from_.display_name
+
+    def ring(self) -> None:
+        """Let the caller hear that it rings (180)."""
+        if self.call.end is None:
+            self._line.do(Ring(self.call.id))
+
+    async def answer(self, headers: HeaderList = ()) -> Call:
+        """Answer, and wait until the caller acknowledged it.
+
+        Raises CallFailed where the caller gave up before, MediaError where its offer cannot be answered (the
+        caller then got 488 and the reasons). Cancelling whoever waits hangs up.
+        """
+        call = self.call
+        try:
+            body = await call.describe(self.request.body)
+            if call.end is not None:
+                raise CallFailed(call.status, call.cause, call.reason)
+            self._line.do(Answer(call.id, headers, body))
+            return await call.answered()
+        except MediaError as error:
+            warning = str(error).replace("\\", "'").replace('"', "'").replace("\r", " ").replace("\n", " ")
+            if call.end is None:
+                self._line.do(Reject(call.id, 488, headers=(("Warning", f'399 sipclient "{warning}"'),)))
+            raise
+        except BaseException:
+            call.hangup()
+            raise
+
+    def reject(self, why: int | str = 486, reason: str = "") -> None:
+        """Refuse with a status (400 to 699) or a hangup cause (`USER_BUSY`); else InvalidValue."""
+        status = STATUS_OF_CAUSE.get(why.upper()) if isinstance(why, str) else why
+        if status is None or not 400 <= status <= 699:
+            raise InvalidValue(f"{why!r} is neither a refusing status (400 to 699) nor a hangup cause")
+        if self.call.end is None:
+            self._line.do(Reject(self.call.id, status, reason))
+
+    def redirect(self, *contacts: str) -> None:
+        """Send the caller elsewhere (302). Raises InvalidValue for what is no URI."""
+        if self.call.end is None:
+            self._line.do(Redirect(self.call.id, contacts))
+
+
+class Incoming(Stream[IncomingCall]):
+    """The calls for one account, or for all: each goes to one reader. Closing refuses those that wait."""
+
+    def __init__(self, account: str | None, on_close: Callable[[Incoming], None]) -> None:
+        super().__init__("incoming calls", UNREAD, lambda: on_close(self))
+        self._account = account
+
+    def takes(self, account: str) -> bool:
+        """Whether a call for this account may be put here: a reader that lags too far takes no more."""
+        return self._account in (None, account) and len(self._items) < self._limit
+
+    async def __anext__(self) -> IncomingCall:
+        while True:
+            call = await super().__anext__()
+            if call.call.end is None:  # whoever gave up while waiting is no news
+                return call
+
+    async def aclose(self) -> None:
+        """Stop listening; who still waits gets 480."""
+        waiting: Iterable[IncomingCall] = tuple(self._items)
+        await super().aclose()
+        for call in waiting:
+            call.reject(480)
