@@ -62,6 +62,10 @@ class Unreachable(SipError):
     """No address of the server answers: the text lists what was tried."""
 
 
+class ListenFailed(SipError):
+    """An address and port cannot be listened on: taken, forbidden, or not this machine's."""
+
+
 class RegistrationFailed(SipError):
     """The PBX refused the registration for good (wrong password, unknown account)."""
 

@@ -1,0 +1,152 @@
+"""One TCP or TLS connection: bytes in, whole messages out, with an end to everybody's patience."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Callable
+from typing import Protocol
+
+from sipclient.message import Framer, FramingLost
+from sipclient.protocol.events import Flow, FlowClosed, Input, Packet, Target
+from sipclient.transport import words
+from sipclient.transport.addresses import SocketAddress, host_of
+from sipclient.transport.limits import Limits
+
+
+class StreamOwner(Protocol):
+    """Who hears of a connection: the Streams it belongs to."""
+
+    deliver: Callable[[list[Input]], None]  # messages arrived, or the connection ended
+
+    def next_serial(self) -> int:
+        """A number that no other connection has."""
+
+    def stream_opened(self, stream: Stream) -> None:
+        """The connection may be used; nothing was read from it yet."""
+
+    def stream_closed(self, stream: Stream) -> None:
+        """The connection is gone, and its socket with it."""
+
+
+class Stream(asyncio.Protocol):
+    """The protocol of one connection, opened by us (`way` says for whom, and where to) or by a peer (None).
+
+    `admit` looks at the peer's certificate before the first byte is sent: what it returns is why the
+    connection is refused, empty to admit it. `refused` keeps that.
+    """
+
+    flow: Flow
+
+    def __init__(
+        self,
+        owner: StreamOwner,
+        transport_name: str,
+        limits: Limits,
+        *,
+        way: tuple[str, Target] | None = None,
+        admit: Callable[[ssl.SSLObject], str] | None = None,
+    ) -> None:
+        self.way = way
+        self.refused = ""
+        self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._loop = asyncio.get_running_loop()
+        self._owner = owner
+        self._name = transport_name
+        self._limits = limits
+        self._admit = admit
+        self._framer = Framer(limits.message)
+        self._transport: asyncio.Transport | None = None
+        self._reason = ""
+        # When whoever keeps us waiting loses our patience, in the loop's seconds; 0: nobody does.
+        self._until = 0.0
+
+    # --- what the network does ----------------------------------------------------------------------
+
+    def send(self, data: bytes) -> None:
+        """Write; a peer that leaves too much unread loses the connection."""
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return
+        transport.write(data)
+        waiting = transport.get_write_buffer_size()
+        if waiting > self._limits.write_buffer:
+            self.abort(f"the peer does not read: {waiting} bytes are waiting for it")
+
+    def close(self, reason: str) -> None:
+        """Let what was written leave, then close."""
+        if self._transport is not None and not self._transport.is_closing():
+            self._reason = self._reason or reason
+            self._until = self._loop.time() + self._limits.close_grace
+            self._transport.close()
+
+    def abort(self, reason: str) -> None:
+        """Close at once; what was not written is lost."""
+        if self._transport is not None:
+            self._reason = self._reason or reason
+            self._transport.abort()
+
+    def sweep(self, now: float) -> None:
+        """Close where patience is at its end: a message that never completes, a goodbye that nobody reads."""
+        if self._until and now >= self._until:
+            self.abort(f"no complete message within {self._limits.partial_message:g} s")
+
+    @property
+    def closing(self) -> bool:
+        """Whether nothing more can be sent."""
+        return self._transport is None or self._transport.is_closing()
+
+    # --- what the loop says -------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The connection stands, its TLS handshake done."""
+        # uvloop's transports do not inherit from asyncio.Transport, they only do what it does.
+        self._transport = transport  # type: ignore[assignment]
+        peer = transport.get_extra_info("ssl_object")
+        if self._admit is not None:
+            self.refused = self._admit(peer)
+        remote: SocketAddress | None = transport.get_extra_info("peername")
+        local: SocketAddress | None = transport.get_extra_info("sockname")
+        if not remote or not local:
+            self.refused = self.refused or "the peer is gone already"
+            remote = local = ("", 0)
+        self.flow = Flow(self._name, host_of(local), local[1], host_of(remote), remote[1], self._owner.next_serial())
+        if self.refused:
+            self.abort(self.refused)
+            return
+        if self.way is None:
+            self._until = self._loop.time() + self._limits.partial_message
+        self._owner.stream_opened(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes of the peer's: deliver the messages they complete."""
+        if self._reason:
+            return  # closing already
+        try:
+            frames = self._framer.feed(data)
+        except FramingLost as error:
+            if error.frames:
+                self._owner.deliver([Packet(self.flow, frame) for frame in error.frames])
+            self.abort(f"the peer broke the framing: {error.reason}")
+            return
+        if not self._framer.pending:
+            self._until = 0.0
+        elif frames or not self._until:
+            self._until = self._loop.time() + self._limits.partial_message
+        if frames:
+            flow = self.flow
+            self._owner.deliver([Packet(flow, frame) for frame in frames])
+
+    def eof_received(self) -> None:
+        """The peer said its last word: close our half too."""
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """The connection is gone."""
+        self._transport = None
+        if not self.closed.done():
+            self.closed.set_result(None)
+        if not self._reason:
+            self._reason = words.of_error(error) if isinstance(error, OSError) else "closed by the peer"
+        self._owner.stream_closed(self)
+        if not self.refused:
+            self._owner.deliver([FlowClosed(self.flow, self._reason)])
