@@ -1,0 +1,35 @@
+"""What every message must have in good form before it is acted upon."""
+
+from __future__ import annotations
+
+from sipclient.errors import MalformedMessage
+from sipclient.message.message import Message, Request
+
+_SINGLE = frozenset(
+    {"from", "to", "call-id", "cseq", "max-forwards", "content-length", "content-type", "expires", "event"}
+    | {"subscription-state", "rack", "rseq"}
+)
+
+
+def check(message: Message) -> None:
+    """Raise MalformedMessage, with the status its sender deserves, unless the message can be acted upon.
+
+    Checked: exactly one From, To, Call-ID and CSeq; each Via, Contact, Route and Record-Route; Max-Forwards and
+    Content-Type where present; no second line of what may come once (RFC 3261 §8.1.1, §20, RFC 4475 §3.3.8);
+    for requests that CSeq names the method (§8.2.2.2) and that the Request-URI is one (400, 414).
+
+    Let through: no tag in From and no Max-Forwards (RFC 2543 peers, RFC 4475 §3.1.1.13), a body without
+    Content-Type, unknown schemes (416 is for whoever needs to reach the address), any Date.
+    """
+    if not message.vias:
+        raise MalformedMessage("there is no Via")
+    _ = message.from_, message.to, message.call_id, message.max_forwards, message.content_type
+    _ = message.contacts, message.routes, message.record_routes
+    cseq = message.cseq
+    twice = message.headers.repeated() & _SINGLE
+    if twice:
+        raise MalformedMessage(f"there is more than one {min(twice)}")
+    if isinstance(message, Request):
+        if cseq.method != message.method:
+            raise MalformedMessage("CSeq names another method than the start line")
+        _ = message.uri

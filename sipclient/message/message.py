@@ -1,0 +1,365 @@
+"""Request and Response: a start line, headers that are read when asked for, and a body."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Self
+
+from sipclient.errors import InvalidValue
+from sipclient.message import readers
+from sipclient.message.address import NameAddr
+from sipclient.message.headers import Headers
+from sipclient.message.names import check_header_value, is_token
+from sipclient.message.reasons import reason_phrase
+from sipclient.message.text import Params
+from sipclient.message.uri import Uri, parse_uri
+from sipclient.message.values import Challenge, Credentials, RAck, Reason, Replaces
+from sipclient.message.via import CSeq, Via
+
+
+class Message:
+    """What requests and responses share.
+
+    The typed properties read their header when first asked, keep the value until a header changes, and raise
+    MalformedMessage (400) when the header is not what its grammar says; the mandatory ones also when it is
+    missing. `bytes(message)` writes it, headers in order and named as received, Content-Length recomputed.
+    """
+
+    __slots__ = ("body", "headers")
+
+    headers: Headers
+    body: bytes
+
+    def start_line(self) -> str:
+        """The first line, without its CRLF."""
+        raise NotImplementedError
+
+    def __bytes__(self) -> bytes:
+        lines = [self.start_line()]
+        length = f": {len(self.body)}"
+        written = False
+        for name, value in self.headers:
+            if name.lower() in ("content-length", "l"):
+                if not written:
+                    lines.append(name + length)
+                written = True
+            else:
+                lines.append(f"{name}: {value}")
+        if not written:
+            lines.append("Content-Length" + length)
+        lines.append("\r\n")
+        return "\r\n".join(lines).encode("utf-8", "surrogateescape") + self.body
+
+    def __eq__(self, other: object) -> bool:
+        """Same start line, headers and body; a Content-Length that merely says so does not count."""
+        if not isinstance(other, Message):
+            return NotImplemented
+        return (
+            self.start_line() == other.start_line()
+            and self.body == other.body
+            and _without_length(self.headers) == _without_length(other.headers)
+        )
+
+    __hash__ = None  # type: ignore[assignment]  # it can change
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.start_line()!r}>"
+
+    # What every message has (RFC 3261 §8.1.1).
+
+    @property
+    def via(self) -> Via:
+        """The top Via."""
+        return self.headers.read(readers.via)
+
+    @property
+    def vias(self) -> tuple[Via, ...]:
+        """All hops, top first."""
+        return self.headers.read(readers.vias)
+
+    @property
+    def from_(self) -> NameAddr:
+        """From."""
+        return self.headers.read(readers.from_)
+
+    @property
+    def to(self) -> NameAddr:
+        """To."""
+        return self.headers.read(readers.to)
+
+    @property
+    def from_tag(self) -> str:
+        """The tag of From, "" if there is none."""
+        return self.headers.read(readers.from_).tag
+
+    @property
+    def to_tag(self) -> str:
+        """The tag of To, "" if there is none."""
+        return self.headers.read(readers.to).tag
+
+    @property
+    def call_id(self) -> str:
+        """Call-ID."""
+        return self.headers.read(readers.call_id)
+
+    @property
+    def cseq(self) -> CSeq:
+        """CSeq."""
+        return self.headers.read(readers.cseq)
+
+    @property
+    def max_forwards(self) -> int | None:
+        """Max-Forwards, 0 to 255; None where it is missing."""
+        return self.headers.read(readers.max_forwards)
+
+    # Where to send what comes next.
+
+    @property
+    def contacts(self) -> tuple[NameAddr, ...]:
+        """The addresses of Contact; none for `*`."""
+        return self.headers.read(readers.contacts)
+
+    @property
+    def contact_star(self) -> bool:
+        """Whether Contact is `*`: all bindings (RFC 3261 §10.2.2)."""
+        return self.headers.read(readers.contact_star)
+
+    @property
+    def routes(self) -> tuple[NameAddr, ...]:
+        """Route."""
+        return self.headers.read(readers.routes)
+
+    @property
+    def record_routes(self) -> tuple[NameAddr, ...]:
+        """Record-Route, as it stands."""
+        return self.headers.read(readers.record_routes)
+
+    @property
+    def paths(self) -> tuple[NameAddr, ...]:
+        """Path (RFC 3327)."""
+        return self.headers.read(readers.paths)
+
+    @property
+    def service_routes(self) -> tuple[NameAddr, ...]:
+        """Service-Route (RFC 3608)."""
+        return self.headers.read(readers.service_routes)
+
+    @property
+    def asserted_identities(self) -> tuple[NameAddr, ...]:
+        """P-Asserted-Identity (RFC 3325)."""
+        return self.headers.read(readers.asserted_identities)
+
+    @property
+    def refer_to(self) -> NameAddr | None:
+        """Refer-To (RFC 3515)."""
+        return self.headers.read(readers.refer_to)
+
+    @property
+    def referred_by(self) -> NameAddr | None:
+        """Referred-By (RFC 3892)."""
+        return self.headers.read(readers.referred_by)
+
+    @property
+    def replaces(self) -> Replaces | None:
+        """Replaces (RFC 3891)."""
+        return self.headers.read(readers.replaces)
+
+    # How long.
+
+    @property
+    def expires(self) -> int | None:
+        """Expires in seconds, at most 2**32 - 1."""
+        return self.headers.read(readers.expires)
+
+    @property
+    def min_expires(self) -> int | None:
+        """Min-Expires in seconds."""
+        return self.headers.read(readers.min_expires)
+
+    @property
+    def retry_after(self) -> int | None:
+        """Retry-After in seconds, its comment and parameters left aside."""
+        return self.headers.read(readers.retry_after)
+
+    @property
+    def session_expires(self) -> tuple[int, str]:
+        """Session-Expires (RFC 4028): seconds, 0 where it is missing, and "uac", "uas" or ""."""
+        return self.headers.read(readers.session_expires)
+
+    @property
+    def min_se(self) -> int | None:
+        """Min-SE in seconds (RFC 4028)."""
+        return self.headers.read(readers.min_se)
+
+    # What is spoken.
+
+    @property
+    def content_type(self) -> str:
+        """`type/subtype` in lower case, "" where it is missing."""
+        return self.headers.read(readers.media_type)[0]
+
+    @property
+    def content_type_params(self) -> Params:
+        """The parameters of Content-Type."""
+        return self.headers.read(readers.media_type)[1]
+
+    @property
+    def require(self) -> tuple[str, ...]:
+        """The option tags of Require, in lower case."""
+        return self.headers.read(readers.require)
+
+    @property
+    def supported(self) -> tuple[str, ...]:
+        """The option tags of Supported, in lower case."""
+        return self.headers.read(readers.supported)
+
+    @property
+    def proxy_require(self) -> tuple[str, ...]:
+        """The option tags of Proxy-Require, in lower case."""
+        return self.headers.read(readers.proxy_require)
+
+    @property
+    def unsupported(self) -> tuple[str, ...]:
+        """The option tags of Unsupported, in lower case."""
+        return self.headers.read(readers.unsupported)
+
+    @property
+    def allow(self) -> tuple[str, ...]:
+        """The methods of Allow, as written."""
+        return self.headers.read(readers.allow)
+
+    @property
+    def event(self) -> tuple[str, Params]:
+        """Event: package as written and parameters; ("", none) where it is missing."""
+        return self.headers.read(readers.event)
+
+    @property
+    def subscription_state(self) -> tuple[str, Params]:
+        """Subscription-State: state in lower case and parameters; ("", none) where it is missing."""
+        return self.headers.read(readers.subscription_state)
+
+    @property
+    def rseq(self) -> int | None:
+        """RSeq (RFC 3262)."""
+        return self.headers.read(readers.rseq)
+
+    @property
+    def rack(self) -> RAck | None:
+        """RAck (RFC 3262)."""
+        return self.headers.read(readers.rack)
+
+    @property
+    def reason_header(self) -> tuple[Reason, ...]:
+        """The values of Reason (RFC 3326); what cannot be read is left out."""
+        return self.headers.read(readers.reasons)
+
+    # Who may.
+
+    @property
+    def challenges(self) -> tuple[Challenge, ...]:
+        """WWW-Authenticate, then Proxy-Authenticate."""
+        return self.headers.read(readers.challenges)
+
+    @property
+    def authorizations(self) -> tuple[Credentials, ...]:
+        """Authorization, then Proxy-Authorization."""
+        return self.headers.read(readers.authorizations)
+
+    @property
+    def authentication_info(self) -> dict[str, str]:
+        """Authentication-Info; empty where it is missing."""
+        return self.headers.read(readers.authentication_info)
+
+
+def _without_length(headers: Headers) -> Headers:
+    copy = headers.copy()
+    copy.remove("Content-Length")
+    return copy
+
+
+def _as_headers(headers: Headers | Iterable[tuple[str, str]]) -> Headers:
+    return headers.copy() if isinstance(headers, Headers) else Headers(headers)
+
+
+class Request(Message):
+    """A request. `method` is as written (methods are case-sensitive), `uri_text` the Request-URI as written."""
+
+    __slots__ = ("_uri", "method", "uri_text")
+
+    def __init__(
+        self, method: str, uri: str | Uri, headers: Headers | Iterable[tuple[str, str]] = (), body: bytes = b""
+    ) -> None:
+        text = str(uri)
+        check_header_value(text, "Request-URI")
+        if not is_token(method):
+            raise InvalidValue(f"{method!r} is no method name")
+        if not text or " " in text or "\t" in text or "<" in text or ">" in text:
+            raise InvalidValue(f"{text!r} is no Request-URI")
+        self.method = method
+        self.uri_text = text
+        self._uri: tuple[str, Uri] | None = None
+        self.headers = _as_headers(headers)
+        self.body = body
+
+    @classmethod
+    def of_parts(cls, method: str, uri_text: str, headers: Headers, body: bytes) -> Self:
+        """A request made of parts that were checked already. For the parser."""
+        request = cls.__new__(cls)
+        request.method = method
+        request.uri_text = uri_text
+        request._uri = None
+        request.headers = headers
+        request.body = body
+        return request
+
+    @property
+    def uri(self) -> Uri:
+        """The Request-URI. Raises MalformedMessage (400); a scheme we do not speak is an OtherUri."""
+        kept = self._uri
+        if kept is None or kept[0] is not self.uri_text:
+            kept = self._uri = (self.uri_text, parse_uri(self.uri_text))
+        return kept[1]
+
+    def start_line(self) -> str:
+        """`METHOD uri SIP/2.0`."""
+        return f"{self.method} {self.uri_text} SIP/2.0"
+
+
+class Response(Message):
+    """A response. An empty `reason` given by hand becomes the standard phrase."""
+
+    __slots__ = ("reason", "status")
+
+    def __init__(
+        self,
+        status: int,
+        reason: str = "",
+        headers: Headers | Iterable[tuple[str, str]] = (),
+        body: bytes = b"",
+    ) -> None:
+        if not 100 <= status <= 699:
+            raise InvalidValue(f"{status} is no status: 100 to 699")
+        check_header_value(reason, "reason phrase")
+        self.status = status
+        self.reason = reason or reason_phrase(status)
+        self.headers = _as_headers(headers)
+        self.body = body
+
+    @classmethod
+    def of_parts(cls, status: int, reason: str, headers: Headers, body: bytes) -> Self:
+        """A response made of parts that were checked already. For the parser."""
+        response = cls.__new__(cls)
+        response.status = status
+        response.reason = reason
+        response.headers = headers
+        response.body = body
+        return response
+
+    @property
+    def status_class(self) -> int:
+        """The first digit of the status: 1 provisional, 2 success, 3 redirection, 4 to 6 failure."""
+        return self.status // 100
+
+    def start_line(self) -> str:
+        """`SIP/2.0 status reason`."""
+        return f"SIP/2.0 {self.status} {self.reason}"

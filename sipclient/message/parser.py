@@ -1,0 +1,138 @@
+"""Bytes to messages: the start line is read and the header lines are told apart, nothing more."""
+
+from __future__ import annotations
+
+import re
+
+from sipclient.errors import MalformedMessage
+from sipclient.message.headers import Entry, Headers
+from sipclient.message.limits import DEFAULT, Limits
+from sipclient.message.message import Request, Response
+from sipclient.message.names import KEYS, is_token, read_name
+
+_FOLD = re.compile(r"\r\n[ \t]+")
+_VERSION = re.compile(r"SIP/[0-9]+\.[0-9]+", re.I)
+_NOT_IN_URI = re.compile(r'[\x00-\x20"<>\x7f]')
+_METHODS = frozenset(
+    {"INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "REGISTER", "SUBSCRIBE", "NOTIFY"}
+    | {"INFO", "MESSAGE", "PRACK", "UPDATE", "REFER", "PUBLISH"}
+)
+
+
+def parse(data: bytes, limits: Limits = DEFAULT) -> Request | Response:
+    """The message that a datagram (or a frame of a stream) holds. Raises MalformedMessage, nothing else.
+
+    Bytes beyond Content-Length are dropped, a body shorter than it is a 400, and without Content-Length the
+    body is the rest (RFC 3261 §18.3). CRLFs before the start line do not count (§7.5); lines must end in CRLF.
+    Statuses: 413 and 414 for size, 505 for another SIP version, 400 for everything else. Typed headers are
+    not looked at: `check` does that, and `salvage` saves what an answer needs of a request refused here.
+    """
+    if len(data) > limits.message:
+        raise MalformedMessage(f"the message is longer than {limits.message} bytes", 413)
+    if data[:1] in (b"\r", b"\n"):
+        data = data.lstrip(b"\r\n")
+    head, end, body = data.partition(b"\r\n\r\n")
+    if not end:
+        raise MalformedMessage("no empty line ends the headers")
+    start, headers = _split(head, limits)
+    message = _start(start, headers, limits)
+    length = _content_length(headers)
+    if length is not None and length != len(body):
+        if length > len(body):
+            raise MalformedMessage("the body is shorter than Content-Length")
+        body = body[:length]
+    message.body = body
+    return message
+
+
+def _split(head: bytes, limits: Limits) -> tuple[str, Headers]:
+    text = head.decode("utf-8", "surrogateescape")
+    if "\r\n " in text or "\r\n\t" in text:
+        text = _FOLD.sub(" ", text)
+    lines = text.split("\r\n")
+    count = len(lines) - 1
+    if text.count("\n") != count or text.count("\r") != count:
+        raise MalformedMessage("a line ends in CR or LF alone")
+    if count > limits.headers:
+        raise MalformedMessage(f"there are more than {limits.headers} header lines")
+    entries: list[Entry] = []
+    keys = KEYS
+    for line in lines[1:]:
+        name, colon, value = line.partition(":")
+        key = keys.get(name)
+        if key is None or not colon:
+            key, name = read_name(name, line)
+        entries.append((key, name, value))
+    return lines[0], Headers.of_entries(entries)
+
+
+def _start(line: str, headers: Headers, limits: Limits) -> Request | Response:
+    if line[:4].upper() == "SIP/":
+        return _status_line(line, headers)
+    method, _, rest = line.partition(" ")
+    uri, _, version = rest.rpartition(" ")
+    if version.upper() != "SIP/2.0":
+        if _VERSION.fullmatch(version) is not None:
+            raise MalformedMessage(f"the version is {version[:20]}, not SIP/2.0", 505)
+        raise MalformedMessage("the start line is not `METHOD uri SIP/2.0`")
+    if method not in _METHODS and not is_token(method):
+        raise MalformedMessage("the method is not a token")
+    if len(uri) > limits.uri:
+        raise MalformedMessage(f"the Request-URI is longer than {limits.uri} characters", 414)
+    if not uri or _NOT_IN_URI.search(uri) is not None:
+        raise MalformedMessage("the Request-URI is empty, or holds blanks, quotes or brackets")
+    return Request.of_parts(method, uri, headers, b"")
+
+
+def _status_line(line: str, headers: Headers) -> Response:
+    status = line[8:11]
+    if line[:8].upper() != "SIP/2.0 " or not (status.isascii() and status.isdigit()) or line[11:12] not in ("", " "):
+        raise MalformedMessage("the status line is not `SIP/2.0 status reason`")
+    number = int(status)
+    if not 100 <= number <= 699:
+        raise MalformedMessage(f"{number} is no status")
+    return Response.of_parts(number, line[12:], headers, b"")
+
+
+def _content_length(headers: Headers) -> int | None:
+    text = headers.first("content-length")
+    if text is None:
+        return None
+    text = text.strip(" \t")
+    if not (text.isascii() and text.isdigit() and len(text) <= 10):
+        raise MalformedMessage("Content-Length is not a number")
+    length = int(text)
+    if "content-length" in headers.repeated() and any(other != text for other in headers.all("content-length")):
+        raise MalformedMessage("two Content-Length lines disagree")
+    return length
+
+
+def salvage(data: bytes, limits: Limits = DEFAULT) -> Request | None:
+    """What can be saved of a request that `parse` refused, so that it can be answered; None where nothing can.
+
+    The method may be any token, the Request-URI anything, lines that are no headers are left out, the body is
+    empty. Without Via, From, To, Call-ID and CSeq in good form, and for ACK, there is no answer (§8.2.6, §17).
+    """
+    if len(data) > limits.message:
+        data = data[: limits.message]
+    head = data.lstrip(b"\r\n").partition(b"\r\n\r\n")[0]
+    text = _FOLD.sub(" ", head.decode("utf-8", "surrogateescape"))
+    start, *lines = text.split("\r\n", limits.headers + 1)
+    method, _, rest = start.partition(" ")
+    if not is_token(method) or method == "ACK" or "SIP/" not in rest.upper():
+        return None
+    entries: list[Entry] = []
+    for line in lines[: limits.headers]:
+        if "\r" in line or "\n" in line:
+            continue
+        name, _, value = line.partition(":")
+        try:
+            entries.append((*read_name(name, line), value))
+        except MalformedMessage:
+            continue
+    request = Request.of_parts(method, rest.rpartition(" ")[0], Headers.of_entries(entries), b"")
+    try:
+        answerable = request.vias and request.from_ and request.to and request.call_id and request.cseq
+    except MalformedMessage:
+        return None
+    return request if answerable else None

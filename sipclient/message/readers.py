@@ -1,0 +1,247 @@
+"""What the typed properties of a message are read from: one small function for each header."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sipclient.errors import MalformedMessage
+from sipclient.message.address import NameAddr, parse_name_addr, parse_name_addrs
+from sipclient.message.headers import Headers
+from sipclient.message.limits import MAX_DELTA, MAX_VALUES
+from sipclient.message.text import EMPTY, Params, number
+from sipclient.message.values import (
+    Challenge,
+    Credentials,
+    RAck,
+    Reason,
+    Replaces,
+    parse_authentication_info,
+    parse_challenge,
+    parse_delta,
+    parse_media_type,
+    parse_rack,
+    parse_reason,
+    parse_replaces,
+    parse_token_params,
+    parse_tokens,
+)
+from sipclient.message.via import CSeq, Via, parse_cseq, parse_via, parse_vias
+
+
+def _needed(headers: Headers, key: str, name: str) -> str:
+    value = headers.first(key)
+    if value is None:
+        raise MalformedMessage(f"there is no {name}")
+    return value
+
+
+def via(headers: Headers) -> Via:
+    """The top hop."""
+    text = _needed(headers, "via", "Via").strip(" \t")
+    return parse_via(text) if "," not in text else parse_vias(text)[0]
+
+
+def vias(headers: Headers) -> tuple[Via, ...]:
+    """All hops, ours (or the peer's) first."""
+    return tuple(hop for line in headers.all("via") for hop in parse_vias(line))
+
+
+def from_(headers: Headers) -> NameAddr:
+    """From."""
+    return parse_name_addr(_needed(headers, "from", "From"))
+
+
+def to(headers: Headers) -> NameAddr:
+    """To."""
+    return parse_name_addr(_needed(headers, "to", "To"))
+
+
+def call_id(headers: Headers) -> str:
+    """Call-ID: any text without blanks, as some peers leave the grammar of `word`."""
+    text = _needed(headers, "call-id", "Call-ID").strip(" \t")
+    if not text or " " in text or "\t" in text:
+        raise MalformedMessage("Call-ID is empty or holds a blank")
+    return text
+
+
+def cseq(headers: Headers) -> CSeq:
+    """CSeq."""
+    return parse_cseq(_needed(headers, "cseq", "CSeq"))
+
+
+def addresses(key: str) -> Callable[[Headers], tuple[NameAddr, ...]]:
+    """A reader of all addresses in the lines of one name."""
+
+    def read(headers: Headers) -> tuple[NameAddr, ...]:
+        if headers.first(key) is None:
+            return ()
+        found = tuple(address for line in headers.all(key) for address in parse_name_addrs(line))
+        if len(found) > MAX_VALUES:
+            raise MalformedMessage(f"more than {MAX_VALUES} addresses in {key}")
+        return found
+
+    return read
+
+
+def contact_star(headers: Headers) -> bool:
+    """Whether Contact is `*`: alone, or it is malformed (RFC 3261 §10.2.2)."""
+    lines = headers.all("contact")
+    if "*" not in lines:
+        return False
+    if len(lines) > 1:
+        raise MalformedMessage("Contact is `*` and more")
+    return True
+
+
+_all_contacts = addresses("contact")
+
+
+def contacts(headers: Headers) -> tuple[NameAddr, ...]:
+    """The addresses of Contact; none for `*`."""
+    return () if contact_star(headers) else _all_contacts(headers)
+
+
+routes = addresses("route")
+record_routes = addresses("record-route")
+paths = addresses("path")
+service_routes = addresses("service-route")
+asserted_identities = addresses("p-asserted-identity")
+
+
+def address(key: str) -> Callable[[Headers], NameAddr | None]:
+    """A reader of the one address in a header that may be missing."""
+
+    def read(headers: Headers) -> NameAddr | None:
+        value = headers.first(key)
+        return parse_name_addr(value) if value is not None else None
+
+    return read
+
+
+refer_to = address("refer-to")
+referred_by = address("referred-by")
+
+
+def seconds(key: str, name: str) -> Callable[[Headers], int | None]:
+    """A reader of delta-seconds, parameters and comments behind them left aside."""
+
+    def read(headers: Headers) -> int | None:
+        value = headers.first(key)
+        return parse_delta(value, name)[0] if value is not None else None
+
+    return read
+
+
+expires = seconds("expires", "Expires")
+min_expires = seconds("min-expires", "Min-Expires")
+min_se = seconds("min-se", "Min-SE")
+retry_after = seconds("retry-after", "Retry-After")
+
+
+def integer(key: str, name: str, limit: int = MAX_DELTA) -> Callable[[Headers], int | None]:
+    """A reader of one number that may be missing."""
+
+    def read(headers: Headers) -> int | None:
+        value = headers.first(key)
+        return number(value, name, limit) if value is not None else None
+
+    return read
+
+
+max_forwards = integer("max-forwards", "Max-Forwards", 255)
+rseq = integer("rseq", "RSeq")
+
+
+def media_type(headers: Headers) -> tuple[str, Params]:
+    """Content-Type: ("", none) where it is missing."""
+    value = headers.first("content-type")
+    return parse_media_type(value) if value is not None else ("", EMPTY)
+
+
+def tokens(key: str, name: str, *, lower: bool = True) -> Callable[[Headers], tuple[str, ...]]:
+    """A reader of a list of tokens; option tags in lower case."""
+
+    def read(headers: Headers) -> tuple[str, ...]:
+        if headers.first(key) is None:
+            return ()
+        found = parse_tokens(headers.values(key), name)
+        return tuple(token.lower() for token in found) if lower else found
+
+    return read
+
+
+require = tokens("require", "Require")
+supported = tokens("supported", "Supported")
+proxy_require = tokens("proxy-require", "Proxy-Require")
+unsupported = tokens("unsupported", "Unsupported")
+allow = tokens("allow", "Allow", lower=False)
+
+
+def event(headers: Headers) -> tuple[str, Params]:
+    """Event: the package as written (RFC 6665 §8.2.1 compares it byte by byte), ("", none) where it is missing."""
+    value = headers.first("event")
+    return parse_token_params(value, "Event") if value is not None else ("", EMPTY)
+
+
+def subscription_state(headers: Headers) -> tuple[str, Params]:
+    """Subscription-State: the state in lower case, ("", none) where it is missing."""
+    value = headers.first("subscription-state")
+    if value is None:
+        return "", EMPTY
+    state, params = parse_token_params(value, "Subscription-State")
+    return state.lower(), params
+
+
+def rack(headers: Headers) -> RAck | None:
+    """RAck."""
+    value = headers.first("rack")
+    return parse_rack(value) if value is not None else None
+
+
+def session_expires(headers: Headers) -> tuple[int, str]:
+    """Session-Expires (RFC 4028 §4): seconds (0 where it is missing) and "uac", "uas" or ""."""
+    value = headers.first("session-expires")
+    if value is None:
+        return 0, ""
+    delta, rest = parse_delta(value, "Session-Expires")
+    refresher = _params(rest).get("refresher", "").lower()
+    return delta, refresher if refresher in ("uac", "uas") else ""
+
+
+def _params(rest: str) -> Params:
+    return parse_token_params(f"x{rest}", "Session-Expires")[1]
+
+
+def reasons(headers: Headers) -> tuple[Reason, ...]:
+    """Reason: for the user's ears only, so what cannot be read is left out."""
+    found = []
+    for line in headers.all("reason"):
+        try:
+            found += [parse_reason(part) for part in Headers([("Reason", line)]).values("Reason")]
+        except MalformedMessage:
+            continue
+    return tuple(found)
+
+
+def replaces(headers: Headers) -> Replaces | None:
+    """Replaces."""
+    value = headers.first("replaces")
+    return parse_replaces(value) if value is not None else None
+
+
+def challenges(headers: Headers) -> tuple[Challenge, ...]:
+    """WWW-Authenticate, then Proxy-Authenticate, one challenge a line."""
+    pairs = ((False, "www-authenticate"), (True, "proxy-authenticate"))
+    return tuple(Challenge(*parse_challenge(line), proxy) for proxy, key in pairs for line in headers.all(key))
+
+
+def authorizations(headers: Headers) -> tuple[Credentials, ...]:
+    """Authorization, then Proxy-Authorization, one of each line."""
+    pairs = ((False, "authorization"), (True, "proxy-authorization"))
+    return tuple(Credentials(*parse_challenge(line), proxy) for proxy, key in pairs for line in headers.all(key))
+
+
+def authentication_info(headers: Headers) -> dict[str, str]:
+    """Authentication-Info, or else Proxy-Authentication-Info (RFC 7615); empty where both are missing."""
+    value = headers.first("authentication-info") or headers.first("proxy-authentication-info")
+    return parse_authentication_info(value) if value is not None else {}

@@ -1,0 +1,102 @@
+"""Via and CSeq. RFC 3261 §20.42, §20.16; rport RFC 3581."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from sipclient.errors import MalformedMessage
+from sipclient.message.text import EMPTY, Params, number, parse_params, split_commas
+from sipclient.message.uri import check_ipv6
+
+_VIA = re.compile(
+    r"""([A-Za-z0-9\-.!%*_+`'~]++)[ \t]*+/[ \t]*+([A-Za-z0-9\-.!%*_+`'~]++)[ \t]*+/[ \t]*+
+    ([A-Za-z0-9\-.!%*_+`'~]++)[ \t]++(?:\[([0-9A-Fa-f:.]++)\]|([A-Za-z0-9_.\-]++))
+    [ \t]*+(?::[ \t]*+([0-9]{1,5}+)[ \t]*+)?+(;.*+)?+""",
+    re.X | re.S,
+)
+_CSEQ = re.compile(r"([0-9]++)[ \t]++([A-Za-z0-9\-.!%*_+`'~]++)")
+MAX_CSEQ = 2**31 - 1
+
+
+class Via(msgspec.Struct, frozen=True):
+    """One hop. `transport` is in upper case, `host` without brackets, `port` None where none was written."""
+
+    transport: str
+    host: str
+    port: int | None = None
+    params: Params = EMPTY
+    protocol: str = "SIP/2.0"
+
+    @property
+    def branch(self) -> str:
+        """The branch, "" if there is none (RFC 2543 peers)."""
+        return self.params.get("branch", "")
+
+    @property
+    def rport(self) -> int | str | None:
+        """None where absent, "" where asked for (`;rport`), else the port (RFC 3581 §4)."""
+        text = self.params.get("rport")
+        return number(text, "rport", 65535) if text else text
+
+    @property
+    def received(self) -> str:
+        """The address the packet came from, without brackets (RFC 5118 §4.5); "" if it is not said."""
+        return self.params.get("received", "").strip("[]")
+
+    @property
+    def maddr(self) -> str:
+        """The maddr parameter without brackets, "" if there is none."""
+        return self.params.get("maddr", "").strip("[]")
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        port = f":{self.port}" if self.port is not None else ""
+        return f"{self.protocol}/{self.transport} {host}{port}{self.params}"
+
+
+class CSeq(msgspec.Struct, frozen=True):
+    """The sequence number, below 2**31, and the method as written."""
+
+    number: int
+    method: str
+
+    def __str__(self) -> str:
+        return f"{self.number} {self.method}"
+
+
+def parse_via(text: str) -> Via:
+    """One via-parm. Raises 400. Other versions and transports than ours are let through: they are the sender's."""
+    match = _VIA.fullmatch(text)
+    if match is None:
+        raise MalformedMessage("Via is not `SIP/2.0/transport host:port;parameters`")
+    name, version, transport, literal, host, port, params = match.groups()
+    if literal is not None:
+        check_ipv6(literal)
+        host = literal
+    via = Via(
+        transport.upper(),
+        host,
+        number(port, "the port of Via", 65535) if port is not None else None,
+        parse_params(params) if params is not None else EMPTY,
+        f"{name.upper()}/{version}",
+    )
+    if params is not None and "rport" in via.params:
+        number(via.params["rport"] or "0", "rport", 65535)
+    return via
+
+
+def parse_vias(text: str) -> list[Via]:
+    """The hops of one Via line. Raises 400."""
+    if "," not in text:
+        return [parse_via(text.strip(" \t"))]
+    return [parse_via(part) for part in split_commas(text)]
+
+
+def parse_cseq(text: str) -> CSeq:
+    """The value of CSeq. Raises 400, also for 2**31 and above (RFC 3261 §8.1.1.5, RFC 4475 §3.1.2.4)."""
+    match = _CSEQ.fullmatch(text.strip(" \t"))
+    if match is None:
+        raise MalformedMessage("CSeq is not `number method`")
+    return CSeq(number(match[1], "the number of CSeq", MAX_CSEQ), match[2])
