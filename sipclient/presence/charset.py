@@ -38,9 +38,9 @@ def to_text(body: bytes, charset: str = "") -> str:
 def _decoded(body: bytes, charset: str) -> str:
     if body[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return body.decode("utf-16")
-    if body[1:2] == b"\0" != body[:1]:
+    if body[1:4:2] == b"\0\0" and b"\0" not in body[:3:2]:
         return body.decode("utf-16-le")
-    if body[:1] == b"\0" != body[1:2]:
+    if body[:3:2] == b"\0\0" and b"\0" not in body[1:4:2]:
         return body.decode("utf-16-be")
     try:
         return body.decode("utf-8")

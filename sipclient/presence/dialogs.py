@@ -61,7 +61,10 @@ class DialogTable:
         doubted: set[str] = set()
         if lone and dialogs and entries[0].state == "terminated":
             key = _key(entries[0])
-            dialogs, doubted = ({}, doubted) if key in self._doubted else (dialogs, self._doubted | {key})
+            if key in self._doubted or len(self._doubted) == MAX_ENDED:
+                dialogs = {}
+            else:
+                doubted = self._doubted | {key}
         if len(dialogs) > MAX_DIALOGS:
             if not lone:
                 raise MalformedBody(f"the extension has more than {MAX_DIALOGS} dialogs")

@@ -6,6 +6,7 @@ or use those of drafts from years before the RFC, while no two vocabularies in u
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Final
 from xml.parsers import expat
@@ -15,6 +16,8 @@ from sipclient.errors import MalformedBody
 MAX_DEPTH: Final = 32
 MAX_ELEMENTS: Final = 4096
 MAX_ATTRIBUTES: Final = 64  # of one element
+
+_ENTITY: Final = re.compile(r"&(?!(?:amp|lt|gt|quot|apos|#\w{1,9});)[^;\s]{1,40}")
 
 
 class Element:
@@ -56,8 +59,8 @@ class Element:
 def parse_xml(text: str) -> Element:
     """The root of a document. Raises MalformedBody for what is not well-formed, too large or hostile.
 
-    A DOCTYPE is let pass if it is bare (Polycom's xpidf has one); one with declarations of its own, any
-    entity but the five of XML itself, and whatever refers to another document are refused.
+    A DOCTYPE is let pass if it is bare (Polycom's xpidf has one); what it refers to is never fetched. One
+    with declarations of its own is refused, and so is every entity but the five of XML itself.
     """
     if not text:
         raise MalformedBody("the body is empty")
@@ -67,30 +70,35 @@ def parse_xml(text: str) -> Element:
     parser.StartElementHandler = builder.start
     parser.EndElementHandler = builder.end
     parser.CharacterDataHandler = builder.data
-    parser.StartDoctypeDeclHandler = _doctype
-    parser.SkippedEntityHandler = _entity
-    parser.ExternalEntityRefHandler = _external
+    parser.StartDoctypeDeclHandler = builder.doctype
     try:
         parser.Parse(text, True)
     except expat.ExpatError as error:
         raise MalformedBody(f"the body is no XML: {error}") from None
-    except UnicodeEncodeError:
-        raise MalformedBody("the body has half a surrogate pair in it") from None
+    # With a DOCTYPE that refers to a DTD, expat passes over an entity that might be defined there.
+    if builder.has_doctype and (entity := _ENTITY.search(text)):
+        raise MalformedBody(f"the body uses an entity that is not defined in it: {entity[0]}")
     return builder.root
 
 
 class _Builder:
     """What expat calls, growing the tree."""
 
-    __slots__ = ("count", "open")
+    __slots__ = ("count", "has_doctype", "open")
 
     def __init__(self) -> None:
         self.open = [Element("", {})]  # the document, then the elements that are open
         self.count = 0
+        self.has_doctype = False
 
     @property
     def root(self) -> Element:
         return self.open[0].children[0]
+
+    def doctype(self, _name: str, _system: str | None, _public: str | None, has_internal_subset: bool) -> None:
+        if has_internal_subset:
+            raise MalformedBody("the body declares entities or other markup of its own")
+        self.has_doctype = True
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         self.count += 1
@@ -113,16 +121,3 @@ class _Builder:
 
 def _local(name: str) -> str:
     return name.rpartition(":")[2].lower()
-
-
-def _doctype(_name: str, _system: str | None, _public: str | None, has_internal_subset: bool) -> None:
-    if has_internal_subset:
-        raise MalformedBody("the body declares entities or other markup of its own")
-
-
-def _entity(name: str, _is_parameter: bool) -> None:
-    raise MalformedBody(f"the body uses the entity {name[:40]}, which is not defined in it")
-
-
-def _external(_context: str, _base: str | None, _system: str | None, _public: str | None) -> int:
-    raise MalformedBody("the body refers to another document")
