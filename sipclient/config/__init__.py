@@ -3,12 +3,12 @@
 `load(text)` gives a `Config`, `check(text)` everything there is to say about the text.
 """
 
-from .addresses import HostPort, Server, SipAddress, allowed
-from .causes import CAUSES, RetryOn
-from .findings import Finding
-from .hours import Hours
-from .loading import check, load
-from .model import (
+from sipclient.config.addresses import HostPort, Server, SipAddress, allowed
+from sipclient.config.causes import CAUSES, RetryOn
+from sipclient.config.findings import Finding
+from sipclient.config.hours import Hours
+from sipclient.config.loading import check, load
+from sipclient.config.model import (
     AccountConfig,
     CallConfig,
     Config,
@@ -28,12 +28,13 @@ from .model import (
     WebhookConfig,
     When,
 )
-from .patterns import Pattern
-from .templates import CallerId, HeaderTemplates, IncomingTemplate, Template
-from .values import Hook, Mistake, Ports, Rate, Seconds
+from sipclient.config.patterns import Pattern
+from sipclient.config.templates import CallerId, HeaderTemplates, IncomingTemplate, Template
+from sipclient.config.values import LONGEST, Hook, Mistake, Ports, Rate, Seconds
 
 __all__ = [
     "CAUSES",
+    "LONGEST",
     "AccountConfig",
     "CallConfig",
     "CallerId",

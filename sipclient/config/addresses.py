@@ -13,8 +13,8 @@ from typing import Self
 
 import msgspec
 
-from .patterns import Pattern
-from .values import Mistake, text_of
+from sipclient.config.patterns import Pattern
+from sipclient.config.values import Mistake, text_of
 
 LONGEST_TARGET = 512
 
@@ -50,20 +50,12 @@ class Target(msgspec.Struct, frozen=True):
         if found := _SIP.fullmatch(text):
             scheme, user, host, port, parameters = found.groups()
             parameters = parameters.partition("?")[0].lower()
-            if (
-                ";maddr" in parameters
-                or "%" in parameters
-                or (user is not None and not _USER.fullmatch(user))
-            ):
+            if ";maddr" in parameters or "%" in parameters or (user is not None and not _USER.fullmatch(user)):
                 return None
             ours = port is None or port == _DEFAULT_PORTS[scheme.lower()]
             return cls(scheme.lower(), _unescaped(user or ""), host.lower() + ("" if ours else f":{port}"))
         if found := _TEL.fullmatch(text):
-            return (
-                None
-                if ";phone-context" in (found[2] or "").lower()
-                else cls("tel", found[1].translate(_SEPARATORS))
-            )
+            return None if ";phone-context" in (found[2] or "").lower() else cls("tel", found[1].translate(_SEPARATORS))
         return cls("", _unescaped(text)) if _NUMBER.fullmatch(text) else None
 
 
@@ -81,8 +73,7 @@ def allowed(allow: Sequence[Pattern], target: str, domain: str = "") -> bool:
     local = parsed.scheme in ("", "tel") or (host == domain != "")
     uris = [f"tel:{parsed.user}"] if parsed.scheme == "tel" else _sip_texts(parsed, host or domain)
     return any(
-        any(map(pattern.matches, uris)) if pattern.uri else local and pattern.matches(parsed.user)
-        for pattern in allow
+        any(map(pattern.matches, uris)) if pattern.uri else local and pattern.matches(parsed.user) for pattern in allow
     )
 
 
@@ -125,8 +116,7 @@ class Server(str):
             place = rest
         else:
             raise Mistake(
-                'a server is like "udp:192.0.2.10:5060", "tls:pbx.example.com" or "wss://host/ws", '
-                f'not "{text}"'
+                f'a server is like "udp:192.0.2.10:5060", "tls:pbx.example.com" or "wss://host/ws", not "{text}"'
             )
         split_host_port(place, text)
         return cls(text)
@@ -181,9 +171,7 @@ class Network(str):
         try:
             ipaddress.ip_network(text, strict=False)
         except ValueError as error:
-            raise Mistake(
-                f'"{text}" is no IP address or network, like "192.0.2.10" or "10.0.0.0/8"'
-            ) from error
+            raise Mistake(f'"{text}" is no IP address or network, like "192.0.2.10" or "10.0.0.0/8"') from error
         return cls(text)
 
 
@@ -214,9 +202,7 @@ class IceServer(str):
         text = text_of(value, "a STUN or TURN server")
         scheme, _, rest = text.partition(":")
         place, mark, query = rest.partition("?")
-        if scheme not in ("stun", "turn", "turns") or (
-            mark and query not in ("transport=udp", "transport=tcp")
-        ):
+        if scheme not in ("stun", "turn", "turns") or (mark and query not in ("transport=udp", "transport=tcp")):
             raise Mistake(f'a STUN or TURN server is like "stun:stun.example.com:3478", not "{text}"')
         split_host_port(place, text)
         return cls(text)
@@ -244,9 +230,7 @@ def _unescaped(user: str) -> str:
     def plain(found: re.Match[str]) -> str:
         character = chr(int(found[1], 16))
         return (
-            character
-            if character.isascii() and (character.isalnum() or character in "-_.!~*'()")
-            else found[0].upper()
+            character if character.isascii() and (character.isalnum() or character in "-_.!~*'()") else found[0].upper()
         )
 
     return _ESCAPE.sub(plain, user)

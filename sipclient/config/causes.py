@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Self
 
-from .values import Mistake, Plain, did_you_mean, kind
+from sipclient.config.values import Mistake, Plain, did_you_mean, kind
 
 # Every name the engine can end a call with (a test compares), so that a typo is found before it matters.
 CAUSES = frozenset(
@@ -82,9 +82,7 @@ class RetryOn(Plain):
     def from_toml(cls, value: object) -> Self:
         """A string, or a status as a number; statuses are 300 to 699."""
         if not isinstance(value, str | int) or isinstance(value, bool):
-            raise Mistake(
-                f'expected a hangup cause or SIP statuses, like "USER_BUSY" or "4xx", not {kind(value)}'
-            )
+            raise Mistake(f'expected a hangup cause or SIP statuses, like "USER_BUSY" or "4xx", not {kind(value)}')
         text = str(value)
         if found := _CLASS.fullmatch(text):
             return cls(low=int(found[1]) * 100, high=int(found[1]) * 100 + 99)

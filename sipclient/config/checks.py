@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 import re
 
-from .draft import Draft
-from .findings import Findings
-from .incoming_checks import check_incoming
-from .model import AccountConfig, WatchConfig
-from .patterns import MOST_EXTENSIONS, Pattern, overlapping
-from .rule_checks import check_rules
-from .values import Mistake, did_you_mean
+from sipclient.config.draft import Draft
+from sipclient.config.findings import Findings
+from sipclient.config.incoming_checks import check_incoming
+from sipclient.config.model import AccountConfig, WatchConfig
+from sipclient.config.patterns import MOST_EXTENSIONS, Pattern, overlapping
+from sipclient.config.rule_checks import check_rules
+from sipclient.config.values import Mistake, did_you_mean
 
 MOST_AT_ONCE = 10_000
 _NAME = re.compile(r"[^/\x00-\x1f\x7f]{1,64}")
@@ -51,9 +51,7 @@ def _account(account: AccountConfig, path: tuple[str, str], findings: Findings) 
             (*path, "tls_verify"), "certificates are not checked: anybody on the way can listen and pretend"
         )
     if account.register and not account.expires:
-        findings.error(
-            (*path, "expires"), "a registration that expires at once is none: write register = false"
-        )
+        findings.error((*path, "expires"), "a registration that expires at once is none: write register = false")
 
 
 def _watches(draft: Draft, findings: Findings) -> None:
@@ -107,16 +105,12 @@ def _services(draft: Draft, findings: Findings) -> None:
     if draft.store is not None and not _STORE.fullmatch(draft.store.url):
         findings.error(("store", "url"), 'the store is "sqlite:FILE" or "postgresql://..."')
     if draft.web is not None and not draft.web.listen.loopback and not draft.web.tokens:
-        findings.error(
-            ("web", "listen"), "any address but loopback needs tokens: make some with `sipclient token`"
-        )
+        findings.error(("web", "listen"), "any address but loopback needs tokens: make some with `sipclient token`")
     for place, hook in draft.webhooks.items():
         if not _WEB_URL.fullmatch(hook.url):
             findings.error(("webhooks", place, "url"), 'a webhook is like "https://example.com/hook"')
     if draft.listen is not None and not draft.listen.origins:
-        findings.error(
-            ("listen", "origins"), 'name the web sites that may connect, like ["https://app.example.com"]'
-        )
+        findings.error(("listen", "origins"), 'name the web sites that may connect, like ["https://app.example.com"]')
 
 
 def _dial(draft: Draft, findings: Findings) -> None:
@@ -129,6 +123,4 @@ def _dial(draft: Draft, findings: Findings) -> None:
         findings.error(("dial", "calls_at_once"), f"a whole number from 1 to {MOST_AT_ONCE}")
     for place, pattern in enumerate(draft.dial.allow):
         if pattern.text in ("*", "sip:*", "sips:*", "tel:*"):
-            findings.warning(
-                ("dial", "allow", place), f'"{pattern}" allows every number there is, expensive ones too'
-            )
+            findings.warning(("dial", "allow", place), f'"{pattern}" allows every number there is, expensive ones too')

@@ -6,8 +6,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from .findings import Findings
-from .model import (
+from sipclient.config.findings import Findings
+from sipclient.config.model import (
     ARRAYS,
     TABLES,
     AccountConfig,
@@ -22,9 +22,9 @@ from .model import (
     WebConfig,
     WebhookConfig,
 )
-from .passwords import Sources, fill_in
-from .reading import read_table
-from .values import Mistake, did_you_mean, kind
+from sipclient.config.passwords import Sources, fill_in
+from sipclient.config.reading import read_table
+from sipclient.config.values import Mistake, did_you_mean, kind
 
 T = TypeVar("T", bound=Table)
 SETTINGS = ("recordings", "dry_run")  # keys outside any table; [web] takes them too
@@ -54,9 +54,7 @@ def read_draft(document: dict[str, Any], sources: Sources, findings: Findings) -
     for key, value in document.items():
         if key not in TABLES and key not in SETTINGS:
             findings.error((key,), f"unknown key{did_you_mean(key, (*TABLES, *SETTINGS))}")
-        elif key in ARRAYS and not (
-            isinstance(value, list) and all(isinstance(each, dict) for each in value)
-        ):
+        elif key in ARRAYS and not (isinstance(value, list) and all(isinstance(each, dict) for each in value)):
             findings.error((key,), f"expected [[{key}]] tables, not {kind(value)}")
         elif key in TABLES and key not in ARRAYS and not isinstance(value, dict):
             findings.error((key,), f"expected a [{key}] table, not {kind(value)}")
@@ -108,8 +106,7 @@ def _read_lists(draft: Draft, document: dict[str, Any], sources: Sources, findin
 
 def _entries(cls: type[T], key: str, document: dict[str, Any], findings: Findings) -> dict[int, T]:
     read = (
-        (place, read_table(cls, table, (key, place), findings))
-        for place, table in enumerate(document.get(key, []))
+        (place, read_table(cls, table, (key, place), findings)) for place, table in enumerate(document.get(key, []))
     )
     return {place: value for place, value in read if value is not None}
 

@@ -7,9 +7,8 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
+from sipclient.config.lines import Lines, Path
 from sipclient.errors import ConfigError
-
-from .lines import Lines, Path
 
 Severity: TypeAlias = Literal["error", "warning", "note"]
 

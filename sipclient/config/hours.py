@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 import msgspec
 
-from .values import Mistake, Plain, did_you_mean, text_of
+from sipclient.config.values import Mistake, Plain, did_you_mean, text_of
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
@@ -106,7 +106,5 @@ class Hours(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 def _day(name: str) -> int:
     if name not in DAYS:
-        raise Mistake(
-            f'"{name}" is no day: write mon, tue, wed, thu, fri, sat, sun{did_you_mean(name, DAYS)}'
-        )
+        raise Mistake(f'"{name}" is no day: write mon, tue, wed, thu, fri, sat, sun{did_you_mean(name, DAYS)}')
     return DAYS.index(name)

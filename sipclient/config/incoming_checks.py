@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from .addresses import allowed
-from .draft import Draft
-from .findings import Findings
-from .model import DialConfig, IncomingAction, IncomingConfig, Match
-from .values import did_you_mean, one_of
+from sipclient.config.addresses import allowed
+from sipclient.config.draft import Draft
+from sipclient.config.findings import Findings
+from sipclient.config.model import DialConfig, IncomingAction, IncomingConfig, Match
+from sipclient.config.values import did_you_mean, one_of
 
 MOST_DIGITS = 100
 
@@ -21,15 +21,11 @@ def check_incoming(draft: Draft, findings: Findings) -> None:
             findings.error((*path, "match", "account"), message)
         hours = entry.match.hours
         if hours is not None and hours.from_ == hours.to:
-            findings.error(
-                (*path, "match", "hours"), "from and to are the same: leave both out for the whole day"
-            )
+            findings.error((*path, "match", "hours"), "from and to are the same: leave both out for the whole day")
         _action(entry.action, (*path, "action"), findings)
         _bridge(draft, entry, (*path, "action", "bridge"), findings)
         earlier = [
-            number
-            for number, other in draft.incoming.items()
-            if number < place and _takes(other.match, entry.match)
+            number for number, other in draft.incoming.items() if number < place and _takes(other.match, entry.match)
         ]
         if earlier:
             findings.error(path, f"never reached: entry {earlier[0] + 1} takes all of these calls")
@@ -71,9 +67,7 @@ def _takes(first: Match, second: Match) -> bool:
         first.account in ("", second.account)
         and first.hours in (None, second.hours)
         and all(
-            wide.text == "*"
-            or wide == narrow
-            or (not narrow.wild and narrow.count == 1 and wide.matches(narrow.text))
+            wide.text == "*" or wide == narrow or (not narrow.wild and narrow.count == 1 and wide.matches(narrow.text))
             for wide, narrow in ((first.to, second.to), (first.from_, second.from_))
         )
     )

@@ -10,15 +10,14 @@ import tomllib
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from sipclient.config.checks import check_draft
+from sipclient.config.draft import Draft, read_draft
+from sipclient.config.findings import Finding, Findings, config_error
+from sipclient.config.lines import Lines
+from sipclient.config.model import Config, DialConfig, StoreConfig
+from sipclient.config.passwords import Sources
+from sipclient.config.support import note_what_waits
 from sipclient.errors import ConfigError
-
-from .checks import check_draft
-from .draft import Draft, read_draft
-from .findings import Finding, Findings, config_error
-from .lines import Lines
-from .model import Config, DialConfig, StoreConfig
-from .passwords import Sources
-from .support import note_what_waits
 
 NO_ENVIRON: Mapping[str, str] = {}
 LONGEST_FILE = 4 * 1024 * 1024  # characters

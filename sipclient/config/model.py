@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import msgspec
 
-from .addresses import HostPort, IceServer, IpAddress, Network, Server, SipAddress
-from .causes import RejectWith, RetryOn
-from .hours import Hours
-from .patterns import Pattern
-from .templates import CallerId, HeaderTemplates, IncomingTemplate, Template
-from .values import (
+from sipclient.config.addresses import HostPort, IceServer, IpAddress, Network, Server, SipAddress
+from sipclient.config.causes import RejectWith, RetryOn
+from sipclient.config.hours import Hours
+from sipclient.config.patterns import Pattern
+from sipclient.config.templates import CallerId, HeaderTemplates, IncomingTemplate, Template
+from sipclient.config.values import (
     Armed,
     Codec,
     Hook,

@@ -10,9 +10,9 @@ from typing import Literal, TypeAlias, TypeVar
 
 import msgspec
 
-from .findings import Findings
-from .lines import Path
-from .model import AccountConfig, Text, Turn, WebhookConfig
+from sipclient.config.findings import Findings
+from sipclient.config.lines import Path
+from sipclient.config.model import AccountConfig, Text, Turn, WebhookConfig
 
 Need: TypeAlias = Literal["error", "warning", "nothing"]
 Holder = TypeVar("Holder", AccountConfig, Turn, WebhookConfig)

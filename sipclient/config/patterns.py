@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Self
 
-from .values import Mistake, text_of
+from sipclient.config.values import Mistake, text_of
 
 MOST_EXTENSIONS = 100_000
 LONGEST_PATTERN = 256
@@ -73,9 +73,7 @@ class Pattern:
     def expand(self, limit: int = MOST_EXTENSIONS) -> Iterator[str]:
         """Every text it stands for. Raises Mistake for a wildcard, and where they are more than `limit`."""
         if self.wild:
-            raise Mistake(
-                f'"{self.text}" cannot be watched: a PBX is asked extension by extension; write a range'
-            )
+            raise Mistake(f'"{self.text}" cannot be watched: a PBX is asked extension by extension; write a range')
         if self.count > limit:
             raise Mistake(f'"{self.text}" is {self.count} extensions; at most {limit} can be watched')
         if not self._low:
@@ -117,9 +115,7 @@ def overlapping(patterns: Sequence[Pattern]) -> Iterator[tuple[int, int]]:
     Each pattern is told at most once as the one that runs into another: sorted, neighbours are enough.
     """
     listed = [place for place, pattern in enumerate(patterns) if not pattern.wild]
-    listed.sort(
-        key=lambda place: (patterns[place]._family, patterns[place]._low or patterns[place].text, place)
-    )
+    listed.sort(key=lambda place: (patterns[place]._family, patterns[place]._low or patterns[place].text, place))
     widest: int | None = None
     for place in listed:
         if widest is not None and patterns[widest].overlaps(patterns[place]):

@@ -11,9 +11,9 @@ from typing import Any, TypeVar, get_args
 
 import msgspec
 
-from .findings import Findings
-from .lines import Path
-from .values import Mistake, did_you_mean, nearest
+from sipclient.config.findings import Findings
+from sipclient.config.lines import Path
+from sipclient.config.values import Mistake, did_you_mean, nearest
 
 T = TypeVar("T", bound=msgspec.Struct)
 

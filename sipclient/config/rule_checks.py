@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 
-from .addresses import Target, allowed
-from .draft import Draft
-from .findings import Findings
-from .model import ANY, CallConfig, DialConfig, Retry, RuleConfig
-from .patterns import Pattern, overlapping
-from .values import did_you_mean
+from sipclient.config.addresses import Target, allowed
+from sipclient.config.draft import Draft
+from sipclient.config.findings import Findings
+from sipclient.config.model import ANY, CallConfig, DialConfig, Retry, RuleConfig
+from sipclient.config.patterns import Pattern, overlapping
+from sipclient.config.values import did_you_mean
 
 MOST_RETRIES = 1000
 MOST_BACKOFF = 100.0
@@ -31,9 +31,7 @@ def check_rules(draft: Draft, findings: Findings) -> None:
         if draft.complete:
             _coverage(draft, rule, path, findings)
         if (rule.call is None) == (rule.run is None):
-            findings.error(
-                path, "a rule has either call or run" if rule.call else 'a rule needs "call" or "run"'
-            )
+            findings.error(path, "a rule has either call or run" if rule.call else 'a rule needs "call" or "run"')
         if rule.call is not None:
             _call(draft, rule, rule.call, (*path, "call"), findings)
 
@@ -57,9 +55,7 @@ def _conditions(draft: Draft, rule: RuleConfig, path: tuple[str, int], findings:
         findings.error((*path, "hours"), "from and to are the same: leave both out for the whole day")
     asked = draft.web is not None or any(entry.action.camp_on.text for entry in draft.incoming.values())
     if rule.armed == "on-request" and not asked and draft.complete:
-        findings.warning(
-            (*path, "armed"), "nobody can ask: there is neither [web] nor an [[incoming]] with camp_on"
-        )
+        findings.warning((*path, "armed"), "nobody can ask: there is neither [web] nor an [[incoming]] with camp_on")
 
 
 def _coverage(draft: Draft, rule: RuleConfig, path: tuple[str, int], findings: Findings) -> None:
@@ -70,9 +66,7 @@ def _coverage(draft: Draft, rule: RuleConfig, path: tuple[str, int], findings: F
     watched = [pattern for watch in watches for pattern in watch.extensions]
     bare = [place for place, pattern in enumerate(rule.when.extensions) if not _covered(pattern, watched)]
     if len(bare) == len(rule.when.extensions):
-        findings.error(
-            (*path, "when"), "no [[watch]] covers any of its extensions, so the rule can never fire"
-        )
+        findings.error((*path, "when"), "no [[watch]] covers any of its extensions, so the rule can never fire")
         return
     for place in bare:
         text = f'no [[watch]] covers "{rule.when.extensions[place]}"'
@@ -89,9 +83,7 @@ def _covered(pattern: Pattern, watched: list[Pattern]) -> bool:
     return bool(listed) if (pattern,) == ANY else any(map(pattern.overlaps, listed))
 
 
-def _call(
-    draft: Draft, rule: RuleConfig, call: CallConfig, path: tuple[str | int, ...], findings: Findings
-) -> None:
+def _call(draft: Draft, rule: RuleConfig, call: CallConfig, path: tuple[str | int, ...], findings: Findings) -> None:
     if call.account and call.account not in draft.names:
         hint = did_you_mean(call.account, draft.names)
         findings.error((*path, "account"), f'no account is called "{call.account}"{hint}')
@@ -120,9 +112,7 @@ def _allowed(
         return
     domains = [draft.accounts[name].address.domain for name in names if name in draft.accounts]
     if not allow:
-        findings.error(
-            (*path, "to"), f'[dial] allow names nothing, so no call may leave: write allow = ["{call.to}"]'
-        )
+        findings.error((*path, "to"), f'[dial] allow names nothing, so no call may leave: write allow = ["{call.to}"]')
     elif target is not None and not any(allowed(allow, target, domain) for domain in domains):
         findings.error((*path, "to"), f'[dial] allow does not name "{target}", so the call could never leave')
 

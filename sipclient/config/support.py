@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
-from .draft import Draft
-from .findings import Findings
-from .lines import Path
+from sipclient.config.draft import Draft
+from sipclient.config.findings import Findings
+from sipclient.config.lines import Path
 
 Row: TypeAlias = tuple[Callable[[Draft], Iterator[Path]], str]
 
@@ -32,20 +32,12 @@ def _table(key: str) -> Callable[[Draft], Iterator[Path]]:
 
 
 def _media(draft: Draft) -> Iterator[Path]:
-    return (
-        ("accounts", name, "media")
-        for name, each in draft.accounts.items()
-        if each.media in ("srtp", "webrtc")
-    )
+    return (("accounts", name, "media") for name, each in draft.accounts.items() if each.media in ("srtp", "webrtc"))
 
 
 def _websocket(draft: Draft) -> Iterator[Path]:
     wanted = ("ws", "wss")
-    return (
-        ("accounts", name, "server")
-        for name, each in draft.accounts.items()
-        if each.server.transport in wanted
-    )
+    return (("accounts", name, "server") for name, each in draft.accounts.items() if each.server.transport in wanted)
 
 
 def _ice(draft: Draft) -> Iterator[Path]:
@@ -62,11 +54,7 @@ def _refer(draft: Draft) -> Iterator[Path]:
 
 def _codecs(draft: Draft) -> Iterator[Path]:
     spoken = ("PCMU", "PCMA", "telephone-event")
-    return (
-        ("accounts", name, "codecs")
-        for name, each in draft.accounts.items()
-        if set(each.codecs) - set(spoken)
-    )
+    return (("accounts", name, "codecs") for name, each in draft.accounts.items() if set(each.codecs) - set(spoken))
 
 
 def _postgresql(draft: Draft) -> Iterator[Path]:

@@ -13,9 +13,8 @@ from typing import ClassVar, Self
 
 import msgspec
 
+from sipclient.config.values import Mistake, Plain, did_you_mean, one_of, text_of
 from sipclient.errors import InvalidValue
-
-from .values import Mistake, Plain, did_you_mean, one_of, text_of
 
 EXTENSION_NAMES = (
     "extension",

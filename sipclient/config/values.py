@@ -109,9 +109,7 @@ class Seconds(float):
         elif isinstance(value, int | float) and not isinstance(value, bool):
             seconds = float(value) if abs(value) <= LONGEST else math.inf
         else:
-            raise Mistake(
-                f'a duration is "45s", "500ms", "5m", "2h", "1d" or a number of seconds, not {_shown(value)}'
-            )
+            raise Mistake(f'a duration is "45s", "500ms", "5m", "2h", "1d" or a number of seconds, not {_shown(value)}')
         if not 0 <= seconds <= LONGEST:  # NaN is refused here too
             raise Mistake(f"a duration is between 0 and 366 days, not {_shown(value)}")
         return cls(seconds)
@@ -139,9 +137,7 @@ class Rate(Plain):
         return cls(count, period)
 
     def __str__(self) -> str:
-        unit = next(
-            (name for name, seconds in _PERIODS.items() if seconds == self.period), f"{self.period:g}s"
-        )
+        unit = next((name for name, seconds in _PERIODS.items() if seconds == self.period), f"{self.period:g}s")
         return f"{self.count} per {unit}"
 
 
@@ -169,9 +165,7 @@ class Ports(Plain):
             case (int() as low, int() as high) if 1024 <= low < high <= 65535:
                 return cls(low, high)
             case _:
-                raise Mistake(
-                    f'a range of ports is like "10000-20000", from 1024 to 65535, not {_shown(value)}'
-                )
+                raise Mistake(f'a range of ports is like "10000-20000", from 1024 to 65535, not {_shown(value)}')
 
 
 class Hook(Plain):
@@ -267,11 +261,5 @@ class Codec(Choice):
 
 
 def _shown(value: object) -> str:
-    text = (
-        f'"{value}"'
-        if isinstance(value, str)
-        else str(value)
-        if isinstance(value, int | float)
-        else kind(value)
-    )
+    text = f'"{value}"' if isinstance(value, str) else str(value) if isinstance(value, int | float) else kind(value)
     return text if len(text) <= 80 else f"{text[:77]}..."
