@@ -1,1 +1,8 @@
 """What a user agent does: the engine, its values, and the usages built on it. No I/O, no clock, no randomness."""
+
+from sipclient.protocol.account import Account
+from sipclient.protocol.agent import UserAgent
+from sipclient.protocol.core import Limits
+from sipclient.protocol.identifiers import Identifiers
+
+__all__ = ["Account", "Identifiers", "Limits", "UserAgent"]

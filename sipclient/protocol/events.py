@@ -1,356 +1,54 @@
-"""What goes into the engine and what comes out: inputs, commands, effects and events, as plain values.
-
-Inputs are what the network said, commands what the user said; effects are work for the shell, events
-are news for the user. `now` is never in here: it is an argument of each call. Ids of calls, watches,
-subscriptions and requests are integers chosen by whoever gives the command; ids of what begins on the
-network side (incoming calls, incoming requests) are chosen by the engine and are negative, so the two
-never meet.
-"""
+"""What the engine tells the user, and, gathered here, every value it takes and gives (see `wire`, `commands`)."""
 
 from __future__ import annotations
 
 from typing import TypeAlias
 
-import msgspec
-
 from sipclient.message import Request, Response
 from sipclient.presence import MessageWaiting, State
-from sipclient.protocol.account import Account
-
-Headers: TypeAlias = tuple[tuple[str, str], ...]
-
-
-class Value(msgspec.Struct, frozen=True):
-    """The base of every value in this module."""
-
-
-# --- where packets go -------------------------------------------------------------------------------
-
-
-class Target(Value):
-    """One place to try: an address to connect to, as RFC 3263 (or `server =`) gave it."""
-
-    transport: str  # "udp", "tcp", "tls", "ws" or "wss"
-    host: str  # an IP literal without brackets
-    port: int
-    name: str = ""  # the domain a TLS certificate must speak for (RFC 5922): never the SRV target
-
-
-class Flow(Value):
-    """A socket pair. For UDP `remote` is the peer of this packet, and `local` names the bound socket."""
-
-    transport: str
-    local_host: str
-    local_port: int
-    remote_host: str
-    remote_port: int
-    serial: int = 0  # tells two connections between the same ports apart; 0 for UDP
-
-    @property
-    def reliable(self) -> bool:
-        """Whether the transport retransmits by itself (RFC 3261 §17)."""
-        return self.transport != "udp"
-
-
-# --- inputs: the network spoke ----------------------------------------------------------------------
-
-
-class Packet(Value):
-    """A datagram, or one framed message (or CRLF keep-alive) of a stream."""
-
-    flow: Flow
-    data: bytes
-
-
-class FlowOpened(Value):
-    """Connect `request` succeeded."""
-
-    request: int
-    flow: Flow
-
-
-class ConnectFailed(Value):
-    """Connect `request` did not succeed; `reason` in words."""
-
-    request: int
-    reason: str
-
-
-class FlowClosed(Value):
-    """A stream ended, by either side, or broke its framing."""
-
-    flow: Flow
-    reason: str
-
-
-class SendFailed(Value):
-    """A datagram to this peer was refused (ICMP) or could not be sent."""
-
-    flow: Flow
-    reason: str
-    too_large: bool = False
-
-
-class Resolved(Value):
-    """The answer to Resolve `request`: targets in the order to try, none where `reason` says why."""
-
-    request: int
-    targets: tuple[Target, ...]
-    reason: str = ""
-
-
-Input: TypeAlias = Packet | FlowOpened | ConnectFailed | FlowClosed | SendFailed | Resolved
-
-
-# --- effects: work for the shell --------------------------------------------------------------------
-
-
-class Send(Value):
-    """Put these bytes on this flow."""
-
-    flow: Flow
-    data: bytes
-
-
-class Connect(Value):
-    """Open a flow to `target` for `account`; answer with FlowOpened or ConnectFailed.
-
-    UDP binds (or reuses) the account's socket and finds the local address packets to the target leave from.
-    """
-
-    request: int
-    target: Target
-    account: str
-
-
-class Resolve(Value):
-    """Find the targets of `server` (`udp:192.0.2.10:5060`, `tls:pbx.example.com`) or, where it is a
-    SIP URI, of the URI as RFC 3263 §4 says; answer with Resolved."""
-
-    request: int
-    server: str
-    account: str
-
-
-class CloseFlow(Value):
-    """Close this stream; answer with FlowClosed."""
-
-    flow: Flow
-
-
-# --- commands: the user spoke -----------------------------------------------------------------------
-
-
-class AddAccount(Value):
-    """Make the account known; it registers (if it says so) at once."""
-
-    account: Account
-
-
-class RemoveAccount(Value):
-    """Hang up, un-subscribe and un-register; AccountRemoved follows when all is answered (or after 4 s)."""
-
-    account: str
-
-
-class Watch(Value):
-    """Watch one extension through some event packages, merged into one state.
-
-    `last`, `episode` and `open` are what the store remembers of it.
-    """
-
-    id: int
-    account: str
-    extension: str  # "1001", or a whole URI
-    packages: tuple[str, ...] = ("presence", "dialog")
-    last: State = State.UNKNOWN
-    episode: int = 0
-    open: bool = False
-
-
-class Unwatch(Value):
-    """End a watch."""
-
-    id: int
-
-
-class Subscribe(Value):
-    """One subscription to one event package (RFC 6665); its NOTIFYs come as Notified."""
-
-    id: int
-    account: str
-    target: str
-    package: str
-    accept: str = ""
-    expires: float = 0.0  # 0: the account's
-
-
-class Unsubscribe(Value):
-    """End a subscription."""
-
-    id: int
-
-
-class Invite(Value):
-    """Place a call. `body` is the offer, empty for a late offer."""
-
-    id: int
-    account: str
-    to: str
-    caller_id: str = ""  # '"Name" <user>' or a user; empty: the account's own
-    headers: Headers = ()
-    body: bytes = b""
-    content_type: str = "application/sdp"
-    timeout: float = 0.0  # seconds until it must be answered; 0: only the protocol's own limits
-    private: bool = False  # Privacy: id
-    session_expires: float = 1800.0  # 0: no session timer offered
-
-
-class Ring(Value):
-    """Tell the caller of an incoming call something provisional; a body makes it early media."""
-
-    id: int
-    status: int = 180
-    reason: str = ""
-    headers: Headers = ()
-    body: bytes = b""
-    content_type: str = "application/sdp"
-    reliable: bool = False  # with 100rel, where the caller supports it (RFC 3262)
-
-
-class Answer(Value):
-    """Answer an incoming call with 200. `body` is the answer, or the offer where the INVITE had none."""
-
-    id: int
-    headers: Headers = ()
-    body: bytes = b""
-    content_type: str = "application/sdp"
-
-
-class Reject(Value):
-    """Refuse an incoming call with a final status."""
-
-    id: int
-    status: int = 486
-    reason: str = ""
-    headers: Headers = ()
-
-
-class Redirect(Value):
-    """Answer an incoming call with 302 and these contacts."""
-
-    id: int
-    contacts: tuple[str, ...]
-
-
-class Hangup(Value):
-    """End a call in whatever state it is: CANCEL, BYE or a refusal, with a Reason where a cause is given."""
-
-    id: int
-    reason: str = ""  # the value of a Reason header, e.g. 'Q.850;cause=16;text="NORMAL_CLEARING"'
-    headers: Headers = ()
-
-
-class Offer(Value):
-    """Offer a new description in an answered call: re-INVITE, or UPDATE."""
-
-    id: int
-    body: bytes
-    content_type: str = "application/sdp"
-    method: str = "INVITE"
-
-
-class AnswerOffer(Value):
-    """The answer to OfferReceived: a description, or a refusal (status 488) with a Warning text."""
-
-    id: int
-    body: bytes = b""
-    content_type: str = "application/sdp"
-    status: int = 200
-    warning: str = ""
-
-
-class SendInCall(Value):
-    """A request inside a call's dialog (INFO, MESSAGE, UPDATE without a description, REFER)."""
-
-    id: int
-    request: int
-    method: str
-    headers: Headers = ()
-    body: bytes = b""
-    content_type: str = ""
-
-
-class SendRequest(Value):
-    """A request outside any dialog (OPTIONS, MESSAGE, PUBLISH, ...); Responded follows."""
-
-    request: int
-    account: str
-    method: str
-    to: str
-    headers: Headers = ()
-    body: bytes = b""
-    content_type: str = ""
-
-
-class Respond(Value):
-    """The final answer to RequestReceived."""
-
-    request: int
-    status: int
-    reason: str = ""
-    headers: Headers = ()
-    body: bytes = b""
-    content_type: str = ""
-
-
-class AcceptSubscription(Value):
-    """Answer SubscribeReceived with 200 and `expires` seconds; a Notify must follow at once."""
-
-    id: int
-    expires: float
-
-
-class Notify(Value):
-    """NOTIFY the subscriber of an accepted subscription (we are the notifier).
-
-    `state` is `active`, `pending` or `terminated`; `reason` goes with `terminated`.
-    """
-
-    id: int
-    body: bytes = b""
-    content_type: str = ""
-    state: str = "active"
-    reason: str = ""
-
-
-Command: TypeAlias = (
-    AddAccount
-    | RemoveAccount
-    | Watch
-    | Unwatch
-    | Subscribe
-    | Unsubscribe
-    | Invite
-    | Ring
-    | Answer
-    | Reject
-    | Redirect
-    | Hangup
-    | Offer
-    | AnswerOffer
-    | SendInCall
-    | SendRequest
-    | Respond
-    | AcceptSubscription
-    | Notify
+from sipclient.protocol.commands import (
+    AcceptSubscription,
+    AddAccount,
+    Answer,
+    AnswerOffer,
+    Command,
+    Follow,
+    Hangup,
+    Invite,
+    Notify,
+    Offer,
+    Redirect,
+    Reject,
+    RemoveAccount,
+    Respond,
+    Ring,
+    SendInCall,
+    SendRequest,
+    Subscribe,
+    Unsubscribe,
+    Unwatch,
+    Watch,
+)
+from sipclient.protocol.wire import (
+    CloseFlow,
+    Connect,
+    ConnectFailed,
+    Flow,
+    FlowClosed,
+    FlowOpened,
+    Headers,
+    Input,
+    Packet,
+    Resolve,
+    Resolved,
+    Send,
+    SendFailed,
+    Target,
+    Value,
 )
 
 
-# --- events: news for the user ----------------------------------------------------------------------
-
-
-class Registered(Value):
+class Registered(Value, frozen=True):
     """The account is registered (first time, or again after it was lost). `expires` in seconds."""
 
     account: str
@@ -359,7 +57,7 @@ class Registered(Value):
     again: bool = False
 
 
-class RegistrationLost(Value):
+class RegistrationLost(Value, frozen=True):
     """The registration ended or failed; `retry_in` seconds until the next try, negative for none."""
 
     account: str
@@ -368,13 +66,13 @@ class RegistrationLost(Value):
     retry_in: float
 
 
-class AccountRemoved(Value):
+class AccountRemoved(Value, frozen=True):
     """RemoveAccount is done."""
 
     account: str
 
 
-class ServerChanged(Value):
+class ServerChanged(Value, frozen=True):
     """Packets of the account go to another target now (first connection, or fail-over)."""
 
     account: str
@@ -382,7 +80,7 @@ class ServerChanged(Value):
     target: Target
 
 
-class ExtensionChanged(Value):
+class ExtensionChanged(Value, frozen=True):
     """A watched extension's merged state changed.
 
     An episode opens when the extension is on the phone; ringing and on-hold in between keep it open;
@@ -403,7 +101,7 @@ class ExtensionChanged(Value):
     note: str = ""
 
 
-class WatchProblem(Value):
+class WatchProblem(Value, frozen=True):
     """A subscription of a watch was refused or lost; `retry_in` seconds until the next try, negative for none."""
 
     watch: int
@@ -415,7 +113,7 @@ class WatchProblem(Value):
     retry_in: float
 
 
-class Notified(Value):
+class Notified(Value, frozen=True):
     """A NOTIFY of a plain Subscribe. `body` is empty where it had none."""
 
     id: int
@@ -425,7 +123,7 @@ class Notified(Value):
     body: bytes
 
 
-class SubscriptionEnded(Value):
+class SubscriptionEnded(Value, frozen=True):
     """A plain subscription ended, or was refused; `retry_in` seconds until the next try, negative for none."""
 
     id: int
@@ -434,21 +132,21 @@ class SubscriptionEnded(Value):
     retry_in: float
 
 
-class MessagesWaiting(Value):
+class MessagesWaiting(Value, frozen=True):
     """A message-summary arrived, solicited or not."""
 
     account: str
     summary: MessageWaiting
 
 
-class Calling(Value):
+class Calling(Value, frozen=True):
     """The INVITE of a call left: the call is placed now."""
 
     id: int
     call_id: str
 
 
-class Ringing(Value):
+class Ringing(Value, frozen=True):
     """A provisional response to our INVITE: 180 or any other above 100. A body is an early description."""
 
     id: int
@@ -458,7 +156,16 @@ class Ringing(Value):
     content_type: str = ""
 
 
-class Answered(Value):
+class Redirected(Value, frozen=True):
+    """Our call was answered with a 3xx: Follow one of the contacts, or Hangup. The engine follows none by itself:
+    where a call may go is not the peer's to decide (RFC 3261 §8.1.3.4)."""
+
+    id: int
+    status: int
+    contacts: tuple[str, ...]
+
+
+class Answered(Value, frozen=True):
     """Our call was answered, or the ACK of a call we answered came.
 
     `body` is the description the peer sent with it (empty: none). `offer` says that it is an offer
@@ -472,7 +179,7 @@ class Answered(Value):
     offer: bool = False
 
 
-class OfferReceived(Value):
+class OfferReceived(Value, frozen=True):
     """The peer offers a new description in an answered call; AnswerOffer must follow."""
 
     id: int
@@ -480,7 +187,7 @@ class OfferReceived(Value):
     content_type: str
 
 
-class OfferAnswered(Value):
+class OfferAnswered(Value, frozen=True):
     """The peer's answer to our Offer: `status` 200 with a description, or why not."""
 
     id: int
@@ -490,7 +197,7 @@ class OfferAnswered(Value):
     content_type: str = ""
 
 
-class CallEnded(Value):
+class CallEnded(Value, frozen=True):
     """A call ended, answered or not: the last event of its id.
 
     `status` is the final response's (0: none); `cause` its hangup cause by FreeSWITCH name, `q850` the
@@ -504,10 +211,9 @@ class CallEnded(Value):
     reason: str
     by: str
     answered: bool
-    contacts: tuple[str, ...] = ()  # of a 3xx
 
 
-class IncomingCall(Value):
+class IncomingCall(Value, frozen=True):
     """Somebody calls an account. Ring, Answer, Reject or Redirect must follow."""
 
     id: int
@@ -516,17 +222,16 @@ class IncomingCall(Value):
     flow: Flow
 
 
-class InCallRequest(Value):
-    """A request inside a call that the engine already answered with 200 (INFO, MESSAGE, UPDATE without a
-    description), or REFER, which Respond must answer (`request` is then not 0)."""
+class InCallRequest(Value, frozen=True):
+    """A request inside a call that the engine already answered: INFO, MESSAGE and UPDATE without a description
+    with 200, REFER with 603."""
 
     id: int
     method: str
     message: Request
-    request: int = 0
 
 
-class InCallResponded(Value):
+class InCallResponded(Value, frozen=True):
     """The final response to a SendInCall."""
 
     id: int
@@ -535,7 +240,7 @@ class InCallResponded(Value):
     reason: str
 
 
-class RequestReceived(Value):
+class RequestReceived(Value, frozen=True):
     """A request outside any dialog that the account `handles`; Respond must follow."""
 
     request: int
@@ -544,14 +249,14 @@ class RequestReceived(Value):
     flow: Flow
 
 
-class MessageReceived(Value):
+class MessageReceived(Value, frozen=True):
     """A MESSAGE outside any dialog (answered with 200)."""
 
     account: str
     message: Request
 
 
-class Responded(Value):
+class Responded(Value, frozen=True):
     """The final response to a SendRequest; None and `reason` where none came."""
 
     request: int
@@ -559,7 +264,7 @@ class Responded(Value):
     reason: str = ""
 
 
-class SubscribeReceived(Value):
+class SubscribeReceived(Value, frozen=True):
     """Somebody subscribes to us (the account handles SUBSCRIBE): AcceptSubscription, or Reject, must follow.
 
     `refresh` says it is an accepted subscription asking for more time: `expires` 0 ends it.
@@ -574,14 +279,14 @@ class SubscribeReceived(Value):
     refresh: bool = False
 
 
-class SubscriberGone(Value):
+class SubscriberGone(Value, frozen=True):
     """An accepted subscription ended: expired, un-subscribed, or its NOTIFY failed."""
 
     id: int
     reason: str
 
 
-class Traced(Value):
+class Traced(Value, frozen=True):
     """Something worth a debug line that no other event tells: a dropped packet, a fail-over, a repair."""
 
     text: str
@@ -600,6 +305,7 @@ Event: TypeAlias = (
     | MessagesWaiting
     | Calling
     | Ringing
+    | Redirected
     | Answered
     | OfferReceived
     | OfferAnswered
@@ -616,3 +322,69 @@ Event: TypeAlias = (
 )
 
 Effect: TypeAlias = Send | Connect | Resolve | CloseFlow | Event
+
+__all__ = [
+    "AcceptSubscription",
+    "AccountRemoved",
+    "AddAccount",
+    "Answer",
+    "AnswerOffer",
+    "Answered",
+    "CallEnded",
+    "Calling",
+    "CloseFlow",
+    "Command",
+    "Connect",
+    "ConnectFailed",
+    "Effect",
+    "Event",
+    "ExtensionChanged",
+    "Flow",
+    "FlowClosed",
+    "FlowOpened",
+    "Follow",
+    "Hangup",
+    "Headers",
+    "InCallRequest",
+    "InCallResponded",
+    "IncomingCall",
+    "Input",
+    "Invite",
+    "MessageReceived",
+    "MessagesWaiting",
+    "Notified",
+    "Notify",
+    "Offer",
+    "OfferAnswered",
+    "OfferReceived",
+    "Packet",
+    "Redirect",
+    "Redirected",
+    "Registered",
+    "RegistrationLost",
+    "Reject",
+    "RemoveAccount",
+    "RequestReceived",
+    "Resolve",
+    "Resolved",
+    "Respond",
+    "Responded",
+    "Ring",
+    "Ringing",
+    "Send",
+    "SendFailed",
+    "SendInCall",
+    "SendRequest",
+    "ServerChanged",
+    "Subscribe",
+    "SubscribeReceived",
+    "SubscriberGone",
+    "SubscriptionEnded",
+    "Target",
+    "Traced",
+    "Unsubscribe",
+    "Unwatch",
+    "Value",
+    "Watch",
+    "WatchProblem",
+]

@@ -1,0 +1,38 @@
+"""How long to wait before the next try."""
+
+from __future__ import annotations
+
+from sipclient.protocol.core import Core
+
+
+class Backoff:
+    """Doubling waits with jitter between `first` and `most` seconds."""
+
+    __slots__ = ("_core", "_role", "failures", "first", "most")
+
+    def __init__(self, core: Core, role: str, first: float, most: float) -> None:
+        self._core = core
+        self._role = role
+        self.first = first
+        self.most = most
+        self.failures = 0
+
+    def wait(self, at_least: float = 0.0) -> float:
+        """Seconds until the next try; each call counts as one more failure."""
+        base = min(self.first * 2.0 ** min(self.failures, 20), self.most)
+        self.failures += 1
+        return max(at_least, self._core.ids.spread(self._role, 0.75 * base, base))
+
+    def reset(self) -> None:
+        """A try succeeded."""
+        self.failures = 0
+
+
+def refresh_after(core: Core, granted: float) -> float:
+    """When to refresh what was granted for `granted` seconds: early enough for a retry, spread so that many do not
+    come at once. At least 60 % and at most 90 % of it."""
+    return (
+        core.ids.spread("refresh", 0.6, 0.75) * granted
+        if granted < 120
+        else core.ids.spread("refresh", 0.75, 0.9) * granted
+    )

@@ -1,0 +1,148 @@
+"""Writing what we send: requests from drafts, responses from the request they answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sipclient.message import Request, reason_phrase
+from sipclient.protocol.events import Flow, Headers
+
+MAX_FORWARDS = 70
+ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE, NOTIFY, PRACK, UPDATE"
+SUPPORTED = "100rel, timer"
+ACCEPT = "application/sdp"
+
+
+def host_port(host: str, port: int | None) -> str:
+    """`host:port` with an IPv6 literal in brackets; no port where it is None or 0."""
+    if ":" in host:
+        host = f"[{host}]"
+    return f"{host}:{port}" if port else host
+
+
+class Draft:
+    """A request before it knows where it goes: no Via, no CSeq number, no credentials."""
+
+    __slots__ = ("body", "call_id", "content_type", "extra", "from_", "method", "routes", "to", "uri")
+
+    def __init__(
+        self,
+        method: str,
+        uri: str,
+        from_: str,
+        to: str,
+        call_id: str,
+        *,
+        routes: tuple[str, ...] = (),
+        extra: Headers = (),
+        body: bytes = b"",
+        content_type: str = "",
+    ) -> None:
+        self.method = method
+        self.uri = uri
+        self.routes = routes
+        self.from_ = from_
+        self.to = to
+        self.call_id = call_id
+        self.extra = extra
+        self.body = body
+        self.content_type = content_type
+
+    def encode(self, via: str, cseq: int, more: Iterable[tuple[str, str]] = ()) -> bytes:
+        """The bytes of the request, with this Via value, CSeq number and further headers (RFC 3261 §8.1.1)."""
+        lines = [f"{self.method} {self.uri} SIP/2.0", f"Via: {via}"]
+        lines += [f"Route: {route}" for route in self.routes]
+        lines += [
+            f"Max-Forwards: {MAX_FORWARDS}",
+            f"From: {self.from_}",
+            f"To: {self.to}",
+            f"Call-ID: {self.call_id}",
+            f"CSeq: {cseq} {self.method}",
+        ]
+        lines += [f"{name}: {value}" for name, value in self.extra]
+        lines += [f"{name}: {value}" for name, value in more]
+        if self.body:
+            lines.append(f"Content-Type: {self.content_type}")
+        lines.append(f"Content-Length: {len(self.body)}\r\n\r\n")
+        return "\r\n".join(lines).encode("utf-8", "surrogateescape") + self.body
+
+    def ack(self, via: str, cseq: int) -> bytes:
+        """The ACK of a non-2xx, with a NUL where the value of To goes (RFC 3261 §17.1.1.3)."""
+        lines = [f"ACK {self.uri} SIP/2.0", f"Via: {via}"]
+        lines += [f"Route: {route}" for route in self.routes]
+        lines += [
+            f"Max-Forwards: {MAX_FORWARDS}",
+            f"From: {self.from_}",
+            "To: \0",
+            f"Call-ID: {self.call_id}",
+            f"CSeq: {cseq} ACK",
+            "Content-Length: 0\r\n\r\n",
+        ]
+        return "\r\n".join(lines).encode("utf-8", "surrogateescape")
+
+
+def via_of(flow: Flow, host: str, port: int, branch: str) -> str:
+    """The Via we write on a flow: `rport` always asked for (RFC 3581 §3)."""
+    return f"SIP/2.0/{flow.transport.upper()} {host_port(host, port)};branch={branch};rport"
+
+
+def response_flow(request: Request, flow: Flow) -> Flow:
+    """Where the response to a request goes (RFC 3261 §18.2.2, RFC 3581 §4)."""
+    via = request.via
+    if flow.reliable or via.rport is not None:
+        return flow
+    port = via.port or 5060
+    if port == flow.remote_port:
+        return flow
+    return Flow(flow.transport, flow.local_host, flow.local_port, flow.remote_host, port)
+
+
+def _stamped_via(request: Request, flow: Flow) -> str:
+    """The top Via with `received` and `rport` filled in (RFC 3261 §18.2.1, RFC 3581 §4)."""
+    via = request.via
+    raw = str(via)
+    if via.rport is None and via.host == flow.remote_host:
+        return raw
+    parts = [part for part in raw.split(";") if part.partition("=")[0].strip().lower() not in ("rport", "received")]
+    parts.append(f"received={flow.remote_host}")
+    if via.rport is not None:
+        parts.append(f"rport={flow.remote_port}")
+    return ";".join(parts)
+
+
+def response(
+    request: Request,
+    flow: Flow,
+    status: int,
+    reason: str = "",
+    *,
+    to_tag: str = "",
+    headers: Iterable[tuple[str, str]] = (),
+    body: bytes = b"",
+    content_type: str = "",
+) -> bytes:
+    """The bytes of a response to `request` (RFC 3261 §8.2.6.2).
+
+    `to_tag` is added where the request has none and the status is above 100. A 2xx or 1xx to an INVITE
+    copies Record-Route (§12.1.1).
+    """
+    source = request.headers
+    lines = [f"SIP/2.0 {status} {reason or reason_phrase(status)}"]
+    vias = source.all("Via")
+    values = source.values("Via") if len(vias) > 1 or "," in vias[0] else vias
+    lines.append(f"Via: {_stamped_via(request, flow)}")
+    lines += [f"Via: {via}" for via in values[1:]]
+    if status < 300 and request.method in ("INVITE", "SUBSCRIBE", "NOTIFY", "REFER"):
+        lines += [f"Record-Route: {route}" for route in source.all("Record-Route")]
+    to = source.get("To") or ""
+    if to_tag and status > 100 and not request.to_tag:
+        to = f"{to};tag={to_tag}"
+    lines.append(f"From: {source.get('From') or ''}")
+    lines.append(f"To: {to}")
+    lines.append(f"Call-ID: {request.call_id}")
+    lines.append(f"CSeq: {source.get('CSeq') or ''}")
+    lines += [f"{name}: {value}" for name, value in headers]
+    if body:
+        lines.append(f"Content-Type: {content_type}")
+    lines.append(f"Content-Length: {len(body)}\r\n\r\n")
+    return "\r\n".join(lines).encode("utf-8", "surrogateescape") + body

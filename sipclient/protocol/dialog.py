@@ -1,0 +1,257 @@
+"""Dialogs (RFC 3261 §12): who talks to whom, over which route, and in which order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol, TypeAlias
+
+from sipclient.errors import MalformedMessage
+from sipclient.message import Request, Response, SipUri, parse_uri
+from sipclient.protocol.build import Draft, via_of
+from sipclient.protocol.events import Flow, Headers, Target
+from sipclient.protocol.exchange import Exchange, ExchangeOwner, Stack
+from sipclient.protocol.line import Line
+from sipclient.protocol.transaction import ServerTransaction
+
+DialogKey: TypeAlias = tuple[str, str, str]  # Call-ID, local tag, remote tag
+CSEQ_LIMIT = 2**31
+
+
+class DialogUsage(Protocol):
+    """What lives in a dialog: a call or a subscription."""
+
+    def on_request(self, transaction: ServerTransaction, request: Request, flow: Flow) -> None:
+        """A request inside the dialog, its CSeq already checked."""
+
+    def on_ack(self, request: Request) -> None:
+        """An ACK inside the dialog."""
+
+
+class Awaiting(Protocol):
+    """A subscription without a dialog yet."""
+
+    def awaits(self, request: Request) -> bool:
+        """Whether a NOTIFY with its Call-ID and tag is for it."""
+
+    def adopt(self, request: Request, flow: Flow) -> Dialog:
+        """Make the dialog from its first NOTIFY."""
+
+
+class Dialog:
+    """One side of a dialog. From and To values are kept as they go on the wire."""
+
+    __slots__ = (
+        "call_id", "flow", "line", "local", "local_cseq", "local_tag", "remote", "remote_cseq", "remote_tag",
+        "remote_target", "routes", "usage",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        line: Line,
+        flow: Flow,
+        *,
+        usage: DialogUsage | None = None,
+        call_id: str,
+        local: str,
+        local_tag: str,
+        remote: str,
+        remote_tag: str,
+        remote_target: str,
+        routes: tuple[str, ...],
+        local_cseq: int,
+        remote_cseq: int = -1,
+    ) -> None:
+        self.line = line
+        self.usage = usage
+        self.flow = flow
+        self.call_id = call_id
+        self.local = local
+        self.local_tag = local_tag
+        self.remote = remote
+        self.remote_tag = remote_tag
+        self.remote_target = remote_target
+        self.routes = routes
+        self.local_cseq = local_cseq
+        self.remote_cseq = remote_cseq
+
+    @property
+    def key(self) -> DialogKey:
+        """What identifies the dialog (RFC 3261 §12)."""
+        return (self.call_id, self.local_tag, self.remote_tag)
+
+    def next_cseq(self) -> int:
+        """The number of our next request in the dialog."""
+        self.local_cseq += 1
+        return self.local_cseq
+
+    def in_order(self, request: Request) -> bool:
+        """Whether a request's CSeq rises (RFC 3261 §12.2.2); takes note of it."""
+        number = request.cseq.number
+        if number <= self.remote_cseq:
+            return False
+        self.remote_cseq = number
+        return True
+
+    def refresh_target(self, message: Request | Response) -> None:
+        """A target refresh moves the remote target (RFC 3261 §12.2.1.2, §12.2.2)."""
+        target = contact_of(message)
+        if target:
+            self.remote_target = target
+
+    def draft(self, method: str, extra: Headers = (), body: bytes = b"", content_type: str = "") -> Draft:
+        """A request in this dialog (RFC 3261 §12.2.1.1), strict routers included."""
+        uri, routes = self.remote_target, self.routes
+        if routes and not _is_loose(routes[0]):
+            uri, routes = routes[0].strip("<> "), (*routes[1:], f"<{uri}>")
+        return Draft(
+            method,
+            uri,
+            self.local,
+            self.remote,
+            self.call_id,
+            routes=routes,
+            extra=extra,
+            body=body,
+            content_type=content_type,
+        )
+
+    def send(self, stack: Stack, owner: ExchangeOwner, draft: Draft, *, contact: bool = False) -> Exchange:
+        """Send a draft to the dialog's next hop, with a Contact where the method refreshes targets."""
+        decorate = self.contact_header if contact else None
+        exchange = Exchange(stack, self.line, draft, owner, self.next_cseq, decorate=decorate)
+        with_next_hop(stack, self, draft, exchange.start)
+        return exchange
+
+    def send_ack(self, stack: Stack, draft: Draft, cseq: int, credentials: Headers) -> Ack:
+        """ACK a 2xx to our INVITE (RFC 3261 §13.2.2.4): a request without a transaction."""
+        ack = Ack(stack, draft, cseq, credentials, self.line)
+        with_next_hop(stack, self, draft, ack.start)
+        return ack
+
+    def contact_header(self, flow: Flow) -> Headers:
+        """Our Contact on a flow."""
+        return (("Contact", f"<{self.line.contact_uri(flow)}>"),)
+
+
+class Dialogs:
+    """Every dialog of an engine by its key, and the subscriptions that wait for theirs."""
+
+    __slots__ = ("_awaiting", "_by_key")
+
+    def __init__(self) -> None:
+        self._by_key: dict[DialogKey, Dialog] = {}
+        self._awaiting: dict[tuple[str, str], Awaiting] = {}
+
+    def __len__(self) -> int:
+        return len(self._by_key)
+
+    def add(self, dialog: Dialog) -> None:
+        """Make a dialog reachable for requests."""
+        self._by_key[dialog.key] = dialog
+
+    def drop(self, dialog: Dialog | None) -> None:
+        """Forget a dialog; requests in it get 481 from now on."""
+        if dialog is not None:
+            self._by_key.pop(dialog.key, None)
+
+    def find(self, request: Request) -> Dialog | None:
+        """The dialog a request belongs to (RFC 3261 §12.2.2)."""
+        return self._by_key.get((request.call_id, request.to_tag, request.from_tag))
+
+    def expect(self, call_id: str, tag: str, who: Awaiting) -> None:
+        """A SUBSCRIBE leaves: its first NOTIFY may come before the 2xx (RFC 6665 §4.1.2.4)."""
+        self._awaiting[call_id, tag] = who
+
+    def expect_no_more(self, call_id: str, tag: str) -> None:
+        """There is a dialog now, or there never will be."""
+        self._awaiting.pop((call_id, tag), None)
+
+    def awaiting(self, request: Request) -> Awaiting | None:
+        """Who waits for this NOTIFY as the first of its dialog."""
+        who = self._awaiting.get((request.call_id, request.to_tag))
+        return who if who is not None and who.awaits(request) else None
+
+
+class Ack:
+    """The ACK of a 2xx, kept for the retransmissions of that 2xx."""
+
+    __slots__ = ("_credentials", "_cseq", "_data", "_draft", "_flow", "_line", "_stack")
+
+    def __init__(self, stack: Stack, draft: Draft, cseq: int, credentials: Headers, line: Line) -> None:
+        self._stack = stack
+        self._draft = draft
+        self._cseq = cseq
+        self._credentials = credentials
+        self._line = line
+        self._data = b""
+        self._flow: Flow | None = None
+
+    def start(self, flow: Flow | None) -> None:
+        """Send it on this flow, from the account's server on where there is none."""
+        self._flow = flow or self._line.flow
+        if self._flow is not None:
+            branch = "z9hG4bK" + self._stack.core.ids.token("branch")
+            via = via_of(self._flow, *self._line.via_address(self._flow), branch)
+            self._data = self._draft.encode(via, self._cseq, self._credentials)
+            self.again()
+
+    def again(self) -> None:
+        """The 2xx came again: so does the ACK, the same bytes."""
+        if self._flow is not None and self._data:
+            self._stack.core.send(self._flow, self._data)
+
+
+def with_next_hop(stack: Stack, dialog: Dialog, draft: Draft, then: Callable[[Flow | None], object]) -> None:
+    """Call `then(flow)` with the flow an in-dialog request leaves on (RFC 3261 §12.2.1.1, §8.1.2).
+
+    A stream that is open serves its dialog to the end: behind NAT, TLS or WebSocket the Contact often names a
+    host nobody can reach. Over UDP the first Route, or the remote target, says where to go; where its name
+    cannot be resolved, back to where the dialog came from. None: the account's server is the last resort.
+    """
+    flow = dialog.flow
+    if flow.reliable and stack.flows.usable(flow):
+        then(flow)
+        return
+    text = draft.routes[0].strip("<> ").partition(">")[0] if draft.routes else draft.uri
+    try:
+        uri = parse_uri(text)
+    except MalformedMessage:
+        uri = None
+    if not isinstance(uri, SipUri):
+        then(flow if stack.flows.usable(flow) else None)
+        return
+    host = (uri.params.get("maddr") or uri.host).strip("[]")
+    plain = uri.scheme == "sip" and (uri.transport or "udp").lower() == "udp"
+    if not flow.reliable and plain and (":" in host or host.replace(".", "").isdigit()):
+        then(Flow("udp", flow.local_host, flow.local_port, host, uri.port or 5060))
+        return
+
+    def connected(opened: Flow | None, reason: str) -> None:
+        if opened is not None:
+            dialog.flow = opened
+        then(opened or (flow if stack.flows.usable(flow) else None))
+
+    def resolved(targets: tuple[Target, ...], reason: str) -> None:
+        if targets and targets[0].transport == "udp" and not flow.reliable:
+            then(Flow("udp", flow.local_host, flow.local_port, targets[0].host, targets[0].port))
+        elif targets:
+            stack.flows.connect(targets[0], dialog.line.account.key, connected)
+        else:
+            connected(None, reason)
+
+    stack.flows.resolve(str(uri), dialog.line.account.key, resolved)
+
+
+def _is_loose(route: str) -> bool:
+    return ";lr" in route.lower()
+
+
+def contact_of(message: Request | Response) -> str:
+    """The URI of the (first) Contact, or empty."""
+    contacts = message.contacts
+    return str(contacts[0].uri) if contacts else ""
+
+
+def route_set(values: list[str], *, reverse: bool) -> tuple[str, ...]:
+    """Record-Route values as a route set: reversed for the caller (RFC 3261 §12.1.2)."""
+    return tuple(reversed(values)) if reverse else tuple(values)

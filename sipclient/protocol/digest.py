@@ -1,0 +1,209 @@
+"""Digest authentication (RFC 7616, RFC 8760): the answer to a challenge, and the check of one."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from hmac import compare_digest
+from types import MappingProxyType
+
+import msgspec
+
+from sipclient.message import Challenge, quote
+from sipclient.protocol.identifiers import Identifiers
+
+
+def _md5(data: bytes) -> str:
+    return hashlib.md5(data, usedforsecurity=False).hexdigest()
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _sha512_256(data: bytes) -> str:
+    return hashlib.new("sha512_256", data).hexdigest()
+
+
+# Strongest first (RFC 8760 §2.2): SHA-512-256, SHA-256, MD5.
+ALGORITHMS: Mapping[str, Callable[[bytes], str]] = MappingProxyType(
+    {
+        "sha-512-256": _sha512_256,
+        "sha-512-256-sess": _sha512_256,
+        "sha-256": _sha256,
+        "sha-256-sess": _sha256,
+        "md5": _md5,
+        "md5-sess": _md5,
+    }
+)
+_STRENGTH = MappingProxyType({name: rank for rank, name in enumerate(reversed(list(ALGORITHMS)))})
+
+
+class Secret(msgspec.Struct, frozen=True):
+    """A user name and a password; the password is in no repr."""
+
+    username: str
+    password: str
+
+    def __repr__(self) -> str:
+        return f"Secret({self.username!r})"
+
+
+class Session:
+    """One nonce of one realm, and how often it was answered."""
+
+    __slots__ = (
+        "algorithm",
+        "cnonce",
+        "count",
+        "nonce",
+        "opaque",
+        "proxy",
+        "qop",
+        "raw_algorithm",
+        "realm",
+        "session_nonce",
+    )
+
+    def __init__(self, challenge: Challenge, algorithm: str, qop: str) -> None:
+        params = challenge.params
+        self.proxy = challenge.proxy
+        self.realm = params.get("realm", "")
+        self.nonce = params.get("nonce", "")
+        self.opaque = params.get("opaque")
+        self.raw_algorithm = params.get("algorithm")
+        self.algorithm = algorithm
+        self.qop = qop
+        self.count = 0
+        self.cnonce = ""
+        self.session_nonce = self.nonce  # the nonce that A1 of a -sess algorithm keeps
+
+    def answer(self, secret: Secret, method: str, uri: str, body: bytes, ids: Identifiers) -> tuple[str, str]:
+        """The credentials header for one request: (name, value). Each call raises the nonce count."""
+        if not self.cnonce:
+            self.cnonce = ids.token("cnonce")
+        self.count += 1
+        nc = f"{self.count:08x}" if self.qop else ""
+        response = digest_response(
+            self.algorithm,
+            secret,
+            self.realm,
+            self.nonce,
+            method,
+            uri,
+            qop=self.qop,
+            nc=nc,
+            cnonce=self.cnonce,
+            body=body,
+            session_nonce=self.session_nonce,
+        )
+        parts = [
+            f"username={quote(secret.username)}",
+            f"realm={quote(self.realm)}",
+            f"nonce={quote(self.nonce)}",
+            f"uri={quote(uri)}",
+            f'response="{response}"',
+        ]
+        if self.raw_algorithm is not None:
+            parts.append(f"algorithm={self.raw_algorithm}")
+        if self.opaque is not None:
+            parts.append(f"opaque={quote(self.opaque)}")
+        if self.qop:
+            parts += [f"qop={self.qop}", f"nc={nc}"]
+        if self.qop or self.algorithm.endswith("-sess"):
+            parts.append(f'cnonce="{self.cnonce}"')
+        return ("Proxy-Authorization" if self.proxy else "Authorization", "Digest " + ", ".join(parts))
+
+    def next_nonce(self, nonce: str) -> None:
+        """The server named the nonce of the next request (RFC 7616 §3.5)."""
+        self.nonce = nonce
+        self.count = 0
+
+
+def digest_response(
+    algorithm: str,
+    secret: Secret,
+    realm: str,
+    nonce: str,
+    method: str,
+    uri: str,
+    *,
+    qop: str = "",
+    nc: str = "",
+    cnonce: str = "",
+    body: bytes = b"",
+    session_nonce: str = "",
+) -> str:
+    """The `response` value of RFC 7616 §3.4.1 (of RFC 2069 where `qop` is empty), in lower-case hex."""
+    digest = ALGORITHMS[algorithm]
+    a1 = digest(f"{secret.username}:{realm}:{secret.password}".encode())
+    if algorithm.endswith("-sess"):
+        a1 = digest(f"{a1}:{session_nonce or nonce}:{cnonce}".encode())
+    a2 = f"{method}:{uri}"
+    if qop == "auth-int":
+        a2 += f":{digest(body)}"
+    hashed = digest(a2.encode("utf-8", "surrogateescape"))
+    middle = f"{nonce}:{nc}:{cnonce}:{qop}" if qop else nonce
+    return digest(f"{a1}:{middle}:{hashed}".encode())
+
+
+def choose(challenges: Sequence[Challenge], *, realm: str, strong_only: bool) -> Session | str:
+    """The session for the strongest challenge we can answer, or in words why there is none.
+
+    Only Digest (never Basic), only `realm` where it is known (RFC 3261 §22.1), only algorithms and qop values
+    we know; among equals the first (RFC 8760 §2.4). `strong_only` refuses MD5.
+    """
+    best: Session | None = None
+    problem = "the server sent no challenge"
+    for challenge in challenges:
+        params = challenge.params
+        if challenge.scheme.lower() != "digest":
+            problem = problem if best else f"the server asks for {challenge.scheme}, which is never sent"
+            continue
+        if realm and params.get("realm", "") != realm:
+            problem = f"the challenge is for the realm {params.get('realm', '')!r}, the password is for {realm!r}"
+            continue
+        if not params.get("nonce"):
+            problem = "the challenge has no nonce"
+            continue
+        algorithm = params.get("algorithm", "MD5").lower()
+        if algorithm not in ALGORITHMS:
+            problem = f"the server asks for the unknown digest algorithm {params.get('algorithm')}"
+            continue
+        if strong_only and algorithm.startswith("md5"):
+            problem = "the server offers only MD5, and the account demands a stronger digest or TLS"
+            continue
+        qops = [each.strip().lower() for each in params["qop"].split(",")] if "qop" in params else []
+        if qops and not {"auth", "auth-int"} & set(qops):
+            problem = f"the server asks for the unknown qop {params['qop']!r}"
+            continue
+        qop = "" if not qops else "auth" if "auth" in qops else "auth-int"
+        if best is None or _STRENGTH[algorithm] > _STRENGTH[best.algorithm]:
+            best = Session(challenge, algorithm, qop)
+    return best or problem
+
+
+def verify(credentials: Mapping[str, str], secret: Secret, method: str, body: bytes) -> bool:
+    """Whether Digest credentials (their parameters) were made with `secret`: the server's side.
+
+    The caller checks that the nonce is its own and how often it was used.
+    """
+    algorithm = credentials.get("algorithm", "MD5").lower()
+    if algorithm not in ALGORITHMS or credentials.get("username") != secret.username:
+        return False
+    qop = credentials.get("qop", "").lower()
+    if qop not in ("", "auth", "auth-int"):
+        return False
+    expected = digest_response(
+        algorithm,
+        secret,
+        credentials.get("realm", ""),
+        credentials.get("nonce", ""),
+        method,
+        credentials.get("uri", ""),
+        qop=qop,
+        nc=credentials.get("nc", ""),
+        cnonce=credentials.get("cnonce", ""),
+        body=body,
+    )
+    return compare_digest(expected.encode(), credentials.get("response", "").lower().encode("utf-8", "surrogateescape"))

@@ -1,0 +1,264 @@
+"""One request of ours until its final answer: the flow, the credentials, the next server, TCP for large ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from sipclient.message import Response, quote
+from sipclient.protocol.build import Draft, via_of
+from sipclient.protocol.core import Core
+from sipclient.protocol.digest import Session
+from sipclient.protocol.events import Flow, Target
+from sipclient.protocol.flows import Flows
+from sipclient.protocol.line import Line, SessionKey
+from sipclient.protocol.transaction import ClientTransaction, Transactions
+
+LARGE = 1300  # RFC 3261 §18.1.1: above this a request must not go by UDP unless there is no other way
+
+
+class Stack:
+    """The layers below the usages, handed around as one."""
+
+    __slots__ = ("core", "flows", "transactions")
+
+    def __init__(self, core: Core) -> None:
+        self.core = core
+        self.flows = Flows(core)
+        self.transactions = Transactions(core)
+
+
+class ExchangeOwner(Protocol):
+    """Who wants the answer."""
+
+    def on_provisional(self, exchange: Exchange, response: Response) -> None:
+        """A provisional response above 100."""
+
+    def on_final(self, exchange: Exchange, response: Response) -> None:
+        """The final response that is left after challenges and fail-over; for INVITE each 2xx."""
+
+    def on_failed(self, exchange: Exchange, status: int, reason: str) -> None:
+        """No final response from anybody: 408 (silence) or 503 (no way there)."""
+
+
+class Exchange:
+    """Sends a draft and follows it through challenges (RFC 3261 §22) and fail-over (RFC 3263 §4.3)."""
+
+    __slots__ = (
+        "_answered",
+        "_stale",
+        "_used",
+        "branch",
+        "cancelled",
+        "cseq",
+        "decorate",
+        "dialog_flow",
+        "draft",
+        "flow",
+        "line",
+        "next_cseq",
+        "owner",
+        "problem",
+        "provisional",
+        "stack",
+        "tried",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        stack: Stack,
+        line: Line,
+        draft: Draft,
+        owner: ExchangeOwner,
+        next_cseq: Callable[[], int],
+        *,
+        decorate: Callable[[Flow], tuple[tuple[str, str], ...]] | None = None,
+    ) -> None:
+        self.stack = stack
+        self.line = line
+        self.draft = draft
+        self.owner = owner
+        self.next_cseq = next_cseq
+        self.dialog_flow: Flow | None = None  # where it must go; None: to the account's server
+        self.decorate = decorate  # headers that depend on the flow, such as Contact
+        self.flow: Flow | None = None
+        self.branch = ""
+        self.cseq = 0
+        self.tried = 0
+        self.provisional = False
+        self.cancelled = False
+        self.problem = ""  # why a challenge was not answered, in words
+        self._answered: set[SessionKey] = set()
+        self._stale: set[SessionKey] = set()
+        self._used: dict[SessionKey, Session] = {}
+
+    def start(self, flow: Flow | None = None) -> Exchange:
+        """Send it on `flow` (inside a dialog), else to the account's server as soon as there is a flow to it."""
+        if flow is not None:
+            self.dialog_flow = flow
+            self._transmit(flow)
+        else:
+            self._used = dict(self.line.sessions)
+            self.line.with_flow(self._opened)
+        return self
+
+    def abandon(self) -> bool:
+        """Do not send it at all; False where it left already."""
+        if self.branch:
+            return False
+        self.cancelled = True
+        return True
+
+    def _opened(self, flow: Flow | None, reason: str) -> None:
+        if self.cancelled:
+            return
+        if flow is None:
+            self.owner.on_failed(self, 503, reason)
+        else:
+            self._transmit(flow)
+
+    def _transmit(self, flow: Flow, *, same_cseq: bool = False) -> None:
+        if not same_cseq or not self.cseq:
+            self.cseq = self.next_cseq()
+        data, ack = self._encode(flow)
+        if flow.transport == "udp" and len(data) > LARGE and self.line.large_over_tcp:
+            target = Target("tcp", flow.remote_host, flow.remote_port)
+            self.stack.flows.connect(target, self.line.account.key, lambda tcp, reason: self._over_tcp(tcp, flow))
+            return
+        self._put(flow, data, ack)
+
+    def _over_tcp(self, tcp: Flow | None, udp: Flow) -> None:
+        if tcp is None:
+            # RFC 3261 §18.1.1: where TCP is refused, UDP is tried after all; remembered for the account.
+            self.line.large_over_tcp = False
+        flow = tcp or udp
+        data, ack = self._encode(flow)
+        self._put(flow, data, ack)
+
+    def _encode(self, flow: Flow) -> tuple[bytes, bytes]:
+        core = self.stack.core
+        self.branch = "z9hG4bK" + core.ids.token("branch")
+        self.flow = flow
+        via = via_of(flow, *self.line.via_address(flow), self.branch)
+        more = self.decorate(flow) if self.decorate is not None else ()
+        data = self.draft.encode(via, self.cseq, (*more, *self._credentials()))
+        ack = self.draft.ack(via, self.cseq) if self.draft.method == "INVITE" else b""
+        return data, ack
+
+    def _put(self, flow: Flow, data: bytes, ack: bytes) -> None:
+        self.stack.transactions.send(self.branch, self.draft.method, flow, data, ack, self)
+
+    def _credentials(self) -> tuple[tuple[str, str], ...]:
+        draft, ids = self.draft, self.stack.core.ids
+        return tuple(
+            session.answer(self.line.secret, draft.method, draft.uri, draft.body, ids)
+            for session in self._used.values()
+        )
+
+    def credentials_for(self, method: str, uri: str) -> tuple[tuple[str, str], ...]:
+        """The credentials an ACK of this INVITE's 2xx must carry (RFC 3261 §13.2.2.4)."""
+        ids = self.stack.core.ids
+        return tuple(session.answer(self.line.secret, method, uri, b"", ids) for session in self._used.values())
+
+    def cancel(self, headers: tuple[tuple[str, str], ...] = ()) -> None:
+        """Send CANCEL for the INVITE under way (RFC 3261 §9.1): only once a provisional response came."""
+        if self.flow is None or self.cancelled:
+            return
+        self.cancelled = True
+        draft = self.draft
+        cancel = Draft("CANCEL", draft.uri, draft.from_, draft.to, draft.call_id, routes=draft.routes, extra=headers)
+        via = via_of(self.flow, *self.line.via_address(self.flow), self.branch)
+        data = cancel.encode(via, self.cseq)
+        self.stack.transactions.send(self.branch, "CANCEL", self.flow, data, b"", _Ignored())
+
+    # --- the transaction speaks ---------------------------------------------------------------------
+
+    def on_response(self, transaction: ClientTransaction, response: Response) -> None:
+        """A response of the current transaction."""
+        status = response.status
+        if status < 200:
+            self.provisional = True
+            if status > 100:
+                self.owner.on_provisional(self, response)
+            return
+        if status in (401, 407) and not self.cancelled:
+            if self._answer(response, transaction.flow):
+                self._transmit(transaction.flow)
+                return
+        elif status < 300:
+            self._remember(response)
+        if status == 503 and self._next_server(transaction.flow, "answers 503"):
+            return
+        self.owner.on_final(self, response)
+
+    def on_failure(self, transaction: ClientTransaction, status: int, reason: str) -> None:
+        """The current transaction ended without a final response."""
+        if not self._next_server(transaction.flow, reason):
+            self.owner.on_failed(self, status, reason)
+
+    def _next_server(self, flow: Flow, reason: str) -> bool:
+        if self.dialog_flow is not None or self.cancelled or self.provisional:
+            return False
+        self.tried += 1
+        if self.tried >= len(self.line.targets):
+            if reason != "answers 503":
+                self.line.drop(reason)
+            return False
+        if not self.line.fail_over(flow, reason):
+            return False
+        self.line.with_flow(self._reopened)
+        return True
+
+    def _reopened(self, flow: Flow | None, reason: str) -> None:
+        if flow is None:
+            self.owner.on_failed(self, 503, reason)
+        else:
+            self._transmit(flow, same_cseq=True)
+
+    # --- challenges ---------------------------------------------------------------------------------
+
+    def _answer(self, response: Response, flow: Flow) -> bool:
+        session = self.line.session_for(response.challenges, flow, any_realm=self.draft.method == "REGISTER")
+        if isinstance(session, str):
+            self.problem = session
+            return False
+        key = (session.proxy, session.realm)
+        stale = any(
+            each.params.get("stale", "").lower() == "true"
+            for each in response.challenges
+            if each.params.get("realm", "") == session.realm
+        )
+        if key in self._answered:
+            # One answered challenge, one more if the nonce was stale: then the password is wrong.
+            if not stale or key in self._stale:
+                self.problem = (
+                    f"the password for {quote(self.line.secret.username)} is wrong (realm {quote(session.realm)})"
+                )
+                self.line.sessions.pop(key, None)
+                return False
+            self._stale.add(key)
+        self._answered.add(key)
+        self._used[key] = session
+        self.line.realm = session.realm
+        return True
+
+    def _remember(self, response: Response) -> None:
+        """The server took our credentials: the next request carries them at once, and its nonce counts on."""
+        info = response.authentication_info
+        for key, session in self._used.items():
+            nonce = info.get("nextnonce") if info else None
+            if nonce:
+                session.next_nonce(nonce)
+            self.line.sessions[key] = session
+
+
+class _Ignored:
+    """The owner of a request whose answer changes nothing."""
+
+    __slots__ = ()
+
+    def on_response(self, transaction: ClientTransaction, response: Response) -> None:
+        """Not needed."""
+
+    def on_failure(self, transaction: ClientTransaction, status: int, reason: str) -> None:
+        """Not needed."""

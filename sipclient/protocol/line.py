@@ -1,0 +1,255 @@
+"""A line: one account's way to its server, and what it knows there (targets, flow, credentials, contact)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from typing import Protocol, TypeAlias
+
+from sipclient.errors import InvalidValue, MalformedMessage
+from sipclient.message import Challenge, Response, SipUri, parse_uri, quote
+from sipclient.protocol.account import Account
+from sipclient.protocol.build import host_port
+from sipclient.protocol.core import Core
+from sipclient.protocol.digest import Secret, Session, choose
+from sipclient.protocol.events import Flow, ServerChanged, Target
+from sipclient.protocol.flows import Flows
+from sipclient.protocol.timers import Timer
+
+Waiter: TypeAlias = Callable[[Flow | None, str], None]
+SessionKey: TypeAlias = tuple[bool, str]
+
+FAIL_BACK = 60.0  # seconds on a later target before the first is tried again
+
+
+class LineUser(Protocol):
+    """Who must hear that the way to the server broke."""
+
+    def line_lost(self, reason: str) -> None:
+        """The flow closed, or the server fell silent."""
+
+
+class Line:
+    """One account in the engine. At most one flow to the server is used at a time."""
+
+    __slots__ = (
+        "_fail_back", "_flows", "_phase", "_waiting", "account", "aor", "core", "flow", "gruu", "hosts", "index",
+        "instance", "large_over_tcp", "networks", "problem", "public", "realm", "removing", "secret", "service_routes",
+        "sessions", "targets", "uri",
+    )  # fmt: skip
+
+    def __init__(self, core: Core, flows: Flows, account: Account) -> None:
+        try:
+            uri = parse_uri(account.address)
+        except MalformedMessage as error:
+            raise InvalidValue(f"account {account.key}: address {account.address!r}: {error.reason}") from None
+        if not isinstance(uri, SipUri) or not uri.host:
+            raise InvalidValue(
+                f"account {account.key}: address {account.address!r} is not a SIP address like sip:robot@pbx"
+            )
+        self.core = core
+        self._flows = flows
+        self.account = account
+        self.uri = uri
+        user = f"{uri.user}@" if uri.user else ""
+        self.aor = f"{uri.scheme}:{user}{host_port(uri.host, uri.port)}"
+        self.secret = Secret(account.username or uri.user or "", account.password)
+        self.realm = account.realm
+        self.networks = _networks(account)
+        self.instance = ""
+        self.targets: tuple[Target, ...] = ()
+        self.hosts: frozenset[str] = frozenset()
+        self.index = 0
+        self.flow: Flow | None = None
+        self.problem = ""
+        self.public: tuple[str, int] | None = None  # where the server sees us (RFC 3581)
+        self.gruu = ""
+        self.service_routes: tuple[str, ...] = ()
+        self.sessions: dict[SessionKey, Session] = {}
+        self.large_over_tcp = True
+        self.removing = False
+        self._phase = "closed"
+        self._waiting: list[Waiter] = []
+        self._fail_back: Timer | None = None
+
+    # --- the flow -----------------------------------------------------------------------------------
+
+    def with_flow(self, then: Waiter) -> None:
+        """Call `then(flow, "")` once a flow to the server is open, `then(None, why)` if none can be had."""
+        if self._flows.usable(self.flow):
+            then(self.flow, "")
+            return
+        self._waiting.append(then)
+        if self._phase == "closed":
+            self._phase = "resolving"
+            self._flows.resolve(self.account.server or self.aor, self.account.key, self._resolved)
+
+    def _resolved(self, targets: tuple[Target, ...], reason: str) -> None:
+        if not targets:
+            self._give_up(reason or f"{self.account.server or self.aor} has no address")
+            return
+        self.targets = targets
+        self.hosts = frozenset(target.host for target in targets)
+        self.index = 0
+        self.problem = ""
+        self._connect()
+
+    def _connect(self) -> None:
+        self._phase = "connecting"
+        target = self.targets[self.index]
+        self._flows.connect(target, self.account.key, self._opened)
+
+    def _opened(self, flow: Flow | None, reason: str) -> None:
+        target = self.targets[self.index]
+        if flow is None:
+            self.problem = f"{target.transport}:{host_port(target.host, target.port)}: {reason}"
+            self.core.trace(f"cannot connect to {self.problem}", self.account.key)
+            if self.index + 1 < len(self.targets):
+                self.index += 1
+                self._connect()
+            else:
+                self._give_up(self.problem)
+            return
+        self._phase = "open"
+        if flow != self.flow:
+            self.public = None
+        self.flow = flow
+        self.core.emit(ServerChanged(self.account.key, flow, target))
+        if self.index and self._fail_back is None:
+            self._fail_back = self.core.timers.start(self.core.now + FAIL_BACK, self._back)
+        waiting, self._waiting = self._waiting, []
+        for then in waiting:
+            then(flow, "")
+
+    def _give_up(self, reason: str) -> None:
+        self._phase = "closed"
+        self.flow = None
+        self.problem = reason
+        waiting, self._waiting = self._waiting, []
+        for then in waiting:
+            then(None, reason)
+
+    def fail_over(self, flow: Flow, reason: str) -> bool:
+        """`flow` does not answer: move on to the next target (RFC 3263 §4.3). False where there is none."""
+        if self._phase == "connecting" or (self.flow is not None and self.flow != flow):
+            return True  # somebody else moved on already
+        if self.index + 1 >= len(self.targets):
+            self.drop(reason)
+            return False
+        self.core.trace(
+            f"{host_port(flow.remote_host, flow.remote_port)}: {reason}; trying the next server",
+            self.account.key,
+        )
+        self.flow = None
+        self.index += 1
+        self._connect()
+        return True
+
+    def drop(self, reason: str) -> None:
+        """Forget the flow: the next request resolves and connects anew."""
+        if self._phase == "open":
+            self._phase = "closed"
+        self.flow = None
+        self.problem = reason
+
+    def _back(self, _: object) -> None:
+        """A while on a later target: ask the first one again, without leaving the one that works."""
+        self._fail_back = None
+        if self.index and self._phase == "open" and not self.removing:
+            self._fail_back = self.core.timers.start(self.core.now + FAIL_BACK, self._back)
+            self._flows.connect(self.targets[0], self.account.key, self._first_answers)
+
+    def _first_answers(self, flow: Flow | None, reason: str) -> None:
+        # An open stream proves that the server is back; a UDP "connection" proves nothing, so there
+        # only a registration that falls due (and fails over again at worst) tries it.
+        if flow is not None and self.index and self._phase == "open":
+            self.index = 0
+            self.flow = flow
+            self.core.timers.stop(self._fail_back)
+            self._fail_back = None
+            self.core.emit(ServerChanged(self.account.key, flow, self.targets[0]))
+
+    # --- what we are called there -------------------------------------------------------------------
+
+    def via_address(self, flow: Flow) -> tuple[str, int]:
+        """The sent-by of our Via."""
+        return (self.account.public_address or flow.local_host, flow.local_port)
+
+    def contact_uri(self, flow: Flow, *, plain: bool = False) -> str:
+        """The URI at which we can be reached over a flow; the GRUU where we have one, unless `plain`."""
+        if self.gruu and not plain:
+            return self.gruu
+        host, port = self.public or (self.account.public_address or flow.local_host, flow.local_port)
+        user = f"{self.uri.user}@" if self.uri.user else ""
+        transport = "" if flow.transport == "udp" else f";transport={flow.transport}"
+        if self.uri.scheme == "sips":
+            transport = ";transport=tcp" if flow.transport == "tls" else transport
+        return f"{self.uri.scheme}:{user}{host_port(host, port)}{transport}"
+
+    def learn_public(self, response: Response, flow: Flow) -> bool:
+        """Take `received` and `rport` of our Via as our address; True if that changes our Contact."""
+        if self.account.public_address or flow != self.flow:
+            return False
+        via = response.via
+        host = via.received or via.host
+        port = via.rport if isinstance(via.rport, int) else (via.port or flow.local_port)
+        before = self.public or (flow.local_host, flow.local_port)
+        if (host, port) == before:
+            return False
+        self.public = (host, port)
+        return True
+
+    def from_value(self, tag: str) -> str:
+        """The From (or a REGISTER's To) of the account itself; no tag where it is empty."""
+        name = f"{quote(self.account.display_name)} " if self.account.display_name else ""
+        return f"{name}<{self.aor}>" + (f";tag={tag}" if tag else "")
+
+    def target_uri(self, to: str) -> str:
+        """A number or user becomes a URI at the account's domain; a URI stays what it is."""
+        if to.partition(":")[0].lower() in ("sip", "sips", "tel"):
+            return to
+        if "@" in to:
+            return f"{self.uri.scheme}:{to}"
+        return f"{self.uri.scheme}:{to}@{host_port(self.uri.host, self.uri.port)}"
+
+    # --- whom we trust ------------------------------------------------------------------------------
+
+    def is_server(self, flow: Flow) -> bool:
+        """Whether the far end of a flow is the account's server: only it may challenge us."""
+        return flow.remote_host in self.hosts
+
+    def admits(self, flow: Flow) -> bool:
+        """Whether requests outside a dialog are taken from the far end: the server, or one of `peers`."""
+        if flow.remote_host in self.hosts:
+            return True
+        if not self.networks:
+            return False
+        try:
+            address = ip_address(flow.remote_host)
+        except ValueError:
+            return False
+        return any(address in network for network in self.networks)
+
+    def session_for(self, challenges: Sequence[Challenge], flow: Flow, *, any_realm: bool) -> Session | str:
+        """The session to answer a challenge with, or in words why it is not answered.
+
+        The password answers for one realm: the account's, else the one the server named for a REGISTER
+        (`any_realm`: there a server may rename it), else the first it named.
+        """
+        realm = self.account.realm if any_realm else self.realm
+        if not self.is_server(flow):
+            return f"{flow.remote_host} asked for a password that belongs to {self.account.server or self.uri.host}"
+        if not self.secret.password:
+            return "the server asks for a password and the account has none"
+        strong = self.account.require_strong_digest and flow.transport not in ("tls", "wss")
+        return choose(challenges, realm=realm, strong_only=strong)
+
+
+def _networks(account: Account) -> tuple[IPv4Network | IPv6Network, ...]:
+    networks = []
+    for peer in account.peers:
+        try:
+            networks.append(ip_network(peer, strict=False))
+        except ValueError:
+            raise InvalidValue(f"account {account.key}: peers: {peer!r} is no address and no network") from None
+    return tuple(networks)

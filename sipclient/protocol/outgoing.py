@@ -1,0 +1,383 @@
+"""A call of ours: INVITE as its client (RFC 3261 §13.2), with forks, 100rel, CANCEL and its race."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from sipclient.message import Request, Response
+from sipclient.protocol.build import ALLOW, SUPPORTED, Draft, response, response_flow
+from sipclient.protocol.causes import NO_ANSWER, NORMAL_CLEARING, cause_of
+from sipclient.protocol.dialog import Dialog, Dialogs, contact_of, route_set
+from sipclient.protocol.events import (
+    Answered,
+    CallEnded,
+    Calling,
+    Flow,
+    Headers,
+    Invite,
+    OfferAnswered,
+    Redirected,
+    Ringing,
+)
+from sipclient.protocol.exchange import Exchange, Stack
+from sipclient.protocol.identity import identity_headers
+from sipclient.protocol.line import Line
+from sipclient.protocol.session import Session, reason_cause
+from sipclient.protocol.timers import T1, Timer
+from sipclient.protocol.transaction import ServerTransaction
+
+REDIRECTS = 5  # how many 3xx one call follows
+
+
+class Registry(Protocol):
+    """Where the engine keeps its calls."""
+
+    def call_ended(self, id: int) -> None:
+        """Forget a call."""
+
+
+class OutgoingCall:
+    """From `Invite` to CallEnded."""
+
+    __slots__ = (
+        "_cancel_headers",
+        "_cseq",
+        "_ended",
+        "_exchange",
+        "_failure",
+        "_forks",
+        "_guard",
+        "_invite",
+        "_late",
+        "_limit",
+        "_min_se",
+        "_redirects",
+        "_registry",
+        "_session",
+        "_stack",
+        "_target",
+        "_wanted",
+        "call_id",
+        "dialogs",
+        "id",
+        "line",
+        "tag",
+    )  # fmt: skip
+
+    def __init__(self, stack: Stack, dialogs: Dialogs, line: Line, registry: Registry, invite: Invite) -> None:
+        core = stack.core
+        self._stack = stack
+        self.dialogs = dialogs
+        self.line = line
+        self._registry = registry
+        self._invite = invite
+        self.id = invite.id
+        self.call_id = core.ids.token("call-id")
+        self.tag = core.ids.token("tag")
+        self._target = line.target_uri(invite.to)
+        self._cseq = 0
+        self._forks: dict[str, Session] = {}
+        self._session: Session | None = None  # the one that was answered
+        self._late: Exchange | None = None  # answered with an offer: its ACK waits for our answer
+        self._exchange: Exchange | None = None
+        self._failure: tuple[int, tuple[str, int], str, str] | None = None  # how it will end once CANCEL is done
+        self._cancel_headers: Headers = ()
+        self._ended = False
+        self._redirects = 0
+        self._wanted = invite.session_expires
+        self._min_se = 0
+        self._guard: Timer | None = None
+        self._limit: Timer | None = None
+        if invite.timeout > 0:
+            self._limit = core.timers.start(core.now + invite.timeout, self._too_long)
+
+    def start(self) -> None:
+        """Send the INVITE as soon as there is a flow."""
+        invite, line = self._invite, self.line
+        identity = identity_headers(line, invite.caller_id, private=invite.private)
+        timer: Headers = (("Session-Expires", str(int(self._wanted))),) if self._wanted else ()
+        if self._min_se:
+            timer = (*timer, ("Min-SE", str(self._min_se)))
+        extra = (
+            *identity.headers,
+            ("Allow", ALLOW),
+            ("Supported", SUPPORTED),
+            *timer,
+            ("User-Agent", line.account.user_agent or self._stack.core.product),
+            *invite.headers,
+        )
+        draft = Draft(
+            "INVITE",
+            self._target,
+            f"{identity.from_value};tag={self.tag}",
+            f"<{self._target}>",
+            self.call_id,
+            routes=tuple(f"<{route.strip('<>')}>" for route in line.service_routes),
+            extra=extra,
+            body=invite.body,
+            content_type=invite.content_type,
+        )
+        self._exchange = Exchange(self._stack, line, draft, self, self._next_cseq, decorate=self._leaving)
+        self._exchange.start(invite.flow)
+
+    def _next_cseq(self) -> int:
+        self._cseq += 1
+        return self._cseq
+
+    def _leaving(self, flow: Flow) -> Headers:
+        if self._exchange is not None and not self._exchange.branch and not self._redirects and not self._min_se:
+            self._stack.core.emit(Calling(self.id, self.call_id))
+        return (("Contact", f"<{self.line.contact_uri(flow)}>"),)
+
+    # --- the answer ---------------------------------------------------------------------------------
+
+    def on_provisional(self, exchange: Exchange, response: Response) -> None:
+        """18x and the like."""
+        if self._ended or exchange is not self._exchange:
+            return
+        if self._failure is not None:
+            exchange.cancel(self._cancel_headers)
+            self._give_cancel_time()
+        if response.to_tag:
+            session = self._fork(exchange, response)
+            if session is not None and "100rel" in response.require:
+                session.prack(response)
+        if self._failure is None:
+            core = self._stack.core
+            core.emit(Ringing(self.id, response.status, response.reason, response.body, response.content_type))
+
+    def on_final(self, exchange: Exchange, response: Response) -> None:
+        """The call was answered, or refused."""
+        if response.status < 300:
+            self._answered(exchange, response)
+            return
+        if self._ended or exchange is not self._exchange:
+            return
+        status = response.status
+        if self._failure is not None:
+            self._end(*self._failure)
+        elif status < 400 and response.contacts and self._redirects < REDIRECTS:
+            self._drop_forks()
+            contacts = tuple(str(contact.uri) for contact in response.contacts)
+            self._stack.core.emit(Redirected(self.id, status, contacts))
+        elif status == 422 and response.min_se and response.min_se > max(self._min_se, 89):
+            self._min_se = response.min_se
+            self._wanted = max(self._wanted, float(response.min_se))
+            self.start()
+        else:
+            reason = exchange.problem or response.reason
+            self._end(status, reason_cause(response, status), reason, "remote")
+
+    def on_failed(self, exchange: Exchange, status: int, reason: str) -> None:
+        """Nobody answered the INVITE."""
+        if self._ended or exchange is not self._exchange:
+            return
+        failure = self._failure or (
+            0,
+            cause_of(status) if status == 408 else cause_of(502),
+            reason,
+            "network",
+        )
+        self._end(*failure)
+
+    def follow(self, to: str) -> None:
+        """Try where a 3xx pointed (RFC 3261 §8.1.3.4)."""
+        if self._ended or self._session is not None:
+            return
+        self._redirects += 1
+        self._target = to
+        self.start()
+
+    def _fork(self, exchange: Exchange, response: Response) -> Session | None:
+        """The early (or confirmed) dialog of a To tag (RFC 3261 §12.1.2)."""
+        tag = response.to_tag
+        session = self._forks.get(tag)
+        flow = exchange.flow
+        if session is None and flow is not None and len(self._forks) < self._stack.core.limits.early_dialogs:
+            draft = exchange.draft
+            dialog = Dialog(
+                self.line,
+                flow,
+                call_id=self.call_id,
+                local=draft.from_,
+                local_tag=self.tag,
+                remote=response.headers.get("To") or "",
+                remote_tag=tag,
+                remote_target=contact_of(response) or draft.uri,
+                routes=route_set(response.headers.values("Record-Route"), reverse=True),
+                local_cseq=exchange.cseq,
+            )
+            session = Session(self._stack, self.dialogs, self, dialog, session_expires=self._wanted)
+            self._forks[tag] = session
+        if session is not None:
+            session.learn(response)
+        return session
+
+    def _answered(self, exchange: Exchange, response: Response) -> None:
+        kept = self._session
+        if kept is not None and kept.dialog.remote_tag == response.to_tag:
+            if kept.ack is not None:
+                kept.ack.again()
+            return
+        session = self._fork(exchange, response)
+        if session is None:
+            return
+        if kept is not None or self._ended or self._failure is not None:
+            # A second fork answered, or the 200 crossed our CANCEL: ACK, then BYE (RFC 3261 §13.2.2.4, §15).
+            if session.ack is None:
+                session.confirmed = True
+                self._confirm(session, exchange, response)
+                session.acknowledge(exchange, b"", "")
+                session.bye()
+                if self._failure is not None and not self._ended and self._session is None:
+                    self._session = session
+            else:
+                session.ack.again()
+            return
+        self._session = session
+        self._confirm(session, exchange, response)
+        self._stop_timers()
+        session.local_body = (self._invite.body, self._invite.content_type)
+        session.timer.agreed(response)
+        for tag in [tag for tag in self._forks if tag != response.to_tag]:
+            self._forks.pop(tag).drop()
+        core = self._stack.core
+        if not self._invite.body and response.body:
+            self._late = exchange
+            core.emit(Answered(self.id, response, response.body, response.content_type, offer=True))
+            return
+        session.acknowledge(exchange, b"", "")
+        core.emit(Answered(self.id, response, response.body, response.content_type))
+
+    @staticmethod
+    def _confirm(session: Session, exchange: Exchange, response: Response) -> None:
+        """The 2xx decides the route set and the remote target (RFC 3261 §13.2.2.4)."""
+        session.confirmed = True
+        dialog = session.dialog
+        dialog.routes = route_set(response.headers.values("Record-Route"), reverse=True)
+        dialog.local_cseq = max(dialog.local_cseq, exchange.cseq)
+        dialog.refresh_target(response)
+
+    # --- the user -----------------------------------------------------------------------------------
+
+    def hangup(self, headers: Headers) -> None:
+        """CANCEL or BYE, whichever fits."""
+        self._stop_with(0, NORMAL_CLEARING if self._session else cause_of(487), "", "local", headers)
+
+    def _too_long(self, _: object) -> None:
+        self._limit = None
+        reason = 'Q.850;cause=19;text="NO_ANSWER"'
+        text = f"not answered within {self._invite.timeout:g} seconds"
+        self._stop_with(0, NO_ANSWER, text, "timeout", (("Reason", reason),))
+
+    def _stop_with(self, status: int, cause: tuple[str, int], reason: str, by: str, headers: Headers) -> None:
+        if self._ended:
+            return
+        if self._session is not None:
+            if not self._session.ended:
+                if self._late is not None:
+                    self._session.acknowledge(self._late, b"", "")
+                    self._late = None
+                self._failure = (200, cause, reason, by)
+                self._session.bye(headers)
+            return
+        if self._failure is not None:
+            return
+        self._failure = (status, cause, reason, by)
+        self._cancel_headers = headers
+        exchange = self._exchange
+        if exchange is None or exchange.abandon():
+            self._end(*self._failure)
+        elif exchange.provisional:
+            exchange.cancel(headers)
+            self._give_cancel_time()
+        # else: RFC 3261 §9.1, the CANCEL waits for the first provisional response
+
+    def _give_cancel_time(self) -> None:
+        core = self._stack.core
+        if self._guard is None:
+            self._guard = core.timers.start(core.now + 64 * T1, self._cancel_ignored)
+
+    def _cancel_ignored(self, _: object) -> None:
+        if self._failure is not None and not self._ended:
+            self._end(*self._failure)
+
+    def answer_offer(self, status: int, body: bytes, content_type: str, warning: str) -> None:
+        """The answer to a late offer goes with the ACK, else to the peer's re-offer."""
+        session = self._session
+        if session is None:
+            return
+        if self._late is None:
+            session.answer_offer(status, body, content_type, warning)
+            return
+        exchange, self._late = self._late, None
+        session.local_body = (body, content_type)
+        session.acknowledge(exchange, body if status < 300 else b"", content_type)
+        if status >= 300:
+            reason = (
+                f'SIP;cause={status};text="{warning.replace(chr(34), chr(39))}"' if warning else f"SIP;cause={status}"
+            )
+            self._failure = (status, cause_of(status), warning, "local")
+            session.bye((("Reason", reason),))
+
+    def offer(self, method: str, body: bytes, content_type: str) -> None:
+        """Offer a new description in the call."""
+        if self._session is not None:
+            self._session.offer(method, body, content_type)
+        else:
+            self._stack.core.emit(OfferAnswered(self.id, 481, "the call is not answered"))
+
+    def request(self, request: int, method: str, headers: Headers, body: bytes, content_type: str) -> bool:
+        """Send a request in the dialog; False where there is none."""
+        session = self._session
+        if session is None or session.ended:
+            return False
+        session.request(request, method, headers, body, content_type)
+        return True
+
+    # --- the dialog speaks --------------------------------------------------------------------------
+
+    def on_bye(self, request: Request) -> None:
+        """The peer hung up."""
+        self._end(200, reason_cause(request, 200), "", "remote")
+
+    def on_bye_done(self) -> None:
+        """Our BYE is through: of the call, or of a fork nobody wanted."""
+        if self._failure is not None and self._session is not None and self._session.ended:
+            self._end(*self._failure)
+
+    def on_lost(self, status: int, reason: str) -> None:
+        """The dialog died; a BYE is on its way."""
+        if self._failure is None:
+            self._failure = (200, cause_of(status), reason, "network")
+
+    def on_prack(self, transaction: ServerTransaction, request: Request, flow: Flow) -> None:
+        """We send no reliable provisionals here, so there is nothing to acknowledge (RFC 3262 §3)."""
+        to = response_flow(request, flow)
+        transaction.respond(481, response(request, to, 481))
+
+    def on_session_ack(self, request: Request) -> None:
+        """The ACK of our 2xx to a re-INVITE: nothing to tell."""
+
+    def _stop_timers(self) -> None:
+        timers = self._stack.core.timers
+        timers.stop(self._limit)
+        timers.stop(self._guard)
+        self._limit = self._guard = None
+
+    def _drop_forks(self) -> None:
+        for session in self._forks.values():
+            if not session.confirmed:
+                session.drop()
+        self._forks = {tag: session for tag, session in self._forks.items() if session.confirmed}
+
+    def _end(self, status: int, cause: tuple[str, int], reason: str, by: str) -> None:
+        if self._ended:
+            return
+        self._ended = True
+        self._stop_timers()
+        answered = self._session is not None and status == 200
+        self._drop_forks()
+        name, q850 = cause
+        self._stack.core.emit(CallEnded(self.id, status, name, q850, reason, by, answered))
+        self._registry.call_ended(self.id)

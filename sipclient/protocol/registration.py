@@ -1,0 +1,211 @@
+"""The registration of one account (RFC 3261 §10, RFC 5626, RFC 5627): made, refreshed, made again, ended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sipclient.message import NameAddr, Response
+from sipclient.protocol.backoff import Backoff, refresh_after
+from sipclient.protocol.build import ALLOW, Draft
+from sipclient.protocol.events import Flow, Registered, RegistrationLost
+from sipclient.protocol.exchange import Exchange, Stack
+from sipclient.protocol.line import Line
+from sipclient.protocol.timers import Timer
+
+REFUSED_FIRST, REFUSED_MOST = 60.0, 1800.0  # a wrong password: not hammered, PBXs ban for that
+EXPIRES_MOST = 7 * 86400
+
+
+class Registration:
+    """Keeps one address-of-record bound to where we are."""
+
+    __slots__ = (
+        "_exchange", "_lost", "_old_contact", "_refused", "_timer", "call_id", "cseq", "expires",
+        "line", "on_back", "on_gone", "registered", "stack", "tag",
+    )  # fmt: skip
+
+    def __init__(self, stack: Stack, line: Line, on_back: Callable[[], None]) -> None:
+        core = stack.core
+        self.stack = stack
+        self.line = line
+        self.on_back = on_back  # called at each 2xx after a loss, the first one included
+        self.on_gone: Callable[[], None] | None = None
+        self.call_id = core.ids.token("call-id")
+        self.tag = core.ids.token("tag")
+        self.cseq = 0
+        self.expires = line.account.expires
+        self.registered = False
+        line.instance = line.instance or _urn(core.ids.token("instance") + core.ids.token("instance"))
+        keepalive = line.account.keepalive
+        # Seconds between tries of a server that is away: the first of its answers must find us soon.
+        self._lost = Backoff(core, "register", 1.0, min(max(keepalive, 4.0), 60.0) if keepalive else 30.0)
+        self._refused = Backoff(core, "register", REFUSED_FIRST, REFUSED_MOST)
+        self._old_contact = ""
+        self._timer: Timer | None = None
+        self._exchange: Exchange | None = None
+
+    def start(self) -> None:
+        """Register now, unless a REGISTER is under way."""
+        self.stack.core.timers.stop(self._timer)
+        self._timer = None
+        if self._exchange is None:
+            self._send(self.expires)
+
+    def lost(self, reason: str) -> None:
+        """The way to the server broke, or it fell silent: register anew."""
+        if self.on_gone is not None:
+            return
+        if self._exchange is None:
+            if self.registered:
+                self._failed(0, reason, self._lost.wait())
+        elif self.registered:
+            self.registered = False
+            self.stack.core.emit(RegistrationLost(self.line.account.key, 0, reason, 0.0))
+
+    def end(self, on_gone: Callable[[], None]) -> None:
+        """Un-register, then call back."""
+        self.on_gone = on_gone
+        self.stack.core.timers.stop(self._timer)
+        if not self.registered:
+            on_gone()
+        elif self._exchange is None:
+            self._send(0)
+
+    # --- REGISTER -----------------------------------------------------------------------------------
+
+    def _send(self, expires: float) -> None:
+        line, account = self.line, self.line.account
+        host = line.uri.host if ":" not in line.uri.host or line.uri.host.startswith("[") else f"[{line.uri.host}]"
+        uri = f"{line.uri.scheme}:{host}" + (f":{line.uri.port}" if line.uri.port else "")
+        extra = (
+            ("Supported", "path, gruu, outbound"),
+            ("Allow", ALLOW),
+            ("User-Agent", account.user_agent or self.stack.core.product),
+        )
+        own = line.from_value("")
+        draft = Draft("REGISTER", uri, line.from_value(self.tag), own, self.call_id, extra=extra)
+        self._exchange = Exchange(
+            self.stack, line, draft, self, self._next_cseq, decorate=lambda flow: self._contact(flow, expires)
+        ).start()
+
+    def _next_cseq(self) -> int:
+        self.cseq += 1
+        return self.cseq
+
+    def _contact(self, flow: Flow, expires: float) -> tuple[tuple[str, str], ...]:
+        uri = self.line.contact_uri(flow, plain=True)
+        whole = int(expires)
+        params = f';+sip.instance="<{self.line.instance}>"'
+        if flow.reliable:
+            params += ";reg-id=1"
+        headers = [("Contact", f"<{uri}>;expires={whole}{params}")]
+        if self._old_contact and self._old_contact != uri:
+            headers.append(("Contact", f"<{self._old_contact}>;expires=0"))
+        headers.append(("Expires", str(whole)))
+        return tuple(headers)
+
+    def on_provisional(self, exchange: Exchange, response: Response) -> None:
+        """A registrar may say Trying; nothing to do."""
+
+    def on_final(self, exchange: Exchange, response: Response) -> None:
+        """The registrar answered."""
+        self._exchange = None
+        status = response.status
+        if self.on_gone is not None:
+            self._gone()
+        elif status < 300:
+            self._granted(exchange, response)
+        elif status == 423 and response.min_expires and self.expires < response.min_expires <= EXPIRES_MOST:
+            self.expires = float(response.min_expires)
+            self._send(self.expires)
+        elif status in (408, 430, 480) or status >= 500:
+            retry = min(float(response.retry_after or 0), 3600.0)
+            self._failed(status, response.reason, self._lost.wait(retry))
+        else:
+            self._failed(status, exchange.problem or response.reason, self._refused.wait())
+
+    def on_failed(self, exchange: Exchange, status: int, reason: str) -> None:
+        """Nobody answered."""
+        self._exchange = None
+        if self.on_gone is not None:
+            self._gone()
+        else:
+            self._failed(0, reason, self._lost.wait())
+
+    def _gone(self) -> None:
+        self.registered = False
+        on_gone = self.on_gone
+        if on_gone is not None:
+            on_gone()
+
+    def _granted(self, exchange: Exchange, response: Response) -> None:
+        line, core = self.line, self.stack.core
+        flow = exchange.flow
+        if flow is None:
+            return
+        used = line.contact_uri(flow, plain=True)
+        binding = _ours(response, used, line.instance)
+        granted = _seconds(response, binding, self.expires)
+        if granted <= 0:
+            self._failed(response.status, "the registrar granted no time", self._lost.wait(5.0))
+            return
+        line.service_routes = tuple(str(route) for route in response.service_routes)
+        line.gruu = _gruu(binding)
+        was, self.registered = self.registered, True
+        self._old_contact = used
+        self._lost.reset()
+        self._refused.reset()
+        if line.learn_public(response, flow):
+            # Behind NAT: bind the address the registrar saw, and release the one nobody reaches (RFC 3581 §9).
+            self._send(self.expires)
+        else:
+            self._timer = core.timers.start(core.now + refresh_after(core, granted), self._due)
+        core.emit(Registered(line.account.key, granted, used, again=was))
+        if not was:
+            self.on_back()
+
+    def _due(self, _: object) -> None:
+        self._timer = None
+        if self._exchange is None:
+            self._send(self.expires)
+
+    def _failed(self, status: int, reason: str, retry_in: float) -> None:
+        core = self.stack.core
+        self.registered = False
+        core.timers.stop(self._timer)
+        self._timer = core.timers.start(core.now + retry_in, self._due)
+        core.emit(RegistrationLost(self.line.account.key, status, reason, retry_in))
+
+
+def _urn(token: str) -> str:
+    """A UUID URN of 32 hex digits, version 4 marked (RFC 5626 §4.1, RFC 4122 §4.4)."""
+    digits = (token * 2)[:32]
+    variant = "89ab"[int(digits[16], 16) & 3]
+    return f"urn:uuid:{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:32]}"
+
+
+def _ours(response: Response, used: str, instance: str) -> NameAddr | None:
+    """Our binding among those the registrar lists: by instance, by URI, else the only one."""
+    contacts = response.contacts
+    for contact in contacts:
+        if contact.params.get("+sip.instance", "").strip("<>") == instance:
+            return contact
+    for contact in contacts:
+        if str(contact.uri) == used:
+            return contact
+    return contacts[0] if len(contacts) == 1 else None
+
+
+def _seconds(response: Response, binding: NameAddr | None, asked: float) -> float:
+    """What was granted: our Contact's `expires`, else the Expires header, else what we asked (RFC 3261 §10.2.4)."""
+    if binding is not None and binding.expires is not None:
+        return float(min(binding.expires, EXPIRES_MOST))
+    if response.expires is not None:
+        return float(min(response.expires, EXPIRES_MOST))
+    return asked
+
+
+def _gruu(binding: NameAddr | None) -> str:
+    """The public GRUU the registrar gave us (RFC 5627 §3.1), if it is a SIP URI."""
+    gruu = binding.params.get("pub-gruu", "").strip('"') if binding is not None else ""
+    return gruu if gruu.startswith(("sip:", "sips:")) and not set(gruu) & set('<>" \r\n') else ""

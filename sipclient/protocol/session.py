@@ -1,0 +1,380 @@
+"""An INVITE dialog, early or confirmed: what both sides of a call do inside it (RFC 3261 §12-§15)."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from sipclient.message import Request, Response
+from sipclient.protocol.build import ACCEPT, ALLOW, SUPPORTED, response, response_flow
+from sipclient.protocol.causes import cause_of
+from sipclient.protocol.dialog import Ack, Dialog, Dialogs
+from sipclient.protocol.events import (
+    Flow,
+    Headers,
+    InCallRequest,
+    InCallResponded,
+    OfferAnswered,
+    OfferReceived,
+)
+from sipclient.protocol.exchange import Exchange, Stack
+from sipclient.protocol.session_timer import SessionTimer
+from sipclient.protocol.timers import T1, T2, Timer
+from sipclient.protocol.transaction import ServerTransaction
+from sipclient.protocol.wellformed import lenient
+
+
+class SessionOwner(Protocol):
+    """The call a session belongs to."""
+
+    id: int
+
+    def on_bye(self, request: Request) -> None:
+        """The peer hung up (already answered with 200)."""
+
+    def on_lost(self, status: int, reason: str) -> None:
+        """The dialog is dead: 481 or silence, no ACK, or no session refresh."""
+
+    def on_bye_done(self) -> None:
+        """Our BYE was answered, or never will be."""
+
+    def on_prack(self, transaction: ServerTransaction, request: Request, flow: Flow) -> None:
+        """A PRACK in the dialog of an incoming call."""
+
+    def on_session_ack(self, request: Request) -> None:
+        """The ACK of our 2xx to the INVITE that made the dialog."""
+
+
+class Repeater:
+    """A 2xx sent again until its ACK comes (RFC 3261 §13.3.1.4), or a reliable 1xx until its PRACK (RFC 3262 §3)."""
+
+    __slots__ = ("_data", "_flow", "_give_up", "_interval", "_on_silence", "_stack", "_timer", "_top")
+
+    def __init__(self, stack: Stack, flow: Flow, data: bytes, on_silence: object, *, top: float = T2) -> None:
+        self._stack = stack
+        self._flow = flow
+        self._data = data
+        self._on_silence = on_silence
+        self._interval = T1
+        self._top = top
+        core = stack.core
+        self._timer: Timer | None = core.timers.start(core.now + T1, self._again)
+        self._give_up: Timer | None = core.timers.start(core.now + 64 * T1, self._silence)
+
+    def stop(self) -> None:
+        """It was acknowledged."""
+        timers = self._stack.core.timers
+        timers.stop(self._timer)
+        timers.stop(self._give_up)
+        self._timer = self._give_up = None
+
+    def _again(self, _: object) -> None:
+        core = self._stack.core
+        core.send(self._flow, self._data)
+        self._interval = min(self._interval * 2, self._top)
+        self._timer = core.timers.start(core.now + self._interval, self._again)
+
+    def _silence(self, _: object) -> None:
+        self.stop()
+        if callable(self._on_silence):
+            self._on_silence()
+
+
+class Session:
+    """One dialog of one call."""
+
+    __slots__ = (
+        "_bye", "_glare", "_offer", "_offered", "_repeater", "_requests", "_retry", "ack", "ack_cseq", "allow",
+        "confirmed", "dialog", "dialogs", "ended", "local_body", "owner", "rseq", "stack", "timer",
+    )  # fmt: skip
+
+    def __init__(
+        self, stack: Stack, dialogs: Dialogs, owner: SessionOwner, dialog: Dialog, *, session_expires: float
+    ) -> None:
+        self.stack = stack
+        self.dialogs = dialogs
+        self.owner = owner
+        self.dialog = dialog
+        self.confirmed = False
+        self.ended = False
+        self.allow: frozenset[str] = frozenset()
+        self.ack: Ack | None = None  # of the last INVITE of ours in this dialog
+        self.ack_cseq = 0
+        self.rseq = 0  # the last reliable provisional of the peer that was acknowledged
+        self.local_body: tuple[bytes, str] = (b"", "")
+        self.timer = SessionTimer(stack.core, session_expires, self._refresh, self._expired)
+        self._offer: Exchange | None = None  # our re-INVITE or UPDATE under way
+        self._offered: tuple[ServerTransaction, Request, Flow] | None = None  # the peer's, not answered yet
+        self._retry: Timer | None = None
+        self._glare: tuple[str, bytes, str] | None = None
+        self._repeater: Repeater | None = None
+        self._bye: Exchange | None = None
+        self._requests: dict[Exchange, tuple[int, str]] = {}
+        dialog.usage = self
+        dialogs.add(dialog)
+
+    def drop(self) -> None:
+        """Forget the dialog: whatever comes in it gets 481."""
+        self.ended = True
+        self.timer.stop()
+        self.stack.core.timers.stop(self._retry)
+        if self._repeater is not None:
+            self._repeater.stop()
+        self.dialogs.drop(self.dialog)
+
+    def learn(self, message: Request | Response) -> None:
+        """What the peer can do."""
+        if message.headers.get("Allow") is not None:
+            self.allow = frozenset(method.upper() for method in lenient(lambda: message.allow))
+
+    # --- ending -------------------------------------------------------------------------------------
+
+    def bye(self, headers: Headers = ()) -> None:
+        """Send BYE (RFC 3261 §15.1.1)."""
+        if self.ended:
+            return
+        self.timer.stop()
+        self.stack.core.timers.stop(self._retry)
+        if self._repeater is not None:
+            self._repeater.stop()
+        self.ended = True
+        draft = self.dialog.draft("BYE", headers)
+        self._bye = self.dialog.send(self.stack, self, draft)
+
+    def _expired(self) -> None:
+        self.bye((("Reason", 'SIP;cause=408;text="Session expired"'),))
+        self.owner.on_lost(408, "the session was not refreshed in time")
+
+    # --- our requests -------------------------------------------------------------------------------
+
+    def offer(self, method: str, body: bytes, content_type: str) -> None:
+        """Send a re-INVITE or UPDATE with a description (RFC 3261 §14.1, RFC 3311)."""
+        core = self.stack.core
+        if self.ended or self._offer is not None or self._offered is not None or self._retry is not None:
+            core.emit(OfferAnswered(self.owner.id, 491, "another offer is under way"))
+            return
+        self._send_offer(method, body, content_type)
+
+    def _send_offer(self, method: str, body: bytes, content_type: str) -> None:
+        self._glare = (method, body, content_type)
+        extra = (("Allow", ALLOW), ("Supported", SUPPORTED), *self.timer.offer())
+        draft = self.dialog.draft(method, extra, body, content_type)
+        self._offer = self.dialog.send(self.stack, self, draft, contact=True)
+
+    def _refresh(self) -> None:
+        """Our turn to refresh the session (RFC 4028 §7.4): UPDATE where the peer takes it."""
+        if self._offer is not None or self._offered is not None:
+            return
+        if "UPDATE" in self.allow:
+            self._send_offer("UPDATE", b"", "")
+        else:
+            self._send_offer("INVITE", *self.local_body)
+
+    def request(self, request: int, method: str, headers: Headers, body: bytes, content_type: str) -> None:
+        """Send INFO, MESSAGE, REFER ... in the dialog; InCallResponded follows."""
+        draft = self.dialog.draft(method, headers, body, content_type)
+        contact = method in ("UPDATE", "REFER", "SUBSCRIBE")
+        exchange = self.dialog.send(self.stack, self, draft, contact=contact)
+        self._requests[exchange] = (request, method)
+
+    def prack(self, provisional: Response) -> None:
+        """Acknowledge a reliable provisional response (RFC 3262 §4), in order and once."""
+        rseq = provisional.rseq or 0
+        if rseq <= 0 or (self.rseq and rseq != self.rseq + 1):
+            return
+        self.rseq = rseq
+        cseq = provisional.cseq
+        draft = self.dialog.draft("PRACK", (("RAck", f"{rseq} {cseq.number} {cseq.method}"),))
+        self._requests[self.dialog.send(self.stack, self, draft)] = (0, "PRACK")
+
+    # --- answers to our requests --------------------------------------------------------------------
+
+    def on_provisional(self, exchange: Exchange, response: Response) -> None:
+        """Nothing to do inside a dialog."""
+
+    def on_failed(self, exchange: Exchange, status: int, reason: str) -> None:
+        """No answer: RFC 3261 §12.2.1.2 ends the dialog on 408 and 481."""
+        self._done(exchange, status, reason, None)
+
+    def on_final(self, exchange: Exchange, response: Response) -> None:
+        """An answer to a request of ours in the dialog."""
+        reason = exchange.problem or response.reason
+        self._done(exchange, response.status, reason, response)
+
+    def _done(self, exchange: Exchange, status: int, reason: str, answer: Response | None) -> None:
+        if exchange is self._bye:
+            self.drop()
+            self.owner.on_bye_done()
+            return
+        if exchange is self._offer:
+            self._offer_done(exchange, status, reason, answer)
+        elif exchange in self._requests:
+            request, _ = self._requests.pop(exchange)
+            if request:
+                self.stack.core.emit(InCallResponded(self.owner.id, request, status, reason))
+        elif answer is not None and answer.status < 300 and self.ack is not None:
+            self.ack.again()  # a 2xx to a re-INVITE came again
+        if status in (408, 481) and not self.ended:
+            self.bye()
+            self.owner.on_lost(status, reason)
+
+    def _offer_done(self, exchange: Exchange, status: int, reason: str, answer: Response | None) -> None:
+        core = self.stack.core
+        self._offer = None
+        invite = exchange.draft.method == "INVITE"
+        if answer is not None and status < 300:
+            self.learn(answer)
+            self.dialog.refresh_target(answer)
+            self.timer.agreed(answer)
+            if invite:
+                self.acknowledge(exchange, b"", "")
+                self._offer_remembered(exchange)
+            if exchange.draft.body:
+                core.emit(OfferAnswered(self.owner.id, status, reason, answer.body, answer.content_type))
+            return
+        if status == 422 and answer is not None and self.timer.raise_to(answer) and self._glare is not None:
+            self._send_offer(*self._glare)
+        elif status == 491 and self._glare is not None and not self.ended:
+            # RFC 3261 §14.1: whoever made the Call-ID waits longer.
+            low, high = (2.1, 4.0) if self.dialog.local_cseq and self.owner.id >= 0 else (0.0, 2.0)
+            self._retry = core.timers.start(core.now + core.ids.spread("glare", low, high), self._try_again)
+        elif exchange.draft.body:
+            core.emit(OfferAnswered(self.owner.id, status, reason))
+
+    def _offer_remembered(self, exchange: Exchange) -> None:
+        if exchange.draft.body:
+            self.local_body = (exchange.draft.body, exchange.draft.content_type)
+
+    def _try_again(self, _: object) -> None:
+        self._retry = None
+        if self._glare is not None and self._offer is None and self._offered is None and not self.ended:
+            self._send_offer(*self._glare)
+
+    def acknowledge(self, exchange: Exchange, body: bytes, content_type: str) -> None:
+        """ACK the 2xx of an INVITE of ours."""
+        draft = self.dialog.draft("ACK", (), body, content_type)
+        credentials = exchange.credentials_for("ACK", draft.uri)
+        self.ack_cseq = exchange.cseq
+        self.ack = self.dialog.send_ack(self.stack, draft, exchange.cseq, credentials)
+
+    # --- the peer's requests ------------------------------------------------------------------------
+
+    def on_ack(self, request: Request) -> None:
+        """The ACK of a 2xx of ours."""
+        if self._repeater is not None:
+            self._repeater.stop()
+            self._repeater = None
+            self.owner.on_session_ack(request)
+
+    def repeat(self, flow: Flow, data: bytes) -> None:
+        """Send our 2xx until it is acknowledged."""
+        self._repeater = Repeater(self.stack, flow, data, self._never_acknowledged)
+
+    def _never_acknowledged(self) -> None:
+        # RFC 3261 §13.3.1.4: the dialog is confirmed, but the session is ended.
+        self._repeater = None
+        self.bye((("Reason", 'SIP;cause=408;text="No ACK"'),))
+        self.owner.on_lost(408, f"no ACK within {64 * T1:.0f} seconds")
+
+    def on_request(self, transaction: ServerTransaction, request: Request, flow: Flow) -> None:
+        """A request of the peer inside the dialog, in order."""
+        method = request.method
+        self.learn(request)
+        if method == "BYE":
+            self._on_bye(transaction, request, flow)
+        elif self.ended:
+            self._reply(transaction, request, flow, 481)
+        elif method in ("INVITE", "UPDATE"):
+            self._on_offer(transaction, request, flow)
+        elif method == "PRACK":
+            self.owner.on_prack(transaction, request, flow)
+        elif method in ("INFO", "MESSAGE"):
+            self._reply(transaction, request, flow, 200)
+            self.stack.core.emit(InCallRequest(self.owner.id, method, request))
+        elif method == "OPTIONS":
+            more = (("Allow", ALLOW), ("Accept", ACCEPT), ("Supported", SUPPORTED))
+            self._reply(transaction, request, flow, 200, headers=more)
+        elif method == "REFER":
+            # RFC 3515 §2.4.2; whether a transfer is followed is the account's policy, which says no.
+            self._reply(transaction, request, flow, 603)
+            self.stack.core.emit(InCallRequest(self.owner.id, method, request))
+        else:
+            self._reply(transaction, request, flow, 405, headers=(("Allow", ALLOW),))
+
+    def _on_bye(self, transaction: ServerTransaction, request: Request, flow: Flow) -> None:
+        self._reply(transaction, request, flow, 200)
+        ours, self._bye = self._bye, None  # both hung up at once: theirs ends it, ours needs no answer
+        self.drop()
+        if self._offered is not None:
+            offered, offer, source = self._offered
+            self._offered = None
+            self._reply(offered, offer, source, 487)
+        if ours is not None:
+            self.owner.on_bye_done()
+        else:
+            self.owner.on_bye(request)
+
+    def _on_offer(self, transaction: ServerTransaction, request: Request, flow: Flow) -> None:
+        if self._offered is not None or (request.method == "INVITE" and self._repeater is not None):
+            # RFC 3261 §14.2, RFC 3311 §5.2: one at a time.
+            retry = f"{self.stack.core.ids.spread('retry-after', 1, 10):.0f}"
+            self._reply(transaction, request, flow, 500, headers=(("Retry-After", retry),))
+        elif (self._offer is not None and (request.method == "INVITE" or request.body)) or (
+            request.method == "INVITE" and not self.confirmed
+        ):
+            self._reply(transaction, request, flow, 491)
+        elif self.timer.too_small(request):
+            self._reply(transaction, request, flow, 422, headers=(("Min-SE", str(self.timer.min_se)),))
+        elif request.body and request.content_type != ACCEPT:
+            self._reply(transaction, request, flow, 415, headers=(("Accept", ACCEPT),))
+        elif request.method == "UPDATE" and not request.body:
+            self.dialog.refresh_target(request)
+            headers = (*self.dialog.contact_header(flow), ("Allow", ALLOW), *self._answer_timer(request))
+            self._reply(transaction, request, flow, 200, headers=headers)
+            self.stack.core.emit(InCallRequest(self.owner.id, "UPDATE", request))
+        else:
+            if request.method == "INVITE":
+                self._reply(transaction, request, flow, 100)
+            self._offered = (transaction, request, flow)
+            self.stack.core.emit(OfferReceived(self.owner.id, request.body, request.content_type))
+
+    def _answer_timer(self, request: Request) -> Headers:
+        return self.timer.answer(request) if self.confirmed else ()
+
+    def answer_offer(self, status: int, body: bytes, content_type: str, warning: str) -> None:
+        """The user's answer to OfferReceived."""
+        if self._offered is None:
+            return
+        transaction, request, flow = self._offered
+        self._offered = None
+        if status >= 300:
+            more = (("Warning", f'399 {self.dialog.line.uri.host} "{warning}"'),) if warning else ()
+            self._reply(transaction, request, flow, status, headers=more)
+            return
+        self.dialog.refresh_target(request)
+        self.local_body = (body, content_type)
+        to = response_flow(request, flow)
+        headers = (
+            *self.dialog.contact_header(flow),
+            ("Allow", ALLOW),
+            ("Supported", SUPPORTED),
+            *self._answer_timer(request),
+        )
+        data = response(request, to, 200, headers=headers, body=body, content_type=content_type)
+        transaction.flow = to
+        transaction.respond(200, data)
+        if request.method == "INVITE":
+            self.repeat(to, data)
+
+    def _reply(
+        self, transaction: ServerTransaction, request: Request, flow: Flow, status: int, headers: Headers = ()
+    ) -> None:
+        to = response_flow(request, flow)
+        transaction.flow = to
+        transaction.respond(status, response(request, to, status, headers=headers))
+
+
+def reason_cause(message: Request | Response, status: int) -> tuple[str, int]:
+    """The hangup cause of a message: its Reason header's, else its status' (RFC 3326)."""
+    reasons = lenient(lambda: message.reason_header)
+    q850 = next((each.cause for each in reasons if each.protocol.upper() == "Q.850"), None)
+    return cause_of(status, q850)

@@ -1,0 +1,162 @@
+"""Everything one account does in the engine: its line, registration, keep-alive and usages, from start to leave."""
+
+from __future__ import annotations
+
+from typing import Protocol, TypeAlias
+
+from sipclient.protocol.dialog import Dialogs
+from sipclient.protocol.events import AccountRemoved, Flow, RegistrationLost
+from sipclient.protocol.exchange import Stack
+from sipclient.protocol.incoming import IncomingInvite
+from sipclient.protocol.keepalive import Keepalive
+from sipclient.protocol.line import Line
+from sipclient.protocol.notifier import Notifier
+from sipclient.protocol.outgoing import OutgoingCall
+from sipclient.protocol.plain import PlainSubscription
+from sipclient.protocol.registration import Registration
+from sipclient.protocol.timers import Timer
+from sipclient.protocol.watch import WatchUsage
+from sipclient.protocol.window import Window
+
+Call: TypeAlias = OutgoingCall | IncomingInvite
+Watching: TypeAlias = WatchUsage | PlainSubscription
+
+LEAVE_USAGES = 2.0  # seconds calls and subscriptions get to end properly when an account leaves
+LEAVE = 4.0  # seconds until AccountRemoved, whatever was answered
+
+
+class Owner(Protocol):
+    """The engine, as a station sees it."""
+
+    def station_gone(self, station: Station) -> None:
+        """Forget an account that left."""
+
+
+class Station:
+    """One account in the engine."""
+
+    __slots__ = (
+        "_deadline", "_dialogs", "_owner", "_pending", "_stack", "_unregistering", "calls", "keepalive", "line",
+        "notifiers", "registration", "watches", "window",
+    )  # fmt: skip
+
+    def __init__(self, stack: Stack, dialogs: Dialogs, line: Line, owner: Owner) -> None:
+        register = line.account.register
+        self._stack = stack
+        self._dialogs = dialogs
+        self._owner = owner
+        self.line = line
+        self.window = Window(stack.core.limits.subscribe_window, is_open=not register)
+        self.keepalive = Keepalive(stack, line, self.silent, self.back)
+        self.registration = Registration(stack, line, self.back) if register else None
+        self.watches: dict[int, Watching] = {}
+        self.calls: dict[int, Call] = {}
+        self.notifiers: dict[int, Notifier] = {}
+        self._pending = 0  # usages whose end is awaited while leaving
+        self._deadline: Timer | None = None
+        self._unregistering = False
+
+    def start(self) -> None:
+        """Register, or, without registration, only find the server."""
+        if self.registration is not None:
+            self.registration.start()
+        elif self.line.account.keepalive > 0 or self.line.account.server:
+            self.line.with_flow(self._found)
+
+    def _found(self, flow: Flow | None, reason: str) -> None:
+        if flow is None:
+            account = self.line.account
+            self._stack.core.trace(f"the server cannot be reached: {reason}", account.key)
+        self.keepalive.start()
+
+    def back(self) -> None:
+        """The server takes us (again): refresh what we hold there; what it forgot it says with 481."""
+        self.window.open()
+        self.keepalive.start()
+        for watch in self.watches.values():
+            watch.start()
+
+    def silent(self, reason: str) -> None:
+        """The server fell silent, or the way to it broke."""
+        if self.line.removing:
+            return
+        if self.registration is not None:
+            self.window.close()
+            self.registration.lost(reason)
+        else:
+            self._stack.core.emit(RegistrationLost(self.line.account.key, 0, reason, self.line.account.keepalive))
+
+    def flow_lost(self, flow: Flow, reason: str) -> None:
+        """A stream closed, or a datagram to the server was refused."""
+        if flow == self.line.flow:
+            self.line.drop(reason)
+            self.silent(reason)
+
+    def watch(self, id: int, usage: Watching) -> None:
+        """Begin a watch or subscription; it asks once the account is registered."""
+        self.watches[id] = usage
+        usage.start()
+
+    def unwatch(self, id: int) -> None:
+        """End one."""
+        usage = self.watches.pop(id, None)
+        if usage is not None:
+            for subscription in usage.subscriptions:
+                subscription.end(_nothing)
+
+    # --- leaving ------------------------------------------------------------------------------------
+
+    def leave(self) -> None:
+        """Hang up, un-subscribe, un-register; AccountRemoved when all is answered, or after LEAVE seconds."""
+        if self.line.removing:
+            return
+        core = self._stack.core
+        self.line.removing = True
+        self.keepalive.stop()
+        self._deadline = core.timers.start(core.now + LEAVE_USAGES, self._usages_gone)
+        self._pending = 1
+        for call in list(self.calls.values()):
+            self._pending += 1
+            call.hangup(())
+        watches, self.watches = self.watches, {}
+        for usage in watches.values():
+            for subscription in usage.subscriptions:
+                self._pending += 1
+                subscription.end(self._one_gone)
+        self._one_gone()
+
+    def call_ended(self, id: int) -> None:
+        """A call of the account ended."""
+        if self.calls.pop(id, None) is not None and self.line.removing:
+            self._one_gone()
+
+    def _one_gone(self) -> None:
+        self._pending -= 1
+        if self._pending == 0:
+            self._usages_gone(None)
+
+    def _usages_gone(self, _: object) -> None:
+        if self._unregistering:
+            return
+        self._unregistering = True
+        core = self._stack.core
+        core.timers.stop(self._deadline)
+        self._deadline = core.timers.start(core.now + LEAVE - LEAVE_USAGES, self._gone)
+        if self.registration is not None:
+            self.registration.end(self._registration_gone)
+        else:
+            self._gone(None)
+
+    def _registration_gone(self) -> None:
+        self._gone(None)
+
+    def _gone(self, _: object) -> None:
+        if self._deadline is not None:
+            self._stack.core.timers.stop(self._deadline)
+            self._deadline = None
+            self._stack.core.emit(AccountRemoved(self.line.account.key))
+            self._owner.station_gone(self)
+
+
+def _nothing() -> None:
+    """Nobody waits for the end of this one."""

@@ -1,0 +1,408 @@
+"""One subscription of ours (RFC 6665 §4.1): made, refreshed, made anew when it is lost, ended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from sipclient.message import Request, Response
+from sipclient.protocol.backoff import Backoff, refresh_after
+from sipclient.protocol.build import Draft, response, response_flow
+from sipclient.protocol.dialog import Dialog, Dialogs, contact_of, route_set
+from sipclient.protocol.events import Flow
+from sipclient.protocol.exchange import Exchange, Stack
+from sipclient.protocol.line import Line
+from sipclient.protocol.timers import T1, Timer
+from sipclient.protocol.transaction import ServerTransaction
+from sipclient.protocol.window import Window
+
+NEVER = -1.0
+SLOW_FIRST, SLOW_MOST = (
+    120.0,
+    1800.0,
+)  # seconds between tries of what the PBX refused by name (403, 404, noresource)
+STEADY = 30.0  # seconds a subscription must live before its end counts as the first one again
+EXPIRES_MOST = 7 * 86400
+
+# RFC 6665 §4.1.3: what to do when the notifier ends a subscription. Where it says "should not
+# re-subscribe", we still ask now and then: extensions are created again, and a watch is meant to last.
+_AT_ONCE, _SOON, _SLOWLY, _NOT = "at once", "soon", "slowly", "not"
+_AFTER_REASON = {
+    "": _AT_ONCE,  # Asterisk ends without one
+    "deactivated": _AT_ONCE,
+    "timeout": _AT_ONCE,
+    "probation": _SOON,
+    "giveup": _SOON,
+    "rejected": _SLOWLY,
+    "noresource": _SLOWLY,
+    "invariant": _NOT,
+}
+
+
+class Subscriber(Protocol):
+    """Who wants the NOTIFYs."""
+
+    def on_notify(self, subscription: Subscription, request: Request) -> int:
+        """Take a NOTIFY's body, empty ones too; the status it is answered with (200, 400, 415)."""
+
+    def on_lost(self, subscription: Subscription, status: int, reason: str, retry_in: float) -> None:
+        """The subscription is gone; it comes back after `retry_in` seconds, never where that is negative."""
+
+
+class Subscription:
+    """A SUBSCRIBE usage with at most one dialog: the first NOTIFY's (or the 2xx's); forks beyond it get 481."""
+
+    __slots__ = (
+        "_backoff", "_cseq", "_dialogs", "_end", "_exchange", "_expiry", "_on_gone", "_refresh_at", "_since", "_slow",
+        "accept", "call_id", "dialog", "expires", "line", "owner", "package", "stack", "tag",
+        "target", "window",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        stack: Stack,
+        dialogs: Dialogs,
+        line: Line,
+        owner: Subscriber,
+        *,
+        target: str,
+        package: str,
+        accept: str,
+        expires: float,
+        window: Window,
+    ) -> None:
+        self.stack = stack
+        self._dialogs = dialogs
+        self.line = line
+        self.owner = owner
+        self.target = target
+        self.package = package
+        self.accept = accept
+        self.expires = expires
+        self.window = window
+        self.call_id = ""
+        self.tag = ""
+        self.dialog: Dialog | None = None
+        self._cseq = 0
+        self._exchange: Exchange | None = None
+        self._refresh_at: Timer | None = None
+        self._expiry: Timer | None = None
+        self._end = False
+        self._on_gone: Callable[[], None] | None = None
+        self._since = 0.0
+        self._backoff: Backoff | None = None
+        self._slow: Backoff | None = None
+
+    # --- asking -------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Ask, or ask for more time, as soon as the window has room."""
+        if not self._end:
+            self.window.enter(self)
+
+    def proceed(self) -> None:
+        """There is room: refresh what lives (a PBX that restarted answers 481 and is asked anew), else subscribe."""
+        if self._end or self._exchange is not None:
+            self.window.done(self)
+        elif self.dialog is not None:
+            self._stop_refresh()
+            self._in_dialog(self.expires)
+        else:
+            self._subscribe()
+
+    def _subscribe(self) -> None:
+        """Ask with a fresh Call-ID and tag."""
+        self._forget()
+        ids = self.stack.core.ids
+        self.call_id, self.tag = ids.token("call-id"), ids.token("tag")
+        self._cseq = 0
+        self._dialogs.expect(self.call_id, self.tag, self)
+        to = f"<{self.target}>"
+        draft = Draft(
+            "SUBSCRIBE",
+            self.target,
+            self.line.from_value(self.tag),
+            to,
+            self.call_id,
+            routes=tuple(f"<{route.strip('<>')}>" for route in self.line.service_routes),
+            extra=self._headers(self.expires),
+        )
+        self._exchange = Exchange(self.stack, self.line, draft, self, self._next_cseq, decorate=self._contact).start()
+
+    def end(self, on_gone: Callable[[], None]) -> None:
+        """Un-subscribe (RFC 6665 §4.1.2.3), then call back."""
+        self._end = True
+        self._on_gone = on_gone
+        self._stop_refresh()
+        if self._exchange is None and self.dialog is not None:
+            self._in_dialog(0.0)
+        elif self._exchange is None:
+            self._gone()
+
+    def _in_dialog(self, expires: float) -> None:
+        dialog = self.dialog
+        if dialog is not None:
+            draft = dialog.draft("SUBSCRIBE", self._headers(expires))
+            self._exchange = dialog.send(self.stack, self, draft, contact=True)
+
+    def _headers(self, expires: float) -> tuple[tuple[str, str], ...]:
+        return (
+            ("Event", self.package),
+            ("Accept", self.accept),
+            ("Expires", str(int(expires))),
+            ("User-Agent", self.line.account.user_agent or self.stack.core.product),
+        )
+
+    def _contact(self, flow: Flow) -> tuple[tuple[str, str], ...]:
+        return (("Contact", f"<{self.line.contact_uri(flow)}>"),)
+
+    def _next_cseq(self) -> int:
+        self._cseq += 1
+        return self._cseq
+
+    # --- the answer to SUBSCRIBE --------------------------------------------------------------------
+
+    def on_provisional(self, exchange: Exchange, response: Response) -> None:
+        """Nothing to do."""
+
+    def on_final(self, exchange: Exchange, response: Response) -> None:
+        """The notifier answered a SUBSCRIBE."""
+        if exchange is not self._exchange:
+            return
+        self._exchange = None
+        self.window.done(self)
+        status = response.status
+        if status < 300:
+            self._accepted(exchange, response)
+        elif self._end:
+            self._gone()
+        elif status == 423 and response.min_expires and self.expires < response.min_expires <= EXPIRES_MOST:
+            self.expires = float(response.min_expires)
+            self.start()
+        elif status == 481:
+            # RFC 6665 §4.1.2.2: the subscription is gone there; ask anew, at once.
+            self._lost(status, response.reason, _AT_ONCE)
+        elif self.dialog is not None and (status in (408, 480, 500) or status > 500):
+            # One failed refresh does not end what was granted: try again within it.
+            self._later(float(min(response.retry_after or 0, 3600)))
+        elif status in (403, 404, 405, 410, 489, 501, 603, 604) or 400 <= status < 408:
+            self._lost(status, exchange.problem or response.reason, _SLOWLY)
+        else:
+            self._lost(status, response.reason, _SOON, float(min(response.retry_after or 0, 3600)))
+
+    def on_failed(self, exchange: Exchange, status: int, reason: str) -> None:
+        """Nobody answered a SUBSCRIBE."""
+        if exchange is not self._exchange:
+            return
+        self._exchange = None
+        self.window.done(self)
+        if self._end:
+            self._gone()
+        elif self.dialog is not None:
+            self._later(0.0)
+        else:
+            self._lost(status, reason, _SOON)
+
+    def _accepted(self, exchange: Exchange, response: Response) -> None:
+        core = self.stack.core
+        granted = self.expires if response.expires is None else float(min(response.expires, EXPIRES_MOST, self.expires))
+        if self._end:
+            if self.dialog is None or exchange.dialog_flow is not None:
+                self._gone()
+            else:
+                self._in_dialog(0.0)
+            return
+        if self.dialog is None and exchange.flow is not None:
+            self._establish(
+                exchange.flow,
+                response.to_tag,
+                response.headers.get("To") or "",
+                contact_of(response) or self.target,
+                route_set(response.headers.values("Record-Route"), reverse=True),
+            )
+        elif self.dialog is not None:
+            self.dialog.refresh_target(response)
+        if granted <= 0:
+            self._lost(response.status, "the PBX granted no time", _SOON)
+            return
+        self._granted(granted)
+        if self._since and core.now - self._since >= STEADY:
+            self._backoff = self._slow = None
+        if not self._since:
+            # Timer N (RFC 6665 §4.1.2.4): a NOTIFY must follow.
+            core.timers.stop(self._expiry)
+            self._expiry = core.timers.start(core.now + 64 * T1, self._no_notify)
+
+    def _establish(self, flow: Flow, remote_tag: str, remote: str, target: str, routes: tuple[str, ...]) -> Dialog:
+        dialog = self.dialog = Dialog(
+            self.line,
+            flow,
+            usage=self,
+            call_id=self.call_id,
+            local=self.line.from_value(self.tag),
+            local_tag=self.tag,
+            remote=remote,
+            remote_tag=remote_tag,
+            remote_target=target,
+            routes=routes,
+            local_cseq=self._cseq,
+        )
+        self._dialogs.add(dialog)
+        self._dialogs.expect_no_more(self.call_id, self.tag)
+        return dialog
+
+    def _granted(self, granted: float) -> None:
+        core = self.stack.core
+        self._stop_refresh()
+        core.timers.stop(self._expiry)
+        self._refresh_at = core.timers.start(core.now + refresh_after(core, granted), self._due)
+        self._expiry = core.timers.start(core.now + granted, self._expired)
+
+    def _due(self, _: object) -> None:
+        self._refresh_at = None
+        if self.dialog is None:
+            self.start()
+        elif self._exchange is None and not self._end:
+            self._in_dialog(self.expires)
+
+    def _expired(self, _: object) -> None:
+        self._lost(0, "the subscription expired", _SOON)
+
+    def _no_notify(self, _: object) -> None:
+        self._lost(0, "no NOTIFY came", _SOON)
+
+    def _later(self, at_least: float) -> None:
+        core = self.stack.core
+        self._stop_refresh()
+        self._refresh_at = core.timers.start(core.now + self._soon().wait(at_least), self._due)
+
+    # --- NOTIFY -------------------------------------------------------------------------------------
+
+    def awaits(self, request: Request) -> bool:
+        """Whether a NOTIFY is the first of this subscription (it may come before the 2xx, RFC 6665 §4.1.2.4)."""
+        return self.dialog is None and request.event[0] == self.package
+
+    def adopt(self, request: Request, flow: Flow) -> Dialog:
+        """Make the dialog from a NOTIFY."""
+        return self._establish(
+            flow,
+            request.from_tag,
+            request.headers.get("From") or "",
+            contact_of(request) or self.target,
+            route_set(request.headers.values("Record-Route"), reverse=False),
+        )
+
+    def on_ack(self, request: Request) -> None:
+        """No INVITE lives here."""
+
+    def out_of_order(self) -> None:
+        """A NOTIFY's CSeq went back: the notifier restarted (robustness 11). Subscribe anew."""
+        self._lost(500, "the notifier's CSeq went back", _AT_ONCE)
+
+    def on_request(self, transaction: ServerTransaction, request: Request, flow: Flow) -> None:
+        """A NOTIFY in our dialog (RFC 6665 §4.1.3)."""
+        core = self.stack.core
+        to = response_flow(request, flow)
+        if request.method != "NOTIFY":
+            transaction.respond(405, response(request, to, 405, headers=(("Allow", "NOTIFY"),)))
+            return
+        package = request.event[0]
+        state, params = request.subscription_state
+        if package not in ("", self.package):  # FreeSWITCH's final NOTIFY has no Event
+            transaction.respond(489, response(request, to, 489, headers=(("Allow-Events", self.package),)))
+            return
+        if not state:
+            transaction.respond(400, response(request, to, 400, "Missing Subscription-State"))
+            return
+        status = 200 if self._end else self.owner.on_notify(self, request)
+        more = (("Accept", self.accept),) if status == 415 else ()
+        transaction.respond(status, response(request, to, status, headers=more))
+        if self.dialog is not None:
+            self.dialog.refresh_target(request)
+        if state == "terminated":
+            retry_after = _number(params.get("retry-after", ""))
+            reason = params.get("reason", "").lower()
+            if self._end:
+                self._gone()
+            else:
+                text = f"terminated{f' ({reason})' if reason else ''}"
+                self._lost(status if status >= 300 else 0, text, _AFTER_REASON.get(reason, _AT_ONCE), retry_after)
+            return
+        first = not self._since
+        if first:
+            self._since = core.now
+        expires = _number(params.get("expires", ""))
+        if 0 < expires <= EXPIRES_MOST and self._exchange is None and not self._end:
+            self._shorten(expires, first)
+        elif first and not self._end:
+            self._shorten(self.expires, first)
+
+    def _shorten(self, expires: float, first: bool) -> None:
+        """The notifier says how long is left: never refresh later than that, but do not move an earlier refresh."""
+        core = self.stack.core
+        end = core.now + expires
+        if first or self._expiry is None or end < self._expiry.when:
+            core.timers.stop(self._expiry)
+            self._expiry = core.timers.start(end, self._expired)
+        if self._refresh_at is None or self._refresh_at.when >= end:
+            self._stop_refresh()
+            self._refresh_at = core.timers.start(core.now + refresh_after(core, expires), self._due)
+
+    # --- losing it ----------------------------------------------------------------------------------
+
+    def _lost(self, status: int, reason: str, again: str, retry_after: float = 0.0) -> None:
+        core = self.stack.core
+        lived = self._since and core.now - self._since >= STEADY
+        self._forget()
+        if self._end:
+            self._gone()
+            return
+        if lived:
+            self._backoff = self._slow = None
+        if again == _NOT:
+            wait = NEVER
+        elif again == _SLOWLY:
+            self._slow = self._slow or Backoff(core, "subscribe", SLOW_FIRST, SLOW_MOST)
+            wait = self._slow.wait(retry_after)
+        elif again == _AT_ONCE and self._backoff is None and not retry_after:
+            self._backoff = Backoff(core, "subscribe", 1.0, 60.0)  # the next end within STEADY waits
+            wait = 0.0
+        else:
+            wait = self._soon().wait(retry_after)
+        self.owner.on_lost(self, status, reason, wait)
+        if wait == 0.0:
+            self.start()
+        elif wait > 0.0:
+            self._refresh_at = core.timers.start(core.now + wait, self._due)
+
+    def _soon(self) -> Backoff:
+        if self._backoff is None:
+            keepalive = self.line.account.keepalive
+            self._backoff = Backoff(
+                self.stack.core, "subscribe", 1.0, min(max(keepalive, 4.0), 60.0) if keepalive else 60.0
+            )
+        return self._backoff
+
+    def _forget(self) -> None:
+        self._stop_refresh()
+        self.stack.core.timers.stop(self._expiry)
+        self._expiry = None
+        self._dialogs.drop(self.dialog)
+        self.dialog = None
+        self._exchange = None
+        self._since = 0.0
+
+    def _stop_refresh(self) -> None:
+        self.stack.core.timers.stop(self._refresh_at)
+        self._refresh_at = None
+
+    def _gone(self) -> None:
+        self._forget()
+        self.window.forget(self)
+        on_gone, self._on_gone = self._on_gone, None
+        if on_gone is not None:
+            on_gone()
+
+
+def _number(text: str) -> float:
+    return float(min(int(text), EXPIRES_MOST)) if text.isascii() and text.isdigit() else 0.0

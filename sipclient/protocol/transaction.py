@@ -1,0 +1,293 @@
+"""The transaction layer: four machines driven by their tables (RFC 3261 §17, RFC 6026)."""
+
+from __future__ import annotations
+
+from typing import Protocol, TypeAlias
+
+from sipclient.message import Request, Response
+from sipclient.protocol.core import Core
+from sipclient.protocol.events import Flow
+from sipclient.protocol.tables import STARTS, TABLES, A, E, S, Table
+from sipclient.protocol.timers import T1, T2, T4, Timer
+
+Key: TypeAlias = tuple[str, ...]
+
+# Seconds each timer runs on (unreliable, reliable) transports; RFC 3261 Table 4, RFC 6026 §7.
+# Those that double start at T1. None: not started there.
+_DURATION: dict[E, tuple[float, float | None]] = {
+    E.A: (T1, None),
+    E.B: (64 * T1, 64 * T1),
+    E.D: (32.0, 0.0),
+    E.E: (T1, None),
+    E.F: (64 * T1, 64 * T1),
+    E.G: (T1, None),
+    E.H: (64 * T1, 64 * T1),
+    E.I: (T4, 0.0),
+    E.J: (64 * T1, 0.0),
+    E.K: (T4, 0.0),
+    E.L: (64 * T1, 64 * T1),
+    E.M: (64 * T1, 64 * T1),
+}
+_DOUBLING = frozenset({E.A, E.E, E.G})
+
+
+class ClientOwner(Protocol):
+    """Who sent the request of a client transaction."""
+
+    def on_response(self, transaction: ClientTransaction, response: Response) -> None:
+        """A response the TU must see: provisional, final, and each 2xx to an INVITE."""
+
+    def on_failure(self, transaction: ClientTransaction, status: int, reason: str) -> None:
+        """No final response: 408 for a timeout, 503 for a transport error (RFC 3261 §8.1.3.1)."""
+
+
+class ServerOwner(Protocol):
+    """Who answers the request of a server transaction."""
+
+    def on_ack(self, transaction: ServerTransaction, ack: Request) -> None:
+        """The ACK of a 2xx that came with the INVITE's own branch."""
+
+    def on_cancel(self, transaction: ServerTransaction, cancel: Request) -> None:
+        """A CANCEL matched this transaction while it waits for a final response."""
+
+
+class _Transaction:
+    """What the four machines share: the table, the state, the timers."""
+
+    __slots__ = ("data", "flow", "interval", "key", "kind", "layer", "repeat", "state", "table", "timer")
+
+    def __init__(self, layer: Transactions, kind: str, state: S, key: Key, flow: Flow) -> None:
+        self.layer = layer
+        self.kind = kind
+        self.table: Table = TABLES[kind]
+        self.state = state
+        self.key = key
+        self.flow = flow
+        self.data = b""  # the request a client, the last response a server sends again
+        self.interval = T1
+        self.repeat: Timer | None = None  # A, E or G
+        self.timer: Timer | None = None  # the one that ends the state
+
+    def __repr__(self) -> str:
+        return f"<{self.kind} transaction {self.state} {' '.join(self.key)}>"
+
+    def step(self, event: E, message: Request | Response | None = None, text: str = "") -> None:
+        """Take the table's row for `event`, if it has one."""
+        row = self.table.get((self.state, event))
+        if row is None:
+            return
+        after, actions = row
+        before, self.state = self.state, after
+        if after is not before:
+            self._enter(after)
+        elif event in _DOUBLING:
+            self._again(event)
+        for action in actions:
+            self._act(action, message, text)
+
+    def _act(self, action: A, message: Request | Response | None, text: str) -> None:
+        if action is A.SEND or action is A.RESEND:
+            self.layer.core.send(self.flow, self.data)
+
+    def _enter(self, state: S) -> None:
+        timers = self.layer.core.timers
+        timers.stop(self.repeat)
+        starts = STARTS.get((self.kind, state), ())
+        if not (self.kind == "client" and state is S.PROCEEDING):
+            timers.stop(self.timer)
+        if state is S.TERMINATED:
+            self.layer.forget(self)
+            return
+        column = 1 if self.flow.reliable else 0
+        for event in starts:
+            duration = _DURATION[event][column]
+            if duration is None:
+                continue
+            if event in _DOUBLING:
+                # RFC 3261 §17.1.2.2: in Proceeding, timer E is always T2.
+                self.interval = T2 if state is S.PROCEEDING else duration
+                self.repeat = timers.start(self.layer.core.now + self.interval, self._expired, event)
+            else:  # 0 runs at the end of the input that started it
+                self.timer = timers.start(self.layer.core.now + duration, self._expired, event)
+
+    def _again(self, event: E) -> None:
+        # Timer A doubles without bound (§17.1.1.2); E and G stop at T2 (§17.1.2.2, §17.2.1).
+        self.interval = self.interval * 2 if event is E.A else min(self.interval * 2, T2)
+        timers = self.layer.core.timers
+        self.repeat = timers.start(self.layer.core.now + self.interval, self._expired, event)
+
+    def _expired(self, event: E) -> None:
+        self.step(event)
+
+
+class ClientTransaction(_Transaction):
+    """A request of ours, until its final response (RFC 3261 §17.1)."""
+
+    __slots__ = ("ack", "owner")
+
+    def __init__(self, layer: Transactions, key: Key, flow: Flow, data: bytes, ack: bytes, owner: ClientOwner) -> None:
+        invite = key[1] == "INVITE"
+        state = S.CALLING if invite else S.TRYING
+        super().__init__(layer, "INVITE client" if invite else "client", state, key, flow)
+        self.data = data
+        self.ack = ack  # an ACK for a non-2xx without its To line's value: see `_act`
+        self.owner = owner
+
+    def start(self) -> None:
+        """Send the request and start the timers."""
+        self._enter(self.state)
+        self.layer.core.send(self.flow, self.data)
+
+    def respond(self, response: Response) -> None:
+        """A response matched this transaction."""
+        status = response.status
+        if status < 200:
+            event = E.PROVISIONAL
+        elif self.kind == "client":
+            event = E.FINAL
+        else:
+            event = E.SUCCESS if status < 300 else E.FAILURE
+        self.step(event, response)
+
+    def _act(self, action: A, message: Request | Response | None, text: str) -> None:
+        if action is A.PASS and isinstance(message, Response):
+            self.owner.on_response(self, message)
+        elif action is A.ACK and isinstance(message, Response):
+            # RFC 3261 §17.1.1.3: the To of the ACK equals the To of the response.
+            to = (message.headers.get("To") or "").encode("utf-8", "surrogateescape")
+            self.layer.core.send(self.flow, self.ack.replace(b"\0", to, 1))
+        elif action is A.TIMEOUT:
+            self.owner.on_failure(self, 408, f"no answer within {64 * T1:.0f} seconds")
+        elif action is A.FAIL:
+            self.owner.on_failure(self, 503, text)
+        else:
+            super()._act(action, message, text)
+
+
+class ServerTransaction(_Transaction):
+    """A request of somebody else's, until our final response is delivered (RFC 3261 §17.2)."""
+
+    __slots__ = ("merge_key", "owner", "request")
+
+    def __init__(self, layer: Transactions, key: Key, merge_key: Key, flow: Flow, request: Request) -> None:
+        invite = request.method == "INVITE"
+        state = S.PROCEEDING if invite else S.TRYING
+        super().__init__(layer, "INVITE server" if invite else "server", state, key, flow)
+        self.merge_key = merge_key
+        self.request = request
+        self.owner: ServerOwner | None = None
+
+    @property
+    def answered(self) -> bool:
+        """Whether a final response left."""
+        return self.state not in (S.TRYING, S.PROCEEDING)
+
+    def respond(self, status: int, data: bytes) -> None:
+        """Send our response; a second final one is absorbed by the table."""
+        if self.state not in (S.TRYING, S.PROCEEDING, S.ACCEPTED):
+            return
+        self.data = data
+        if status < 200:
+            event = E.TU_PROVISIONAL
+        elif self.kind == "server":
+            event = E.TU_FINAL
+        else:
+            event = E.TU_SUCCESS if status < 300 else E.TU_FAILURE
+        self.step(event)
+
+    def _act(self, action: A, message: Request | Response | None, text: str) -> None:
+        if action is A.RESEND and not self.data:
+            return  # a retransmitted INVITE that came before our 100
+        if action is A.PASS and isinstance(message, Request) and self.owner is not None:
+            self.owner.on_ack(self, message)
+        else:
+            super()._act(action, message, text)
+
+
+class Transactions:
+    """Every live transaction of an engine, and the matching of §17.1.3 and §17.2.3."""
+
+    __slots__ = ("_clients", "_merged", "_servers", "core")
+
+    def __init__(self, core: Core) -> None:
+        self.core = core
+        self._clients: dict[Key, ClientTransaction] = {}
+        self._servers: dict[Key, ServerTransaction] = {}
+        self._merged: dict[Key, ServerTransaction] = {}
+
+    def __len__(self) -> int:
+        return len(self._clients) + len(self._servers)
+
+    def send(
+        self, branch: str, method: str, flow: Flow, data: bytes, ack: bytes, owner: ClientOwner
+    ) -> ClientTransaction:
+        """Start a client transaction. `ack` (INVITE only) is its non-2xx ACK with a NUL where To's value goes."""
+        key = (branch, method)
+        transaction = ClientTransaction(self, key, flow, data, ack, owner)
+        self._clients[key] = transaction
+        transaction.start()
+        return transaction
+
+    def client_for(self, response: Response, flow: Flow) -> ClientTransaction | None:
+        """The transaction a response belongs to: its branch, its method, and the place the request went.
+
+        A response from elsewhere is nobody's, even with the right branch (the forged 200).
+        """
+        transaction = self._clients.get((response.via.branch, response.cseq.method))
+        if transaction is None:
+            return None
+        sent = transaction.flow
+        if sent.remote_host != flow.remote_host or sent.remote_port != flow.remote_port:
+            return None
+        return transaction if sent.transport == flow.transport else None
+
+    def is_ours(self, branch: str, method: str) -> bool:
+        """Whether a request with this branch left here and is still under way (a loop, RFC 3261 §16.3)."""
+        return (branch, method) in self._clients
+
+    def server_key(self, request: Request, method: str) -> Key:
+        """RFC 3261 §17.2.3: branch, sent-by and method; for an RFC 2543 branch, what stands in for it."""
+        via = request.via
+        if via.branch.startswith("z9hG4bK"):
+            return (via.branch, f"{via.host}:{via.port or ''}".lower(), method)
+        cseq = str(request.cseq.number)
+        return (request.uri_text, request.from_tag, request.call_id, cseq, str(via), method)
+
+    def server_for(self, request: Request, method: str = "") -> ServerTransaction | None:
+        """The transaction a request retransmits, or (`method` INVITE) the one an ACK or CANCEL is for."""
+        return self._servers.get(self.server_key(request, method or request.method))
+
+    def merged(self, request: Request) -> bool:
+        """Whether the same request arrived over another path (RFC 3261 §8.2.2.2)."""
+        return not request.to_tag and self._merge_key(request) in self._merged
+
+    def receive(self, request: Request, flow: Flow) -> ServerTransaction | None:
+        """A new server transaction, or None where there is no room for one."""
+        if len(self._servers) >= self.core.limits.server_transactions:
+            return None
+        key = self.server_key(request, request.method)
+        transaction = ServerTransaction(self, key, self._merge_key(request), flow, request)
+        self._servers[key] = transaction
+        self._merged.setdefault(transaction.merge_key, transaction)
+        return transaction
+
+    def flow_failed(self, flow: Flow, reason: str) -> None:
+        """Every transaction on this flow has a transport error."""
+        for transaction in [each for each in self._clients.values() if each.flow == flow]:
+            transaction.step(E.ERROR, None, reason)
+        for server in [each for each in self._servers.values() if each.flow == flow]:
+            server.step(E.ERROR, None, reason)
+
+    def forget(self, transaction: _Transaction) -> None:
+        """Called by a transaction that terminated."""
+        if isinstance(transaction, ServerTransaction):
+            self._servers.pop(transaction.key, None)
+            if self._merged.get(transaction.merge_key) is transaction:
+                del self._merged[transaction.merge_key]
+        else:
+            self._clients.pop(transaction.key, None)
+
+    @staticmethod
+    def _merge_key(request: Request) -> Key:
+        cseq = request.cseq
+        return (request.from_tag, request.call_id, str(cseq.number), cseq.method)

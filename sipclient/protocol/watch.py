@@ -1,0 +1,162 @@
+"""Watching one extension: its packages' subscriptions merged into one state, and its episodes."""
+
+from __future__ import annotations
+
+from sipclient.errors import MalformedBody
+from sipclient.message import Request
+from sipclient.presence import (
+    Applied,
+    DialogInfo,
+    DialogTable,
+    MessageWaiting,
+    Presence,
+    State,
+    accept_for,
+    merge,
+    parse,
+)
+from sipclient.protocol.dialog import Dialogs
+from sipclient.protocol.events import ExtensionChanged, MessagesWaiting, Watch, WatchProblem
+from sipclient.protocol.exchange import Stack
+from sipclient.protocol.line import Line
+from sipclient.protocol.subscription import Subscription
+from sipclient.protocol.window import Window
+
+
+class Episode:
+    """An extension's episodes: one opens on the phone and is closed by ready or offline; ringing, on-hold and not
+    knowing keep it open, but not knowing leaves a gap in it."""
+
+    __slots__ = ("gap", "number", "open")
+
+    def __init__(self, number: int, is_open: bool) -> None:
+        self.number = number
+        self.open = is_open
+        self.gap = is_open  # what went before the start was not seen by us
+
+    def follow(self, after: State) -> tuple[bool, bool, bool]:
+        """The state is `after` now: (opened, closed, gap) of the change."""
+        if after is State.UNKNOWN:
+            self.gap = self.gap or self.open
+        elif after is State.ON_THE_PHONE:
+            opened = not self.open
+            if opened:
+                self.number += 1
+                self.open = True
+            gap, self.gap = self.gap and not opened, False
+            return opened, False, gap
+        elif after in (State.READY, State.OFFLINE) and self.open:
+            gap, self.open, self.gap = self.gap, False, False
+            return False, True, gap
+        return False, False, False
+
+
+class WatchUsage:
+    """One watched extension (a `Watch` command) while it lasts."""
+
+    __slots__ = (
+        "_episode",
+        "_packages",
+        "_stack",
+        "_state",
+        "_tables",
+        "command",
+        "line",
+        "note",
+        "subscriptions",
+    )
+
+    def __init__(self, stack: Stack, dialogs: Dialogs, line: Line, window: Window, command: Watch) -> None:
+        self._stack = stack
+        self.line = line
+        self.command = command
+        self.note = ""
+        self._state = State.UNKNOWN
+        self._episode = Episode(command.episode, command.open)
+        # What each package says; None once the PBX refuses the package for this extension.
+        self._packages: dict[str, State | None] = dict.fromkeys(command.packages, State.UNKNOWN)
+        self._tables: dict[str, DialogTable] = {}
+        target = line.target_uri(command.extension)
+        self.subscriptions = [
+            Subscription(
+                stack,
+                dialogs,
+                line,
+                self,
+                target=target,
+                package=package,
+                accept=accept_for(package),
+                expires=line.account.expires,
+                window=window,
+            )
+            for package in command.packages
+        ]
+
+    def start(self) -> None:
+        """Ask, or ask again after the server was away."""
+        for subscription in self.subscriptions:
+            subscription.start()
+
+    def on_notify(self, subscription: Subscription, request: Request) -> int:
+        """Take a NOTIFY's body (see Subscriber)."""
+        if not request.body:
+            return 200  # a PBX that has nothing to say yet: the state stays as it is known
+        try:
+            document = parse(request.headers.get("Content-Type") or "", request.body)
+        except MalformedBody as error:
+            text = f"{self.command.extension}: NOTIFY refused: {error}"
+            self._stack.core.trace(text, self.line.account.key)
+            return 400
+        package = subscription.package
+        if isinstance(document, DialogInfo):
+            table = self._tables.setdefault(package, DialogTable())
+            applied = table.apply(document)
+            if applied is Applied.GAP:
+                # RFC 4235 §4.3: a version is missing, and what it said may contradict this one. A refresh brings
+                # the full state; until then what we knew stands.
+                subscription.start()
+                return 200
+            self._packages[package] = table.state
+        elif isinstance(document, Presence):
+            self._packages[package] = document.state
+            self.note = document.note
+        elif isinstance(document, MessageWaiting):
+            self._stack.core.emit(MessagesWaiting(self.line.account.key, document))
+            return 200
+        self._merge()
+        return 200
+
+    def on_lost(self, subscription: Subscription, status: int, reason: str, retry_in: float) -> None:
+        """A package's subscription is gone (see Subscriber)."""
+        package = subscription.package
+        refused = status in (489, 501) or (retry_in < 0 and len(self._packages) > 1)
+        self._packages[package] = None if refused else State.UNKNOWN
+        self._tables.pop(package, None)
+        id, account, extension = self.command.id, self.line.account.key, self.command.extension
+        self._stack.core.emit(WatchProblem(id, account, extension, package, status, reason, retry_in))
+        self._merge()
+
+    def _merge(self) -> None:
+        before = self._state
+        after = merge(self._packages.get("presence"), self._packages.get("dialog"))
+        if after is before:
+            return
+        self._state = after
+        episode = self._episode
+        opened, closed, gap = episode.follow(after)
+        number = episode.number if episode.open or closed else 0
+        command = self.command
+        self._stack.core.emit(
+            ExtensionChanged(
+                command.id,
+                self.line.account.key,
+                command.extension,
+                before,
+                after,
+                number,
+                opened,
+                closed,
+                gap,
+                self.note,
+            )
+        )
