@@ -40,6 +40,7 @@ class OutgoingCall:
     """From `Invite` to CallEnded."""
 
     __slots__ = (
+        "_called",
         "_cancel_headers",
         "_cseq",
         "_ended",
@@ -51,6 +52,7 @@ class OutgoingCall:
         "_late",
         "_limit",
         "_min_se",
+        "_moved",
         "_redirects",
         "_registry",
         "_session",
@@ -83,6 +85,8 @@ class OutgoingCall:
         self._failure: tuple[int, tuple[str, int], str, str] | None = None  # how it will end once CANCEL is done
         self._cancel_headers: Headers = ()
         self._ended = False
+        self._called = False
+        self._moved: tuple[int, tuple[str, int], str, str] | None = None  # how it ends unless a 3xx is followed
         self._redirects = 0
         self._wanted = invite.session_expires
         self._min_se = 0
@@ -125,7 +129,8 @@ class OutgoingCall:
         return self._cseq
 
     def _leaving(self, flow: Flow) -> Headers:
-        if self._exchange is not None and not self._exchange.branch and not self._redirects and not self._min_se:
+        if not self._called:
+            self._called = True
             self._stack.core.emit(Calling(self.id, self.call_id))
         return (("Contact", f"<{self.line.contact_uri(flow)}>"),)
 
@@ -158,6 +163,7 @@ class OutgoingCall:
             self._end(*self._failure)
         elif status < 400 and response.contacts and self._redirects < REDIRECTS:
             self._drop_forks()
+            self._moved = (status, reason_cause(response, status), response.reason, "remote")
             contacts = tuple(str(contact.uri) for contact in response.contacts)
             self._stack.core.emit(Redirected(self.id, status, contacts))
         elif status == 422 and response.min_se and response.min_se > max(self._min_se, 89):
@@ -184,6 +190,7 @@ class OutgoingCall:
         """Try where a 3xx pointed (RFC 3261 §8.1.3.4)."""
         if self._ended or self._session is not None:
             return
+        self._moved = None
         self._redirects += 1
         self._target = to
         self.start()
@@ -272,6 +279,9 @@ class OutgoingCall:
 
     def _stop_with(self, status: int, cause: tuple[str, int], reason: str, by: str, headers: Headers) -> None:
         if self._ended:
+            return
+        if self._moved is not None:
+            self._end(*self._moved)
             return
         if self._session is not None:
             if not self._session.ended:
