@@ -51,10 +51,11 @@ class Text(str):
 class States(Plain):
     """One state or a list of states."""
 
-    __slots__ = ("names",)
+    __slots__ = ("names", "text")
 
     def __init__(self, names: tuple[str, ...]) -> None:
         self.names = names
+        self.text = " or ".join(names)
 
     @classmethod
     def from_toml(cls, value: object) -> States:
@@ -68,7 +69,7 @@ class States(Plain):
         return name in self.names
 
     def __str__(self) -> str:
-        return " or ".join(self.names)
+        return self.text
 
 
 class Turn(Table, frozen=True, kw_only=True):

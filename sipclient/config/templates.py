@@ -46,9 +46,12 @@ class Slot(msgspec.Struct, frozen=True):
 
 
 class Template:
-    """A text and its slots. `constant` where it has none."""
+    """A text and its slots."""
 
-    __slots__ = ("_parts", "text")
+    __slots__ = ("_parts", "constant", "text")
+
+    text: str
+    constant: str | None  # the text it always gives, None where it has a slot
 
     names: ClassVar[tuple[str, ...]] = EXTENSION_NAMES
     strict: ClassVar[bool] = False  # a caller ID: values are escaped or refused
@@ -56,6 +59,9 @@ class Template:
     def __init__(self, text: str, parts: tuple[str | Slot, ...]) -> None:
         self.text = text
         self._parts = parts
+        self.constant = None
+        if not any(isinstance(part, Slot) for part in parts):
+            self.constant = self.render({})
 
     @classmethod
     def parse(cls, text: str, names: Collection[str] | None = None) -> Self:
@@ -81,16 +87,13 @@ class Template:
         """What robot.toml gives: a string."""
         return cls.parse(text_of(value, "a template"))
 
-    @property
-    def constant(self) -> str | None:
-        """The text it always gives, None where it has a slot."""
-        return None if any(isinstance(part, Slot) for part in self._parts) else self.render({})
-
     def render(self, values: Mapping[str, str]) -> str:
         """Fill in. A name without a value gives nothing.
 
         Raises InvalidValue where a value or the result must not reach the wire.
         """
+        if self.constant is not None:
+            return self.constant
         result = "".join(part if isinstance(part, str) else self._fill(part, values) for part in self._parts)
         if bad := _CONTROL.search(result):
             raise InvalidValue(

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from functools import cached_property
 from types import MappingProxyType
 
-from sipclient.config import CallConfig, RuleConfig, allowed
+from sipclient.config import CallConfig, RuleConfig
 from sipclient.errors import InvalidValue
 from sipclient.protocol.events import ExtensionChanged
 from sipclient.rules.memory import Memory
 from sipclient.rules.ruleset import RuleSet
-from sipclient.rules.values import Job, Requested
+from sipclient.rules.values import Job
 
 CLOSING = ("ready", "offline")  # the states that close an episode
 
@@ -24,7 +23,7 @@ def crosses(rule: RuleConfig, change: ExtensionChanged) -> bool:
     pair is meant literally. Nothing is known of a state before `unknown`, so that is never an edge, but for an
     episode that closed in the gap.
     """
-    wanted, before, after = rule.when, change.before.value, change.after.value
+    wanted, before, after = rule.when, change.before, change.after
     if after not in wanted.to:
         return False
     if after in CLOSING and "on-the-phone" in wanted.from_:
@@ -33,6 +32,11 @@ def crosses(rule: RuleConfig, change: ExtensionChanged) -> bool:
         if before == "on-the-phone":
             return False
     return before != after and before in wanted.from_
+
+
+def not_its_edge(rule: RuleConfig, change: ExtensionChanged) -> str:
+    """The same in words, for a change that is not."""
+    return f"{change.before} to {change.after} is not {rule.when.from_.text} to {rule.when.to.text}"
 
 
 class Case:
@@ -55,40 +59,37 @@ class Case:
         self.now = now
         self.at = at
         self.previous = previous  # the state that was reported last, empty for none
-        self.key = (str(rule.name), change.account, change.extension)
+        self.request = memory.requests.first(change.account, change.extension) if rule.armed != "always" else None
+        self._job: Job | None = None
+        self.key = (rule.name, change.account, change.extension)
 
-    @cached_property
+    @property
     def id(self) -> str:
         """The same for every report of this change: the episode's number, or the time where there is none."""
         episode = str(self.change.episode or f"at-{self.at.isoformat()}")
         return "/".join((*self.key, episode))
 
-    @cached_property
-    def request(self) -> Requested | None:
-        """Who is served."""
-        return self.memory.requests.first(*self.key[1:]) if self.rule.armed == "on-request" else None
-
-    @cached_property
+    @property
     def job(self) -> Job | None:
         """The call to place, None for a hook. Raises InvalidValue where a template gives what must not be sent."""
-        if self.rule.call is None:
-            return None
-        return self._job(self.rule.call)
+        if self._job is None and self.rule.call is not None:
+            self._job = self._made(self.rule.call)
+        return self._job
 
-    def _job(self, call: CallConfig) -> Job:
+    def _made(self, call: CallConfig) -> Job:
         change, request, values = self.change, self.request, self._values()
         return Job(
             id=self.id,
-            rule=str(self.rule.name),
-            account=str(call.account or change.account),
+            rule=self.rule.name,
+            account=call.account or change.account,
             to=call.to.render(values),
             watched=change.account,
             extension=change.extension,
             episode=change.episode,
-            state=change.after.value,
+            state=change.after,
             caller_id=call.caller_id.render(values),
             headers=call.headers.render(values),
-            timeout=float(call.timeout),
+            timeout=call.timeout,
             request=request.id if request else "",
             variables=request.variables if request else (),
         )
@@ -97,12 +98,12 @@ class Case:
         change, request = self.change, self.request
         values = {
             "extension": change.extension,
-            "before": change.before.value,
-            "after": change.after.value,
+            "before": change.before,
+            "after": change.after,
             "account": change.account,
             "note": change.note,
             "episode": str(change.episode),
-            "rule": str(self.rule.name),
+            "rule": self.rule.name,
             "at": self.at.isoformat(timespec="seconds"),
         }
         if request is not None:
@@ -115,8 +116,7 @@ def edge(case: Case) -> str:
     """The change is from one of `from` to one of `to`."""
     if crosses(case.rule, case.change):
         return ""
-    wanted, change = case.rule.when, case.change
-    return f"{change.before.value} to {change.after.value} is not {wanted.from_} to {wanted.to}"
+    return not_its_edge(case.rule, case.change)
 
 
 def missed(case: Case) -> str:
@@ -130,7 +130,7 @@ def missed(case: Case) -> str:
 def once(case: Case) -> str:
     """The rule has not acted on this episode yet, nor waits to; outside any episode, the change is news."""
     episode = case.change.episode
-    if not episode and case.previous == case.change.after.value:
+    if not episode and case.previous == case.change.after:
         return f"{case.change.extension} was {case.previous} already"
     if case.memory.done(case.key, episode):
         return f"episode {episode} was acted on already"
@@ -173,7 +173,7 @@ def template(case: Case) -> str:
 def allow(case: Case) -> str:
     """`[dial] allow` names the target."""
     job = case.job
-    if job is None or allowed(case.rules.allow, job.to, case.rules.domain(job.account)):
+    if job is None or case.rules.allows(job.account, job.to):
         return ""
     return f'[dial] allow does not name "{job.to}"'
 

@@ -6,9 +6,9 @@ from datetime import datetime
 
 import msgspec
 
-from sipclient.config import LONGEST, RuleConfig, allowed
+from sipclient.config import LONGEST, RuleConfig
 from sipclient.protocol.events import ExtensionChanged
-from sipclient.rules.conditions import AT_CHANGE, AT_FIRING, Case, crosses, edge, first_failure
+from sipclient.rules.conditions import AT_CHANGE, AT_FIRING, Case, crosses, first_failure, not_its_edge
 from sipclient.rules.memory import Key, Memory, Settling
 from sipclient.rules.ruleset import RuleSet
 from sipclient.rules.values import (
@@ -75,13 +75,14 @@ def _changed(
     if covered is None:
         return
     previous = memory.state(change.account, change.extension)
-    memory.observe(change.account, change.extension, change.after.value)
+    memory.observe(change.account, change.extension, change.after)
     for rule in covered.rules:
-        _unsettle(memory, rule, change, at, actions)
-        case = Case(rules, memory, rule, change, now, at, previous)
+        if memory.settling:
+            _unsettle(memory, rule, change, actions)
         if not crosses(rule, change):
-            memory.note(_evaluation(case, "edge", edge(case)))
+            memory.note(_evaluation(rule, change, at, "edge", not_its_edge(rule, change)))
             continue
+        case = Case(rules, memory, rule, change, now, at, previous)
         condition, detail = first_failure(case, AT_CHANGE)
         if condition:
             _suppress(case, condition, detail, actions)
@@ -95,20 +96,24 @@ def _settle(case: Case, actions: list[Action]) -> None:
     due = case.now + case.rule.settle
     case.memory.settling[case.key] = Settling(case.change, due)
     case.memory.agenda.add(due, "settle", case.key)
-    case.memory.note(_evaluation(case, "settle", f"it must stay {case.change.after.value} for {case.rule.settle:g} s"))
+    case.memory.note(
+        _evaluation(
+            case.rule, case.change, case.at, "settle", f"it must stay {case.change.after} for {case.rule.settle:g} s"
+        )
+    )
     actions.append(_wait(case.key, case.change.episode, due, "settle"))
 
 
-def _unsettle(memory: Memory, rule: RuleConfig, change: ExtensionChanged, at: datetime, actions: list[Action]) -> None:
+def _unsettle(memory: Memory, rule: RuleConfig, change: ExtensionChanged, actions: list[Action]) -> None:
     """Leaving the state that was to settle ends the wait."""
-    key = (str(rule.name), change.account, change.extension)
+    key = (rule.name, change.account, change.extension)
     settling = memory.settling.get(key)
     if settling is None or settling.change.after == change.after:
         return
     del memory.settling[key]
     memory.agenda.drop("settle", key)
     first = settling.change
-    detail = f"it was {first.after.value} for less than {rule.settle:g} s, then {change.after.value}"
+    detail = f"it was {first.after} for less than {rule.settle:g} s, then {change.after}"
     actions.append(_suppressed(key, first.episode, "settle", detail))
 
 
@@ -128,13 +133,13 @@ def _fire(case: Case, actions: list[Action]) -> None:
     if case.request is not None:
         case.memory.requests.remove(case.request.id)
         case.memory.agenda.drop("request", (case.request.id,))
-    case.memory.note(_evaluation(case, "", ""))
+    case.memory.note(_evaluation(case.rule, case.change, case.at, "", ""))
     actions.append(_action(case))
 
 
 def _action(case: Case) -> Action:
     change, job = case.change, case.job
-    because = f"{change.extension} went from {change.before.value} to {change.after.value}"
+    because = f"{change.extension} went from {change.before} to {change.after}"
     because += f", closing episode {change.episode}" if change.closed else ""
     because += f", and stayed so for {case.rule.settle:g} s" if case.rule.settle else ""
     if job is not None:
@@ -182,7 +187,7 @@ def _try_again(rules: RuleSet, memory: Memory, job: Job, at: datetime, actions: 
         detail = f"{job.extension} is {state or 'unknown'}, no longer {job.state}"
     elif rule.hours is not None and not rule.hours.is_open(at):
         detail = f"{at.isoformat(timespec='seconds')} is outside {rule.hours}"
-    elif not allowed(rules.allow, job.to, rules.domain(job.account)):
+    elif not rules.allows(job.account, job.to):
         detail = f'[dial] allow does not name "{job.to}"'
     else:
         actions.append(PlaceCall(job, f"attempt {job.attempt} for {job.extension}"))
@@ -215,7 +220,7 @@ def _wait(key: Key, episode: int, until: float, condition: str) -> Wait:
 
 
 def _suppress(case: Case, condition: str, detail: str, actions: list[Action]) -> None:
-    case.memory.note(_evaluation(case, condition, detail))
+    case.memory.note(_evaluation(case.rule, case.change, case.at, condition, detail))
     actions.append(_suppressed(case.key, case.change.episode, condition, detail))
 
 
@@ -226,16 +231,14 @@ def _suppressed(key: Key, episode: int, condition: str, detail: str) -> Suppress
     )
 
 
-def _evaluation(case: Case, condition: str, detail: str) -> Evaluation:
-    rule, account, extension = case.key
-    change = case.change
+def _evaluation(rule: RuleConfig, change: ExtensionChanged, at: datetime, condition: str, detail: str) -> Evaluation:
     return Evaluation(
-        rule=rule,
-        at=case.at,
-        account=account,
-        extension=extension,
-        before=change.before.value,
-        after=change.after.value,
+        rule=rule.name,
+        at=at,
+        account=change.account,
+        extension=change.extension,
+        before=change.before,
+        after=change.after,
         episode=change.episode,
         fired=not condition,
         condition=condition,

@@ -121,6 +121,6 @@ class Memory:
         if rule.limit is None:
             return None
         window = self._windows.get(rule.name)
-        if window is None or window.rate != rule.limit:
-            window = self._windows[str(rule.name)] = Window(rule.limit)
+        if window is None or (window.rate is not rule.limit and window.rate != rule.limit):
+            window = self._windows[rule.name] = Window(rule.limit)
         return window

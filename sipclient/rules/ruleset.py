@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import product
 from types import MappingProxyType
 
 import msgspec
 
-from sipclient.config import Config, Pattern, RuleConfig
+from sipclient.config import Config, RuleConfig, allowed
 
 
 class Covered(msgspec.Struct, frozen=True):
@@ -20,35 +21,41 @@ class Covered(msgspec.Struct, frozen=True):
 class RuleSet:
     """Built once for a Config, so that a change costs one look-up however many rules and extensions there are."""
 
-    __slots__ = ("_config", "_covered", "allow", "dry_run", "rules")
+    __slots__ = ("_allow", "_config", "_covered", "_sure", "dry_run", "rules")
 
     rules: Mapping[str, RuleConfig]  # by name, in the order of the file
-    allow: tuple[Pattern, ...]  # what may be called at all
     dry_run: bool
 
     def __init__(self, config: Config) -> None:
         self.rules = MappingProxyType({str(rule.name): rule for rule in config.rules})
-        self.allow = config.dial.allow
         self.dry_run = config.dry_run
         self._config = config
+        self._allow = config.dial.allow
         self._covered: dict[tuple[str, str], Covered] = {}
-        self._fill(config)
+        self._sure = frozenset(self._constant_targets())
+        self._fill()
 
     def about(self, account: str, extension: str) -> Covered | None:
         """What applies to this extension; None where it is not watched."""
         return self._covered.get((account, extension))
 
-    def domain(self, account: str) -> str:
-        """Where the account's bare numbers are dialled; empty for an unknown account."""
-        return self._config.domain(account)
+    def allows(self, account: str, target: str) -> bool:
+        """Whether `[dial] allow` names this target of a call by this account."""
+        return (account, target) in self._sure or allowed(self._allow, target, self._config.domain(account))
 
-    def _fill(self, config: Config) -> None:
+    def _constant_targets(self) -> Iterator[tuple[str, str]]:
+        """The allowed ones that are known beforehand: most rules have one, and need not ask each time."""
+        constants = {rule.call.to.constant for rule in self.rules.values() if rule.call is not None} - {None}
+        for target, account in product(map(str, constants), self._config.accounts):
+            if allowed(self._allow, target, self._config.domain(account)):
+                yield account, target
+
+    def _fill(self) -> None:
         shared: dict[tuple[str, ...], Covered] = {}  # most extensions have the same rules as the one before
-        for watch in config.watch:
-            account = str(watch.account)
-            candidates = [rule for rule in config.rules if rule.when.account in ("", account)]
+        for watch in self._config.watch:
+            candidates = [rule for rule in self.rules.values() if rule.when.account in ("", watch.account)]
             for extension in watch.expand():
                 rules = tuple(rule for rule in candidates if any(p.matches(extension) for p in rule.when.extensions))
                 key = (watch.missed, *(rule.name for rule in rules))
-                covered = shared.setdefault(key, Covered(rules, str(watch.missed)))
-                self._covered.setdefault((account, extension), covered)
+                covered = shared.setdefault(key, Covered(rules, watch.missed))
+                self._covered.setdefault((watch.account, extension), covered)

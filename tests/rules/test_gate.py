@@ -108,4 +108,4 @@ def test_rules_are_found_by_extension() -> None:
     assert names("999") is None and names("1000", "b") is None
     first, other = rules.about("a", "1000"), rules.about("a", "1001")
     assert first is other and first is not None and first.missed == "tell"  # shared, and the first watch counts
-    assert (rules.domain("a"), rules.domain("b")) == ("pbx.example.com", "")
+    assert (rules.allows("a", "7000"), rules.allows("a", "7001"), rules.allows("b", "7000")) == (True, False, True)
