@@ -34,7 +34,6 @@ from sipclient.protocol.events import (
 FAREWELL = 2.0  # seconds that leaving a call waits for its end; the engine goes on without us
 _Q850 = MappingProxyType({name: number for number, name in BY_Q850.items()})
 
-_MOVED = ("REDIRECTION_TO_NEW_DESTINATION", 23)
 
 log = logging.getLogger("sipclient")
 
@@ -123,7 +122,6 @@ class Call:
         self._line = line
         self._open = open_media
         self._follow = follow
-        self._moved = 0  # the 3xx that was not followed
         self._placed = False
         self._error: SipError | None = None
         self._history: list[CallState] = []
@@ -249,13 +247,9 @@ class Call:
         if to is not None:
             self._line.do(Follow(self.id, to))
         else:
-            self._moved = event.status
             self._line.do(Hangup(self.id))
 
     def _over(self, event: CallEnded) -> None:
-        if self._moved and not event.status:
-            reason = f"redirected to {', '.join(self.contacts)}"
-            event = CallEnded(self.id, self._moved, *_MOVED, reason, "remote", False)
         self.end = event
         self.status = 200 if event.answered else event.status
         self.cause, self.reason = event.cause, event.reason
@@ -268,7 +262,7 @@ class Call:
     async def describe(self, offer: bytes) -> bytes:
         """Our answer to an offer, or our offer where that is empty; b"" without media. Raises MediaError."""
         async with self._turn:
-            if self._open is None:
+            if self._open is None or self.end is not None:
                 return b""
             if self.media is None:
                 self.media = await self._open()

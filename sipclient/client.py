@@ -6,6 +6,7 @@ import asyncio
 import itertools
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from ssl import SSLContext
 from types import MappingProxyType, TracebackType
 from typing import Any, Self, TypeAlias
 
@@ -36,7 +37,7 @@ from sipclient.protocol.events import (
     WatchProblem,
 )
 from sipclient.registrations import Registrations
-from sipclient.sessions import SessionFactory, open_session
+from sipclient.sessions import SessionFactory, Sessions
 from sipclient.shell import Clock, Deliver, Driver, Engine, Wires
 from sipclient.streams import Stream
 from sipclient.switchboard import Switchboard
@@ -45,7 +46,8 @@ from sipclient.watching import Memory, Watches, Watching
 
 Which: TypeAlias = Account | str | None  # an account, its name or its address; None: the first
 GivenHeaders: TypeAlias = Mapping[str, str] | Iterable[tuple[str, str]]
-WiresFactory: TypeAlias = Callable[[Deliver, Callable[[str], Account]], Wires]
+AccountOf: TypeAlias = Callable[[str], Account]
+WiresFactory: TypeAlias = Callable[[Deliver, AccountOf, Callable[[Event], None]], Wires]
 
 START = 32.0  # seconds: 64·T1, after which an unanswered REGISTER has failed
 STOP = 5.0  # seconds; the engine itself gives up un-registering after 4
@@ -55,6 +57,10 @@ UNREAD_EVENTS = 4096
 
 def _engine() -> Engine:
     return UserAgent(SystemIdentifiers(), user_agent=f"sipclient/{__version__}")
+
+
+def _network(deliver: Deliver, accounts: AccountOf, tell: Callable[[Event], None]) -> Wires:
+    return Network(deliver, accounts, trace=tell)
 
 
 class Client:
@@ -81,8 +87,8 @@ class Client:
         on_send: Callable[[Send], None] | None = None,
         follow: Callable[[str], bool] = follow_none,
         engine: Callable[[], Engine] = _engine,
-        network: WiresFactory = Network,
-        session: SessionFactory = open_session,
+        network: WiresFactory = _network,
+        session: SessionFactory | None = None,
         clock: Clock | None = None,
     ) -> None:
         self._accounts: dict[str, Account] = {}
@@ -99,7 +105,7 @@ class Client:
         self._ids = itertools.count(1)
         self._registrations = Registrations()
         self._watches = Watches(self.do, self.next_id)
-        self._switchboard = Switchboard(self.do, self._dispatch, self._accounts, session, follow)
+        self._switchboard = Switchboard(self.do, self._dispatch, self._accounts, session or Sessions().open, follow)
         self._listeners: list[Stream[Event]] = []
         self._live: dict[str, asyncio.Event] = {}  # accounts the engine has; set when it has them no more
         self._summaries: dict[str, MessageWaiting] = {}
@@ -122,7 +128,7 @@ class Client:
         on_receive, on_send = self._hooks
         self._driver = Driver(
             engine(),
-            lambda deliver: network(deliver, self._accounts.__getitem__),
+            lambda deliver: network(deliver, self._accounts.__getitem__, self._dispatch),
             self._dispatch,
             clock or asyncio.get_running_loop(),
             on_receive=on_receive,
@@ -334,9 +340,14 @@ class Client:
         self._listeners.append(stream)
         return stream
 
-    async def listen(self, transport: str, host: str, port: int = 0) -> tuple[str, int]:
-        """Open a server socket (`udp`, `tcp`) for peers that come to us; gives its address and port."""
-        return await self._running().network.listen(transport, host, port)
+    async def listen(
+        self, transport: str, host: str, port: int = 0, *, tls: SSLContext | None = None
+    ) -> tuple[str, int]:
+        """Open a server socket for peers that come to us; gives its address and port. Raises ListenFailed.
+
+        `transport` is `udp`, `tcp` or, with a context, `tls`; port 0 leaves the choice to the system.
+        """
+        return await self._running().network.listen(transport, host, port, tls=tls)
 
     @property
     def failures(self) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from sipclient.call import Call, Line
-from sipclient.errors import CallFailed, InvalidValue, MediaError
+from sipclient.errors import CallFailed, InvalidValue, MalformedDescription, MediaError
 from sipclient.message import Headers, NameAddr, Request, SipUri, TelUri
 from sipclient.protocol.causes import STATUS_OF_CAUSE
 from sipclient.protocol.events import Answer, Redirect, Reject, Ring
@@ -63,8 +63,8 @@ class IncomingCall:
     async def answer(self, headers: HeaderList = ()) -> Call:
         """Answer, and wait until the caller acknowledged it.
 
-        Raises CallFailed where the caller gave up before, MediaError where its offer cannot be answered (the
-        caller then got 488 and the reasons). Cancelling whoever waits hangs up.
+        Raises CallFailed where the caller gave up before, MediaError or MalformedDescription where its offer
+        cannot be answered (the caller then got 488 and the reasons). Cancelling whoever waits hangs up.
         """
         call = self.call
         try:
@@ -73,7 +73,7 @@ class IncomingCall:
                 raise CallFailed(call.status, call.cause, call.reason)
             self._line.do(Answer(call.id, headers, body))
             return await call.answered()
-        except MediaError as error:
+        except (MediaError, MalformedDescription) as error:
             warning = str(error).replace("\\", "'").replace('"', "'").replace("\r", " ").replace("\n", " ")
             if call.end is None:
                 self._line.do(Reject(call.id, 488, headers=(("Warning", f'399 sipclient "{warning}"'),)))

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
 from sipclient.errors import InvalidValue, MediaError
-from sipclient.media import MediaSession, RtpSession
+from sipclient.media import MediaSession, RtpEngine, RtpSession
 from sipclient.protocol.account import Account
 from sipclient.transport.addresses import WILDCARDS, SocketAddress, parse_bind, source_address
 from sipclient.transport.locate import parse_server
@@ -18,16 +18,29 @@ SessionFactory: TypeAlias = Callable[[Account, str, str], Awaitable[MediaSession
 _DISCARD = 9  # any port does: nothing is sent to it
 
 
-async def open_session(account: Account, kind: str, local_host: str) -> MediaSession:
-    """A session of this kind (`rtp`) for one call of the account.
+class Sessions:
+    """The media sessions of one client: they share the timers and the list of ports in use."""
 
-    `local_host` is the address its packets leave from; where it is empty the routing table is asked. Raises
-    InvalidValue for a kind there is not, MediaError where this machine has no address to use.
-    """
-    if kind != "rtp":
-        raise InvalidValue(f"media {kind!r}: this version has rtp and none")
-    host = local_host or await local_host_of(account)
-    return RtpSession(host, ports=account.rtp_ports, public_address=account.public_address, codecs=account.codecs)
+    def __init__(self) -> None:
+        self._engine: RtpEngine | None = None
+
+    async def open(self, account: Account, kind: str, local_host: str) -> MediaSession:
+        """A session of this kind (`rtp`) for one call of the account.
+
+        `local_host` is the address its packets leave from; where it is empty the routing table is asked.
+        Raises InvalidValue for a kind there is not, MediaError where this machine has no address to use.
+        """
+        if kind != "rtp":
+            raise InvalidValue(f"media {kind!r}: this version has rtp and none")
+        if self._engine is None:
+            self._engine = RtpEngine(asyncio.get_running_loop())
+        return RtpSession(
+            local_host or await local_host_of(account),
+            ports=account.rtp_ports,
+            public_address=account.public_address,
+            codecs=account.codecs,
+            engine=self._engine,
+        )
 
 
 async def local_host_of(account: Account) -> str:

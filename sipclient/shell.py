@@ -10,6 +10,7 @@ import logging
 import re
 from collections import deque
 from collections.abc import Callable
+from ssl import SSLContext
 from typing import Protocol, TypeAlias
 
 from sipclient.errors import SipError
@@ -49,7 +50,7 @@ class Wires(Protocol):
     def perform(self, effect: Work, /) -> None:
         """Begin the work; never blocks, and trouble comes back as an input."""
 
-    async def listen(self, transport: str, host: str, port: int) -> tuple[str, int]:
+    async def listen(self, transport: str, host: str, port: int, *, tls: SSLContext | None = None) -> tuple[str, int]:
         """Open a server socket; gives the address and port it is bound to."""
 
     async def close(self) -> None:

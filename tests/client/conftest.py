@@ -96,7 +96,7 @@ class FakeWires:
     def perform(self, effect: Work, /) -> None:
         self.performed.append(effect)
 
-    async def listen(self, transport: str, host: str, port: int) -> tuple[str, int]:
+    async def listen(self, transport: str, host: str, port: int, *, tls: Any = None) -> tuple[str, int]:
         return host, port or 5060
 
     async def close(self) -> None:
@@ -144,7 +144,7 @@ class Bench:
         self.media = FakeMedia()
         self.flow = Flow("udp", "127.0.0.1", 5070, "127.0.0.1", 5060)
 
-    def connect(self, deliver: Deliver, accounts: Callable[[str], Any] | None = None) -> FakeWires:
+    def connect(self, deliver: Deliver, *others: Any) -> FakeWires:
         self.wires.deliver = deliver
         return self.wires
 
