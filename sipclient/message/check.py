@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sipclient.errors import MalformedMessage
 from sipclient.message.message import Message, Request
+from sipclient.message.uri import SipUri
 
 _SINGLE = frozenset(
     {"from", "to", "call-id", "cseq", "max-forwards", "content-length", "content-type", "expires", "event"}
@@ -16,9 +17,10 @@ def check(message: Message) -> None:
 
     Checked: exactly one From, To, Call-ID and CSeq; each Via, Contact, Route and Record-Route; Max-Forwards and
     Content-Type where present; no second line of what may come once (RFC 3261 §8.1.1, §20, RFC 4475 §3.3.8);
-    for requests that CSeq names the method (§8.2.2.2) and that the Request-URI is one (400, 414).
+    for requests that CSeq names the method (§8.2.2.2) and that the Request-URI is one
+    (400, 414) and has no headers (RFC 4475 §3.1.2.11).
 
-    Let through: no tag in From and no Max-Forwards (RFC 2543 peers, RFC 4475 §3.1.1.13), a body without
+    Let through: no tag in From and no Max-Forwards (RFC 2543 peers, RFC 4475 §3.4.1), a body without
     Content-Type, unknown schemes (416 is for whoever needs to reach the address), any Date.
     """
     if not message.vias:
@@ -32,4 +34,6 @@ def check(message: Message) -> None:
     if isinstance(message, Request):
         if cseq.method != message.method:
             raise MalformedMessage("CSeq names another method than the start line")
-        _ = message.uri
+        uri = message.uri
+        if isinstance(uri, SipUri) and uri.headers:
+            raise MalformedMessage("the Request-URI has headers")

@@ -110,8 +110,9 @@ def _content_length(headers: Headers) -> int | None:
 def salvage(data: bytes, limits: Limits = DEFAULT) -> Request | None:
     """What can be saved of a request that `parse` refused, so that it can be answered; None where nothing can.
 
-    The method may be any token, the Request-URI anything, lines that are no headers are left out, the body is
-    empty. Without Via, From, To, Call-ID and CSeq in good form, and for ACK, there is no answer (§8.2.6, §17).
+    The method may be any token, the Request-URI anything; lines that are no headers are left out, the body is
+    empty. An answer needs a top Via that can be read, and From, To, Call-ID and CSeq to repeat, in whatever
+    form (RFC 3261 §8.2.6); an ACK never has one (§17).
     """
     if len(data) > limits.message:
         data = data[: limits.message]
@@ -131,8 +132,10 @@ def salvage(data: bytes, limits: Limits = DEFAULT) -> Request | None:
         except MalformedMessage:
             continue
     request = Request.of_parts(method, rest.rpartition(" ")[0], Headers.of_entries(entries), b"")
+    if any(request.headers.first(key) is None for key in ("from", "to", "call-id", "cseq")):
+        return None
     try:
-        answerable = request.vias and request.from_ and request.to and request.call_id and request.cseq
+        _ = request.via
     except MalformedMessage:
         return None
-    return request if answerable else None
+    return request

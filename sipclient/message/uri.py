@@ -289,8 +289,7 @@ def _sip_uri(scheme: str, rest: str) -> SipUri:
     elif _BAD_ESCAPE.search(user) or (password and _BAD_ESCAPE.search(password)):
         raise MalformedMessage("the user part of the URI holds a % that is no escape")
     if literal is not None:
-        host = literal
-        check_ipv6(host)
+        host = read_ipv6(literal)
     number = None
     if port is not None:
         number = int(port)
@@ -307,12 +306,19 @@ def _sip_uri(scheme: str, rest: str) -> SipUri:
     )
 
 
-def check_ipv6(text: str) -> None:
-    """Raise 400 unless the text is an IPv6 address (RFC 5954: exactly one `::`, no third colon)."""
+def read_ipv6(text: str) -> str:
+    """The IPv6 address that stands between brackets, in canonical colons. Raises 400.
+
+    `2001:db8:::192.0.2.1`, which a fault in RFC 3261's grammar makes peers write, is taken for what it means
+    (RFC 5118 §4.10).
+    """
+    if ":::" in text and "." in text:
+        text = text.replace(":::", "::")
     try:
         IPv6Address(text)
     except AddressValueError:
         raise MalformedMessage("an IPv6 address is malformed") from None
+    return text
 
 
 def _tel_uri(rest: str) -> TelUri:

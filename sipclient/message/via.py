@@ -8,7 +8,7 @@ import msgspec
 
 from sipclient.errors import MalformedMessage
 from sipclient.message.text import EMPTY, Params, number, parse_params, split_commas
-from sipclient.message.uri import check_ipv6
+from sipclient.message.uri import read_ipv6
 
 _VIA = re.compile(
     r"""([A-Za-z0-9\-.!%*_+`'~]++)[ \t]*+/[ \t]*+([A-Za-z0-9\-.!%*_+`'~]++)[ \t]*+/[ \t]*+
@@ -73,8 +73,7 @@ def parse_via(text: str) -> Via:
         raise MalformedMessage("Via is not `SIP/2.0/transport host:port;parameters`")
     name, version, transport, literal, host, port, params = match.groups()
     if literal is not None:
-        check_ipv6(literal)
-        host = literal
+        host = read_ipv6(literal)
     via = Via(
         transport.upper(),
         host,
