@@ -61,7 +61,7 @@ class Case:
         self.previous = previous  # the state that was reported last, empty for none
         self.request = memory.requests.first(change.account, change.extension) if rule.armed != "always" else None
         self._job: Job | None = None
-        self.key = (rule.name, change.account, change.extension)
+        self.key = (str(rule.name), change.account, change.extension)
 
     @property
     def id(self) -> str:
@@ -80,8 +80,8 @@ class Case:
         change, request, values = self.change, self.request, self._values()
         return Job(
             id=self.id,
-            rule=self.rule.name,
-            account=call.account or change.account,
+            rule=self.key[0],
+            account=str(call.account) or change.account,
             to=call.to.render(values),
             watched=change.account,
             extension=change.extension,
@@ -89,7 +89,7 @@ class Case:
             state=change.after,
             caller_id=call.caller_id.render(values),
             headers=call.headers.render(values),
-            timeout=call.timeout,
+            timeout=float(call.timeout),
             request=request.id if request else "",
             variables=request.variables if request else (),
         )
@@ -103,7 +103,7 @@ class Case:
             "account": change.account,
             "note": change.note,
             "episode": str(change.episode),
-            "rule": self.rule.name,
+            "rule": self.key[0],
             "at": self.at.isoformat(timespec="seconds"),
         }
         if request is not None:

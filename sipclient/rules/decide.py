@@ -106,7 +106,7 @@ def _settle(case: Case, actions: list[Action]) -> None:
 
 def _unsettle(memory: Memory, rule: RuleConfig, change: ExtensionChanged, actions: list[Action]) -> None:
     """Leaving the state that was to settle ends the wait."""
-    key = (rule.name, change.account, change.extension)
+    key = (str(rule.name), change.account, change.extension)
     settling = memory.settling.get(key)
     if settling is None or settling.change.after == change.after:
         return
@@ -233,7 +233,7 @@ def _suppressed(key: Key, episode: int, condition: str, detail: str) -> Suppress
 
 def _evaluation(rule: RuleConfig, change: ExtensionChanged, at: datetime, condition: str, detail: str) -> Evaluation:
     return Evaluation(
-        rule=rule.name,
+        rule=str(rule.name),
         at=at,
         account=change.account,
         extension=change.extension,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -533,6 +534,21 @@ def test_simulate_stops_at_a_template_that_cannot_be_filled(stage: Make) -> None
     change = ExtensionChanged(1, "pbx", "1001", State.ON_THE_PHONE, State.READY, 7, closed=True)
     verdicts = simulate(bench.rules, bench.memory, "queue", change, bench.now, bench.at)
     assert (verdicts[-1].condition, verdicts[-1].holds) == ("template", False)
+
+
+def test_every_value_can_be_written_and_read_again(stage: Make) -> None:
+    """The store keeps jobs, the event stream tells actions: nothing in them is of a type of ours alone."""
+    bench = stage(ON_REQUEST.replace("call =", 'settle = "1s"\ncall =') + RETRY.replace('"queue"', '"two"'))
+    bench.tell(ask("a", variables=(("ticket", "17"),)))
+    bench.tell(ask("b", expires=1.0))
+    actions = bench.go("on-the-phone", "ready") + bench.wait(1) + bench.go("on-the-phone", "ready", "ringing")
+    actions += bench.tell(failed(next(each for each in actions if isinstance(each, PlaceCall))))
+    actions += [bench.memory.last("queue")]
+    assert {type(each).__name__ for each in actions} == {
+        "Wait", "PlaceCall", "Suppressed", "RequestExpired", "Evaluation",
+    }  # fmt: skip
+    for value in actions:
+        assert msgspec.json.decode(msgspec.json.encode(value), type=type(value)) == value
 
 
 # --- properties -----------------------------------------------------------------------------------------
