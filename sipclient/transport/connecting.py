@@ -110,11 +110,12 @@ async def _connect(way: Route, make: Callable[[], _P], context: ssl.SSLContext |
         sock.close()
         raise
     # From here on the socket is the transport's, which closes it whatever happens.
+    protocol = make()
     if context is None:
-        _, protocol = await loop.create_connection(make, sock=sock)
+        await loop.create_connection(lambda: protocol, sock=sock)
     else:
-        _, protocol = await loop.create_connection(
-            make,
+        await loop.create_connection(
+            lambda: protocol,
             sock=sock,
             ssl=context,
             server_hostname=way.name,

@@ -113,13 +113,14 @@ class _Search:
         self._family = family
         self._ask_system = ask_system
         self.trouble = ""
+        self._declined = False  # an SRV record says that the service is not offered (RFC 2782, target ".")
 
     async def targets(self, server: Server) -> list[Target]:
         if server.numeric:
             return [Target(server.likely_transport, server.host, server.likely_port, server.domain)]
         if not server.port and not self._pinned:
             found = locate.without_downgrade(await self._by_service(server))
-            if found:
+            if found or self._declined:
                 return found
         addresses = self._pinned or await self._addresses(server.host)
         return self._at(server.likely_transport, addresses, server.likely_port, server.domain)
@@ -135,6 +136,9 @@ class _Search:
         for (transport, _), records in zip(wanted, answers, strict=True):
             ordered = locate.order_srv(map(_srv, records), lambda most: self._random.randint(0, most))
             places.extend((transport, record) for record in ordered)
+            if records and not ordered:
+                self.trouble = f"{server.host} says that it does not offer SIP over {transport}"
+                self._declined = True
         del places[_MOST_RECORDS:]
         names = list(dict.fromkeys(record.target for _, record in places))
         of_name = dict(zip(names, await asyncio.gather(*map(self._addresses, names)), strict=True))
@@ -167,9 +171,10 @@ class _Search:
         try:
             answer = await self._asking.resolve(name, kind, search=single_label)
         except dns.resolver.NXDOMAIN:
-            self.trouble = f"the name {name} does not exist"
+            if kind in ("A", "AAAA"):
+                self.trouble = f"the name {name} does not exist"
         except dns.resolver.NoAnswer:
-            self.trouble = self.trouble or f"{name} has no address"
+            pass
         except dns.exception.Timeout:
             self.trouble = f"no name server answered for {name}"
         except dns.resolver.NoNameservers:

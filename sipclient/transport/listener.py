@@ -103,12 +103,13 @@ class Listener:
             task.add_done_callback(self._welcoming.discard)
 
     async def _welcome(self, connection: socket.socket) -> None:
+        stream = self._make()
         try:
             if self._context is None:
-                _, stream = await self._loop.connect_accepted_socket(self._make, connection)
+                await self._loop.connect_accepted_socket(lambda: stream, connection)
             else:
-                _, stream = await self._loop.connect_accepted_socket(
-                    self._make,
+                await self._loop.connect_accepted_socket(
+                    lambda: stream,
                     connection,
                     ssl=self._context,
                     ssl_handshake_timeout=self._limits.connect_timeout,

@@ -116,8 +116,9 @@ def order_srv(records: Iterable[Srv], draw: Draw) -> list[Srv]:
             by_priority.setdefault(record.priority, []).append(record)
     ordered = []
     for priority in sorted(by_priority):
-        # Records of weight 0 go to the front, so that they are drawn at all but rarely.
-        waiting = sorted(by_priority[priority], key=lambda record: record.weight > 0)
+        # Weight 0 goes to the front, so that it is drawn at all but rarely; the rest of the order is free, and
+        # is fixed here so that the same draws give the same result whatever order the server answers in.
+        waiting = sorted(by_priority[priority], key=lambda record: (record.weight, record.target, record.port))
         while waiting:
             chosen = _drawn(waiting, draw)
             waiting.remove(chosen)

@@ -115,6 +115,8 @@ class Network:
 
     async def close(self) -> None:
         """Let what was written leave (for a moment), then close every socket and await every task."""
+        if self._closed:
+            return
         self._closed = True
         self._pending.clear()
         tasks = list(self._tasks)

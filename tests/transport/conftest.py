@@ -6,7 +6,7 @@ import asyncio
 import datetime as dt
 import ipaddress
 import random
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -115,9 +115,7 @@ class Authority:
         """The path of a PEM file with a certificate and its key, valid between two days counted from now."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)] if common_name else [])
-        builder = self._builder(subject, key, days)
-        if self_signed:
-            builder = builder.issuer_name(subject)
+        builder = self._builder(subject, key, days, issuer=subject if self_signed else self._name)
         if names:
             builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
         certificate = builder.sign(key if self_signed else self._key, hashes.SHA256())
@@ -132,11 +130,15 @@ class Authority:
         return str(path)
 
     def _builder(
-        self, subject: x509.Name, key: ec.EllipticCurvePrivateKey, days: tuple[float, float] = (-100, 100)
+        self,
+        subject: x509.Name,
+        key: ec.EllipticCurvePrivateKey,
+        days: tuple[float, float] = (-100, 100),
+        issuer: x509.Name | None = None,
     ) -> x509.CertificateBuilder:
         now = dt.datetime.now(dt.UTC)
         return x509.CertificateBuilder(
-            issuer_name=self._name,
+            issuer_name=issuer or self._name,
             subject_name=subject,
             public_key=key.public_key(),
             serial_number=x509.random_serial_number(),
@@ -230,7 +232,7 @@ async def make_names(tmp_path: Path) -> AsyncIterator[MakeNames]:
     servers: list[NameServer] = []
 
     async def make(
-        zone: dict[str, list[str] | None], *, seed: int = 1, hosts: str = "", timeout: float = 8.0, **options: Any
+        zone: dict[str, list[str] | None], *, seed: int = 1, hosts: str = "", patience: float = 8.0, **options: Any
     ) -> Names:
         loop = asyncio.get_running_loop()
         _, server = await loop.create_datagram_endpoint(
@@ -244,7 +246,7 @@ async def make_names(tmp_path: Path) -> AsyncIterator[MakeNames]:
         hosts_file.write_text(hosts)
         resolver = Resolver(
             asking,
-            limits=Limits(resolve_timeout=timeout),
+            limits=Limits(resolve_timeout=patience),
             random_source=random.Random(seed),
             hosts_file=str(hosts_file),
             ask_system=False,
@@ -256,5 +258,13 @@ async def make_names(tmp_path: Path) -> AsyncIterator[MakeNames]:
         server.transport.close()
 
 
-def texts(items: Sequence[object]) -> list[str]:
-    return [str(item) for item in items]
+@pytest.fixture
+def eventually() -> Callable[[Callable[[], bool]], Awaitable[None]]:
+    """Let the loop turn until something holds that no input tells."""
+
+    async def wait(holds: Callable[[], bool]) -> None:
+        async with asyncio.timeout(PATIENCE):
+            while not holds():  # noqa: ASYNC110  # nobody sets an event for it
+                await asyncio.sleep(0)
+
+    return wait

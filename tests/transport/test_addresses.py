@@ -37,7 +37,7 @@ def test_what_local_may_say(text: str, host: str, port: int) -> None:
 
 @pytest.mark.parametrize("text", ["pbx.example.com:5060", "192.0.2.1:x", "192.0.2.1:", "[::", "[::]5060", "[x]:1"])
 def test_what_local_may_not_say(text: str) -> None:
-    with pytest.raises(ValueError, match=".") as caught:
+    with pytest.raises(ValueError, match=r".") as caught:
         parse_bind(text)
     assert repr(text) in str(caught.value)
 

@@ -88,7 +88,7 @@ def test_maddr_says_where_to_send_and_the_domain_whom_to_trust() -> None:
     ],
 )
 def test_what_is_no_server_is_said_in_words(text: str, word: str) -> None:
-    with pytest.raises(ValueError, match=".") as caught:
+    with pytest.raises(ValueError, match=r".") as caught:
         parse_server(text)
     assert word in str(caught.value)
 

@@ -279,7 +279,7 @@ async def test_a_peer_that_does_not_read_loses_the_flow(make_network: Any, serve
     assert "does not read" in inbox.of(FlowClosed)[0].reason
 
 
-async def test_patience_with_slow_messages_ends(make_network: Any, dial: Dial) -> None:
+async def test_patience_with_slow_messages_ends(make_network: Any, eventually: Any, dial: Dial) -> None:
     network, inbox = make_network()
     address = await network.listen("tcp", "127.0.0.1", 0)
     writers = {name: (await dial(*address))[1] for name in ("silent", "slow", "idle", "late")}
@@ -289,9 +289,7 @@ async def test_patience_with_slow_messages_ends(make_network: Any, dial: Dial) -
     await inbox.until(Packet, 2)
     writers["late"].write(MESSAGE[50:])
     await inbox.until(Packet, 3)
-    async with asyncio.timeout(5):
-        while len(network._streams._streams) < 4:
-            await asyncio.sleep(0)
+    await eventually(lambda: len(network._streams._streams) == 4)
     now = asyncio.get_running_loop().time()
     network.sweep(now + 29)
     network.sweep(now + 29)
@@ -336,7 +334,7 @@ async def test_connections_of_others_are_bounded_and_ours_unharmed(
     await inbox.until(Packet, 6)
 
 
-async def test_five_hundred_slow_connections_are_cheap(make_network: Any) -> None:
+async def test_five_hundred_slow_connections_are_cheap(make_network: Any, eventually: Any) -> None:
     network, inbox = make_network()
     address = await network.listen("tcp", "127.0.0.1", 0)
     before = _resident()
@@ -346,9 +344,7 @@ async def test_five_hundred_slow_connections_are_cheap(make_network: Any) -> Non
         peer.sendall(MESSAGE[:200] + b"X-Long: " + b"x" * 8000)
         peers.append(peer)
         await asyncio.sleep(0)
-    async with asyncio.timeout(10):
-        while len(network._streams._streams) < 500:
-            await asyncio.sleep(0)
+    await eventually(lambda: len(network._streams._streams) == 500)
     assert _resident() - before < 64 * 1024 * 1024
     network.sweep(asyncio.get_running_loop().time() + 31)
     await inbox.until(FlowClosed, 500)
@@ -361,7 +357,7 @@ def _resident() -> int:
         return int(statm.read().split()[1]) * resource.getpagesize()
 
 
-async def test_no_descriptor_left_does_not_spin(make_network: Any, dial: Dial, monkeypatch: Any) -> None:
+async def test_no_descriptor_left_does_not_spin(make_network: Any, eventually: Any, dial: Dial) -> None:
     network, inbox = make_network()
     address = await network.listen("tcp", "127.0.0.1", 0)
     listener = network._streams._listeners[0]
@@ -383,9 +379,7 @@ async def test_no_descriptor_left_does_not_spin(make_network: Any, dial: Dial, m
     listener._socket = Exhausted(real)
     _, writer = await dial(*address)
     writer.write(MESSAGE)
-    async with asyncio.timeout(5):
-        while not Exhausted.calls:
-            await asyncio.sleep(0)
+    await eventually(lambda: Exhausted.calls > 0)
     for _ in range(50):
         await asyncio.sleep(0)
     assert Exhausted.calls == 1
