@@ -21,4 +21,4 @@ async def main(to: str, talk: float = 5.0) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(*sys.argv[1:2] or ["7000"]))
+    asyncio.run(main(sys.argv[1] if sys.argv[1:] else "7000"))

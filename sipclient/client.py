@@ -12,7 +12,7 @@ from typing import Any, Self, TypeAlias
 
 from sipclient import __version__
 from sipclient.call import Call, Dialling, follow_none
-from sipclient.errors import InvalidValue, SipError
+from sipclient.errors import SipError
 from sipclient.identifiers import SystemIdentifiers
 from sipclient.incoming import Incoming
 from sipclient.message import Response, check_header_name, check_header_value
@@ -21,7 +21,6 @@ from sipclient.protocol.account import Account
 from sipclient.protocol.agent import UserAgent
 from sipclient.protocol.events import (
     AccountRemoved,
-    AddAccount,
     Command,
     Event,
     ExtensionChanged,
@@ -31,12 +30,12 @@ from sipclient.protocol.events import (
     MessagesWaiting,
     Registered,
     RegistrationLost,
-    RemoveAccount,
     Send,
     SendRequest,
     WatchProblem,
 )
 from sipclient.registrations import Registrations
+from sipclient.roster import Roster, Which
 from sipclient.sessions import SessionFactory, Sessions
 from sipclient.shell import Clock, Deliver, Driver, Engine, Wires
 from sipclient.streams import Stream
@@ -44,7 +43,6 @@ from sipclient.switchboard import Switchboard
 from sipclient.transport import Network
 from sipclient.watching import Memory, Watches, Watching
 
-Which: TypeAlias = Account | str | None  # an account, its name or its address; None: the first
 GivenHeaders: TypeAlias = Mapping[str, str] | Iterable[tuple[str, str]]
 AccountOf: TypeAlias = Callable[[str], Account]
 WiresFactory: TypeAlias = Callable[[Deliver, AccountOf, Callable[[Event], None]], Wires]
@@ -91,9 +89,7 @@ class Client:
         session: SessionFactory | None = None,
         clock: Clock | None = None,
     ) -> None:
-        self._accounts: dict[str, Account] = {}
-        for account in accounts:
-            self._know(account)
+        self._roster = Roster(accounts, self.do)
         self._wait = wait
         self._start_timeout = start_timeout
         self._stop_timeout = stop_timeout
@@ -105,9 +101,10 @@ class Client:
         self._ids = itertools.count(1)
         self._registrations = Registrations()
         self._watches = Watches(self.do, self.next_id)
-        self._switchboard = Switchboard(self.do, self._dispatch, self._accounts, session or Sessions().open, follow)
+        self._switchboard = Switchboard(
+            self.do, self._dispatch, self._roster.by_key, session or Sessions().open, follow
+        )
         self._listeners: list[Stream[Event]] = []
-        self._live: dict[str, asyncio.Event] = {}  # accounts the engine has; set when it has them no more
         self._summaries: dict[str, MessageWaiting] = {}
         self._handlers: Mapping[type, Callable[[Any], None]] = {
             **self._switchboard.handlers,
@@ -119,6 +116,14 @@ class Client:
             MessagesWaiting: self._messages_waiting,
         }
 
+    def __repr__(self) -> str:
+        accounts = ", ".join(
+            f"{key} {'registered' if self._registrations.registered(key) else 'not registered'}"
+            for key in self._roster.by_key
+        )
+        state = "closed" if self._closing else "running" if self._driver is not None else "not entered"
+        return f"<Client {state}: {accounts or 'no account'}; {len(self._switchboard.calls)} calls>"
+
     # --- coming and going ---------------------------------------------------------------------------
 
     async def __aenter__(self) -> Self:
@@ -128,15 +133,14 @@ class Client:
         on_receive, on_send = self._hooks
         self._driver = Driver(
             engine(),
-            lambda deliver: network(deliver, self._accounts.__getitem__, self._dispatch),
+            lambda deliver: network(deliver, self._roster.by_key.__getitem__, self._dispatch),
             self._dispatch,
             clock or asyncio.get_running_loop(),
             on_receive=on_receive,
             on_send=on_send,
         )
         try:
-            for account in self.accounts:
-                self._begin(account)
+            self._roster.begin()
             if self._wait:
                 await self.registered()
         except BaseException:
@@ -158,7 +162,7 @@ class Client:
         try:
             with suppress(TimeoutError):
                 async with asyncio.timeout(max(self._stop_timeout - FLUSH, 0.0)):
-                    await asyncio.gather(*(self._end(key) for key in tuple(self._live)))
+                    await self._roster.end_all()
         finally:
             self._switchboard.end_all()
             self._watches.close()
@@ -183,15 +187,11 @@ class Client:
     @property
     def accounts(self) -> tuple[Account, ...]:
         """The accounts, in the order they were given."""
-        return tuple(self._accounts.values())
+        return tuple(self._roster.by_key.values())
 
     def account(self, which: Which = None) -> Account:
         """The account of that name or address; the first where none is given. InvalidValue for any other."""
-        for account in self._accounts.values():
-            if which is None or which == account or which in (account.key, account.address):
-                return account
-        known = ", ".join(self._accounts) or "none"
-        raise InvalidValue(f"no such account: {which!r}; there are: {known}")
+        return self._roster.find(which)
 
     def is_registered(self, account: Which = None) -> bool:
         """Whether the PBX holds a registration of the account now."""
@@ -199,36 +199,15 @@ class Client:
 
     def add(self, account: Account) -> None:
         """Take in one more account while running; it registers at once, and events tell how that went."""
-        self._know(account)
-        try:
-            self._begin(account)
-        except BaseException:
-            del self._accounts[account.key]
-            raise
+        self._roster.add(account)
 
     async def remove(self, account: Account | str) -> None:
         """Hang up, un-subscribe and un-register one account, for at most `stop_timeout` seconds."""
         key = self.account(account).key
         with suppress(TimeoutError):
             async with asyncio.timeout(self._stop_timeout):
-                await self._end(key)
-        self._accounts.pop(key, None)
-
-    def _know(self, account: Account) -> None:
-        if account.key in self._accounts:
-            raise InvalidValue(f"two accounts are called {account.key!r}: give each its own name")
-        self._accounts[account.key] = account
-
-    def _begin(self, account: Account) -> None:
-        self.do(AddAccount(account))
-        self._live[account.key] = asyncio.Event()
-
-    async def _end(self, key: str) -> None:
-        gone = self._live.get(key)
-        if gone is not None:
-            with suppress(SipError):  # a bug, logged where it happened: closing goes on without the account
-                self.do(RemoveAccount(key))
-                await gone.wait()
+                await self._roster.end(key)
+        self._roster.by_key.pop(key, None)
 
     # --- watching -----------------------------------------------------------------------------------
 
@@ -380,9 +359,7 @@ class Client:
         self._registrations.forget(event.account)
         self._summaries.pop(event.account, None)
         self._watches.account_removed(event.account)
-        gone = self._live.pop(event.account, None)
-        if gone is not None:
-            gone.set()
+        self._roster.ended(event.account)
 
     def _messages_waiting(self, event: MessagesWaiting) -> None:
         self._summaries[event.account] = event.summary

@@ -139,7 +139,8 @@ class Watches:
             return
         shared.refused[event.package] = f"{event.status} {event.reason}".strip()
         for reader in tuple(shared.readers):
-            if all(each.hopeless for each in reader.shared):
+            # Refusals come in the order of asking: seen from the end, hope is found at once.
+            if all(each.hopeless for each in reversed(reader.shared)):
                 reader.end(WatchFailed(_why(reader.shared)))
                 self.release(reader)
 

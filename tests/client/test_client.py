@@ -147,6 +147,18 @@ async def test_leaving_is_bounded_and_ends_what_the_pbx_does_not(bench: Any, reg
     assert bench.wires.closed
 
 
+async def test_a_client_tells_its_state(bench: Any, registering: Any) -> None:
+    assert repr(Client()) == "<Client not entered: no account; 0 calls>"
+    bench.engine.script[AddAccount] = registering
+    direct = Account("sip:d@x", name="direct", register=False)
+    async with Client(PBX, **bench.parts()) as client:
+        bench.engine.script[AddAccount] = lambda _: []
+        client.add(direct)
+        client.dial("7000")
+        assert repr(client) == "<Client running: pbx registered, direct not registered; 1 calls>"
+    assert repr(client) == "<Client closed: pbx not registered, direct not registered; 0 calls>"
+
+
 async def test_a_client_is_entered_once(bench: Any, registering: Any) -> None:
     bench.engine.script[AddAccount] = registering
     client = Client(PBX, **bench.parts())

@@ -51,7 +51,6 @@ class Pbx:
             Account(
                 "sip:pbx@127.0.0.1",
                 register=False,
-                media="none",
                 keepalive=0.0,
                 peers=("127.0.0.0/8",),
                 handles=frozenset({"REGISTER", "SUBSCRIBE"}),

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from typing import Any
 
 import pytest
 
-from sipclient import CallFailed, Client, RegistrationFailed
+from sipclient import Account, CallEnded, CallFailed, Client, MediaError, RegistrationFailed, Unreachable
+from sipclient.errors import MalformedDescription
+from sipclient.protocol.events import Invite
 
 TIMEOUT = 20  # seconds after which a test that hangs has failed
 
@@ -140,6 +143,15 @@ async def test_a_refused_registration(pbx: Any) -> None:
                 pytest.fail("entered")
 
 
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+async def test_a_server_that_is_not_there(transport: str) -> None:
+    account = Account("sip:robot@127.0.0.1", server=f"{transport}:127.0.0.1:9")
+    async with asyncio.timeout(TIMEOUT):
+        with pytest.raises(Unreachable, match="connection refused"):
+            async with Client(account, start_timeout=0.2):
+                pytest.fail("entered")
+
+
 async def test_options_is_answered(pbx: Any) -> None:
     async with asyncio.timeout(TIMEOUT), Client(pbx.account(register=False)) as client:
         response = await client.request("OPTIONS", f"sip:127.0.0.1:{pbx.port}")
@@ -166,3 +178,61 @@ async def test_nothing_is_left_behind(pbx: Any) -> None:
             call = client.dial("7000")
     assert call.state == "ended"
     assert asyncio.all_tasks() == before
+
+
+async def test_both_sides_hear_each_other(pbx: Any) -> None:
+    async with asyncio.timeout(TIMEOUT), Client(pbx.account(register=False)) as client:
+        calls = pbx.client.incoming()
+
+        async def answer() -> Any:
+            return await (await anext(calls)).answer()
+
+        answering = asyncio.create_task(answer())
+        async with client.call("7000") as call:
+            theirs = await answering
+            streams = [call.media.stream, theirs.media.stream]
+            while not all(stream.received for stream in streams):  # noqa: ASYNC110 - packets set no event
+                await asyncio.sleep(0)
+
+
+VIDEO = b"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=video 9000 RTP/AVP 96\r\n"
+
+
+@pytest.mark.parametrize(("body", "error"), [(VIDEO, MediaError), (b"v", MalformedDescription)])
+async def test_an_offer_that_cannot_be_answered_is_refused_with_488(
+    pbx: Any, body: bytes, error: type[Exception]
+) -> None:
+    async with asyncio.timeout(TIMEOUT), Client(pbx.account(register=False, media="none")) as client:
+        calls, news = pbx.client.incoming(), client.events()
+        client.do(Invite(1000, "sip:robot@127.0.0.1", "7000", body=body))
+        with pytest.raises(error):
+            await (await anext(calls)).answer()
+        async for event in news:
+            if isinstance(event, CallEnded):
+                assert (event.id, event.status, event.cause) == (1000, 488, "INCOMPATIBLE_DESTINATION")
+                break
+
+
+async def test_a_call_without_an_offer_is_answered_with_one(pbx: Any) -> None:
+    async with asyncio.timeout(TIMEOUT), Client(pbx.account(register=False, media="none")) as client:
+        calls = pbx.client.incoming()
+
+        async def answer() -> Any:
+            return await (await anext(calls)).answer()
+
+        answering = asyncio.create_task(answer())
+        async with client.call("7000") as call:
+            theirs = await answering
+            assert call.state == theirs.state == "answered"
+
+
+async def test_no_port_for_sound_is_said_and_nothing_is_sent(pbx: Any) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1] & ~1
+        sent: list[Any] = []
+        account = pbx.account(register=False, rtp_ports=(port, port + 1))
+        async with asyncio.timeout(TIMEOUT), Client(account, on_send=sent.append) as client:
+            with pytest.raises(MediaError, match=f"no RTP port.*{port}"):
+                await client.call("7000")
+        assert not any(send.data.startswith(b"INVITE") for send in sent)

@@ -1,0 +1,56 @@
+"""From an account to its media session, and the local address it binds."""
+
+from __future__ import annotations
+
+import pytest
+
+from sipclient import Account, InvalidValue, MediaError
+from sipclient.sessions import Sessions, local_host_of
+
+AOR = "sip:robot@pbx.example.com"
+
+
+@pytest.mark.parametrize(
+    ("account", "host"),
+    [
+        (Account(AOR, server="udp:127.0.0.1:5060"), "127.0.0.1"),
+        (Account(AOR, server="tls:localhost"), "127.0.0.1"),
+        (Account(AOR, server="tcp:[::1]:5060"), "::1"),
+        (Account("sip:robot@127.0.0.1"), "127.0.0.1"),
+        (Account(AOR, local="127.0.0.9:5070"), "127.0.0.9"),
+        (Account(AOR, local="0.0.0.0:5070", server="udp:127.0.0.1"), "127.0.0.1"),
+    ],
+)
+async def test_media_leave_from_where_packets_to_the_server_do(account: Account, host: str) -> None:
+    found = await local_host_of(account)
+    assert found == host or (host == "127.0.0.1" and found == "::1" and "localhost" in account.server)
+
+
+@pytest.mark.parametrize("server", ["udp:no-such-host.invalid", "carrier-pigeon:here", "udp:127.0.0.1:99999"])
+async def test_where_there_is_no_way_there_are_no_media(server: str) -> None:
+    with pytest.raises(MediaError, match="no way to"):
+        await local_host_of(Account(AOR, server=server))
+
+
+async def test_the_session_is_what_the_account_says() -> None:
+    account = Account(AOR, public_address="192.0.2.7", codecs=("PCMA",))
+    session = await Sessions().open(account, "rtp", "127.0.0.1")
+    try:
+        offer = await session.offer()
+    finally:
+        await session.close()
+    assert b"c=IN IP4 192.0.2.7" in offer
+    assert b"PCMA/8000" in offer and b"PCMU" not in offer
+
+
+async def test_without_a_known_address_the_way_to_the_server_says_it() -> None:
+    session = await Sessions().open(Account(AOR, server="udp:127.0.0.1:5060"), "rtp", "")
+    try:
+        assert b"c=IN IP4 127.0.0.1" in await session.offer()
+    finally:
+        await session.close()
+
+
+async def test_media_there_are_not() -> None:
+    with pytest.raises(InvalidValue, match="'webrtc'"):
+        await Sessions().open(Account(AOR), "webrtc", "127.0.0.1")
