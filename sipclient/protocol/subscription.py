@@ -272,9 +272,13 @@ class Subscription:
         self._lost(0, "no NOTIFY came", _SOON)
 
     def _later(self, at_least: float) -> None:
+        """Try the refresh again; whatever the back-off says, more than once before what was granted runs out."""
         core = self.stack.core
         self._stop_refresh()
-        self._refresh_at = core.timers.start(core.now + self._soon().wait(at_least), self._due)
+        wait = self._soon().wait()
+        if self._expiry is not None:
+            wait = min(wait, max((self._expiry.when - core.now) / 2, 1.0))
+        self._refresh_at = core.timers.start(core.now + max(wait, at_least), self._due)
 
     # --- NOTIFY -------------------------------------------------------------------------------------
 
@@ -354,6 +358,7 @@ class Subscription:
         core = self.stack.core
         lived = self._since and core.now - self._since >= STEADY
         self._forget()
+        self.window.done(self)
         if self._end:
             self._gone()
             return

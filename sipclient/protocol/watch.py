@@ -5,6 +5,7 @@ from __future__ import annotations
 from sipclient.errors import MalformedBody
 from sipclient.message import Request
 from sipclient.presence import (
+    PACKAGES,
     Applied,
     DialogInfo,
     DialogTable,
@@ -21,6 +22,8 @@ from sipclient.protocol.exchange import Stack
 from sipclient.protocol.line import Line
 from sipclient.protocol.subscription import Subscription
 from sipclient.protocol.window import Window
+
+_BODIES = frozenset(media for bodies in PACKAGES.values() for media in bodies)
 
 
 class Episode:
@@ -101,17 +104,21 @@ class WatchUsage:
         """Take a NOTIFY's body (see Subscriber)."""
         if not request.body:
             return 200  # a PBX that has nothing to say yet: the state stays as it is known
+        media = request.content_type
+        if media not in _BODIES and not media.startswith("multipart/"):
+            return 415
         try:
-            document = parse(request.headers.get("Content-Type") or "", request.body)
+            return self._take(subscription, parse(request.headers.get("Content-Type") or "", request.body))
         except MalformedBody as error:
             text = f"{self.command.extension}: NOTIFY refused: {error}"
             self._stack.core.trace(text, self.line.account.key)
             return 400
+
+    def _take(self, subscription: Subscription, document: Presence | DialogInfo | MessageWaiting) -> int:
         package = subscription.package
         if isinstance(document, DialogInfo):
             table = self._tables.setdefault(package, DialogTable())
-            applied = table.apply(document)
-            if applied is Applied.GAP:
+            if table.apply(document) is Applied.GAP:
                 # RFC 4235 §4.3: a version is missing, and what it said may contradict this one. A refresh brings
                 # the full state; until then what we knew stands.
                 subscription.start()
@@ -120,7 +127,7 @@ class WatchUsage:
         elif isinstance(document, Presence):
             self._packages[package] = document.state
             self.note = document.note
-        elif isinstance(document, MessageWaiting):
+        else:
             self._stack.core.emit(MessagesWaiting(self.line.account.key, document))
             return 200
         self._merge()

@@ -25,14 +25,16 @@ class Window:
 
     def enter(self, waiting: Waiting) -> None:
         """Proceed when there is room; entering twice is entering once."""
-        if waiting in self._inside or not self.is_open or len(self._inside) >= self._size:
+        if waiting in self._inside:
+            return
+        if not self.is_open or len(self._inside) >= self._size:
             self._queue.setdefault(waiting)
             return
         self._inside.add(waiting)
         waiting.proceed()
 
     def done(self, waiting: Waiting) -> None:
-        """Make room. A place in the queue taken meanwhile is kept."""
+        """Make room."""
         if waiting in self._inside:
             self._inside.discard(waiting)
             self._pull()

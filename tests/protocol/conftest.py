@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from support.peer import Peer
+from support.wire import Node, Wire
 
 from sipclient.message import Request
 from sipclient.protocol.account import Account
 from sipclient.protocol.events import AddAccount
-from support.peer import Peer
-from support.wire import Node, Wire
 
 CHALLENGE = ("WWW-Authenticate", 'Digest realm="pbx", nonce="n1", algorithm=MD5, qop="auth"')
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from support.peer import transaction_free
+from support.wire import Wire
 
 from sipclient.message import Request
 from sipclient.protocol.events import AccountRemoved, AddAccount, Registered, RegistrationLost, RemoveAccount
-from support.peer import transaction_free
-from support.wire import Wire
 
 
 def test_registers_with_digest_and_refreshes_before_expiry(bench) -> None:
