@@ -31,6 +31,7 @@ from sipclient.config.values import (
 )
 
 ANY = (Pattern("*"),)
+LONGEST_PAUSE = 86400.0  # seconds between two attempts
 
 
 class Table(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -156,7 +157,10 @@ class Retry(Table, frozen=True, kw_only=True):
 
     def pause(self, attempt: int) -> float:
         """Seconds between the end of attempt number `attempt` (from 1) and the next; a day at most."""
-        return float(min(self.wait * self.backoff ** min(attempt - 1, 1000), 86400.0))
+        try:
+            return min(self.wait * self.backoff ** (attempt - 1), LONGEST_PAUSE)
+        except OverflowError:
+            return LONGEST_PAUSE if self.wait else 0.0
 
 
 class CallConfig(Table, frozen=True, kw_only=True):

@@ -37,6 +37,8 @@ class Pattern:
         self.uri = _URI.fullmatch(text) is not None
         self.wild = "*" in text or "?" in text
         self._before, self._low, self._high, self._after = _span(self.text, self.uri)
+        if self._low == self._high:
+            self.text = f"{self._before}{self._low}{self._after}"  # 5-5 is 5
         self._pieces = tuple(self.text.split("*"))
 
     @classmethod

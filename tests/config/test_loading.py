@@ -18,11 +18,7 @@ ENVIRON = {"PBX_PASSWORD": "s3cret", "HOOK_SECRET": "h00k", "TURN_PASSWORD": "t0
 
 
 def errors(text: str) -> list[str]:
-    return [
-        f"{found.line}: {found.message}"
-        for found in check(text, environ=ENVIRON)
-        if found.severity == "error"
-    ]
+    return [f"{found.line}: {found.message}" for found in check(text, environ=ENVIRON) if found.severity == "error"]
 
 
 def test_the_contract_is_accepted_and_typed() -> None:
@@ -112,9 +108,7 @@ def test_the_examples_have_no_finding(name: str) -> None:
 def test_minimal_defaults() -> None:
     config = load(MINIMAL, environ=ENVIRON)
     assert config.watch[0].account == "pbx"
-    assert config.rules[0].when.from_.names == ("on-the-phone",) and config.rules[0].when.to.names == (
-        "ready",
-    )
+    assert config.rules[0].when.from_.names == ("on-the-phone",) and config.rules[0].when.to.names == ("ready",)
     assert config.store.url == "sqlite:robot.db" and config.web is None
 
 
@@ -475,9 +469,7 @@ def test_a_rule_with_nothing_to_do() -> None:
 
 
 def test_dialog_alone_never_says_offline() -> None:
-    text = edited('"1002"]', '"1002"]\nevents = ["dialog"]').replace(
-        'queue"', 'queue"\nwhen = { to = "offline" }'
-    )
+    text = edited('"1002"]', '"1002"]\nevents = ["dialog"]').replace('queue"', 'queue"\nwhen = { to = "offline" }')
     assert errors(text)[0].startswith("9: rules[1].when.to: dialog alone never says offline")
 
 
