@@ -6,6 +6,7 @@ import ssl
 import time
 from typing import Any
 
+from sipclient.transport import words
 from sipclient.transport.certificates import mismatch
 
 _IGNORE_DATES = 0x200000  # OpenSSL's X509_V_FLAG_NO_CHECK_TIME
@@ -77,14 +78,14 @@ def handshake_words(error: ssl.SSLError, name: str, ca_file: str) -> str:
     """A failed handshake in words: what is wrong, and what to do about it where something can be done."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return _verification_words(error, name, ca_file)
-    reason = (error.reason or "").upper()
-    if reason == "WRONG_VERSION_NUMBER":
+    reason = words.of_tls(error)
+    if reason == "wrong version number":
         return "the server does not speak TLS on this port"
-    if reason in ("UNSUPPORTED_PROTOCOL", "TLSV1_ALERT_PROTOCOL_VERSION"):
+    if reason in ("unsupported protocol", "tlsv1 alert protocol version"):
         return "the server speaks only TLS older than 1.2, which is refused"
-    if "CERTIFICATE_REQUIRED" in reason:
+    if "certificate required" in reason:
         return "the server wants a certificate of ours"
-    return f"the TLS handshake failed: {(error.reason or str(error)).replace('_', ' ').lower()}"
+    return f"the TLS handshake failed: {reason}"
 
 
 def _verification_words(error: ssl.SSLCertVerificationError, name: str, ca_file: str) -> str:

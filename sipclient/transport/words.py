@@ -33,12 +33,17 @@ def of_errno(number: int) -> str:
     return _WORDS.get(number) or os.strerror(number).lower()
 
 
+def of_tls(error: ssl.SSLError) -> str:
+    """OpenSSL's reason, or the text of an error that Python made by itself and that has none."""
+    return (getattr(error, "reason", None) or str(error) or type(error).__name__).replace("_", " ").lower()
+
+
 def of_error(error: OSError) -> str:
     """An OSError in words, without Python's brackets and class names."""
     if isinstance(error, TimeoutError):
         return _WORDS[errno.ETIMEDOUT]
     if isinstance(error, ssl.SSLError):  # its errno is OpenSSL's
-        return f"TLS failed: {(error.reason or str(error)).replace('_', ' ').lower()}"
+        return f"TLS failed: {of_tls(error)}"
     if error.errno is None:
         return str(error) or type(error).__name__
     return of_errno(error.errno)

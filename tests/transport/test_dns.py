@@ -8,6 +8,7 @@ import time
 from typing import Any
 
 import dns.asyncresolver
+import dns.resolver
 import pytest
 
 from sipclient.protocol.events import Resolve, Resolved, Target
@@ -40,6 +41,7 @@ ZONE: dict[str, list[str] | None] = {
     "none.example. A": ["192.0.2.11"],
     "_sip._udp.none.example. SRV": ["0 0 0 ."],
     "empty.example. TXT": ["x"],
+    "_sip._udp.literal.example. SRV": ["0 0 5060 192.0.2.44."],
 }
 
 
@@ -75,8 +77,10 @@ ZONE: dict[str, list[str] | None] = {
         # "." says: no such service here, and only that service (RFC 2782).
         ("tcp:none.example", ["tcp:192.0.2.11:5060/none.example"]),
         # A port: addresses only.
-        ("sip:example.com:5999;maddr=plain.example", [f"udp:{ip}:5999/example.com" for ip in ("192.0.2.10", "2001:db8::10")]),
+        ("sip:example.com:5999;maddr=srv.example", ["udp:192.0.2.9:5999/example.com"]),
         ("tls:main.example.com:5999", ["tls:192.0.2.1:5999/main.example.com", "tls:2001:db8::1:5999/main.example.com"]),
+        # Wrong, but seen: an address where SRV wants a name.
+        ("udp:literal.example", ["udp:192.0.2.44:5060/literal.example"]),
         # A WebSocket URI names a host and a port, as HTTP's do.
         ("wss://plain.example/ws", ["wss:192.0.2.10:443/plain.example", "wss:2001:db8::10:443/plain.example"]),
     ],
@@ -146,6 +150,40 @@ async def test_why_there_is_no_target(make_names: Any, zone: Any, server: str, r
     targets, words = await names.resolve(server)
     assert targets == []
     assert reason in words
+
+
+async def test_name_servers_that_all_sleep_cost_no_more_than_the_limit(make_names: Any) -> None:
+    names = await make_names({}, patience=0.2)
+    names.server.zone = _Asleep()
+    targets, words = await names.resolve("sip:slow.example")
+    assert (targets, words) == ([], "no name server answered for slow.example")
+
+
+class _Asleep(dict[str, None]):
+    """A zone in which every question goes unanswered."""
+
+    def get(self, key: str, default: object = None) -> None:
+        return None
+
+
+async def test_a_name_that_dns_cannot_carry(make_names: Any) -> None:
+    names = await make_names({})
+    targets, words = await names.resolve("udp:" + "ü" * 60 + ".example:5060")
+    assert targets == []
+    assert "cannot be looked up" in words
+
+
+async def test_a_machine_without_resolv_conf(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = dns.asyncresolver.Resolver
+
+    def without(configure: bool = True) -> Any:
+        if configure:
+            raise dns.resolver.NoResolverConfiguration
+        return real(configure=False)
+
+    monkeypatch.setattr(dns.asyncresolver, "Resolver", without)
+    targets, reason = await Resolver(ask_system=False).resolve("udp:192.0.2.1")
+    assert (targets, reason) == ((Target("udp", "192.0.2.1", 5060, "192.0.2.1"),), "")
 
 
 async def test_a_dead_name_server_is_said_in_words(make_names: Any) -> None:

@@ -83,6 +83,8 @@ def test_maddr_says_where_to_send_and_the_domain_whom_to_trust() -> None:
         ("sips:example.com;transport=udp", "sips needs TLS"),
         ("sip:example.com;transport=sctp", "does not speak sctp"),
         ("tel:+49123", "is not a port"),
+        ("sip:", "sip:"),
+        ("sip:robot@", "sip:robot@"),
         ("pbx\r\nX", "expected udp:host"),
         ("pbx\0", "expected udp:host"),
     ],

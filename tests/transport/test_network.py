@@ -180,6 +180,32 @@ async def test_a_bug_in_a_resolver_is_answered_and_logged(
     assert "please report it" in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("local", "family"),
+    [
+        ("", None),
+        ("0.0.0.0:5060", None),
+        ("[::]:0", None),
+        ("192.0.2.1", socket.AF_INET),
+        ("[::1]:5060", socket.AF_INET6),
+        ("nonsense", None),
+    ],
+)
+async def test_a_resolver_hears_which_family_is_bound(make_network: Any, local: str, family: Any) -> None:
+    class Listening:
+        heard: Any = "nothing"
+
+        async def resolve(self, server: str, family: Any = None) -> Any:
+            self.heard = family
+            return (), "no"
+
+    resolver = Listening()
+    network, inbox = make_network(Account("sip:a@example.com", name="a", local=local), resolver=resolver)
+    network.perform(Resolve(1, "pbx.example.com", "a"))
+    await inbox.one(Resolved)
+    assert resolver.heard == family
+
+
 async def test_what_was_reported_comes_before_what_arrives_later(make_network: Any) -> None:
     network, inbox = make_network()
     with socket.create_server(("127.0.0.1", 0)) as server:

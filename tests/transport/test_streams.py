@@ -357,6 +357,43 @@ def _resident() -> int:
         return int(statm.read().split()[1]) * resource.getpagesize()
 
 
+async def test_the_sweep_runs_by_itself_while_there_is_something_to_sweep(
+    make_network: Any, server: Server, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr("sipclient.transport.streams._SWEEP", 0.001)
+    network, inbox = make_network(limits=Limits(partial_message=0.01))
+    network.perform(Connect(1, server.target, "a"))
+    await inbox.one(FlowOpened)
+    server.accept().sendall(MESSAGE[:10])
+    assert "no complete message" in (await inbox.one(FlowClosed)).reason
+
+
+async def test_a_peer_that_left_while_it_waited_is_passed_over(make_network: Any, dial: Dial) -> None:
+    network, inbox = make_network()
+    address = await network.listen("tcp", "127.0.0.1", 0)
+    listener = network._streams._listeners[0]
+
+    class Aborting:
+        aborted = 0
+
+        def __init__(self, sock: socket.socket) -> None:
+            self.sock = sock
+
+        def accept(self) -> Any:
+            if not self.aborted:
+                self.aborted = 1
+                raise ConnectionAbortedError(103, "gone")
+            return self.sock.accept()
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self.sock, name)
+
+    listener._socket = Aborting(listener._socket)
+    _, writer = await dial(*address)
+    writer.write(MESSAGE)
+    assert (await inbox.one(Packet)).data == MESSAGE
+
+
 async def test_no_descriptor_left_does_not_spin(make_network: Any, eventually: Any, dial: Dial) -> None:
     network, inbox = make_network()
     address = await network.listen("tcp", "127.0.0.1", 0)

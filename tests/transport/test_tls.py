@@ -169,6 +169,22 @@ async def test_a_certificate_of_the_future_is_refused_with_its_date(
     assert reason == f"the certificate of {DOMAIN} is not valid before {day}"
 
 
+async def test_an_expired_certificate_that_is_not_shown_twice(make_network: Any, authority: Any, san: Any) -> None:
+    context = server_context(authority.issue(san["dns"](DOMAIN), days=(-20, -3)))
+
+    def once(listening: socket.socket) -> None:
+        connection, _ = listening.accept()
+        listening.close()
+        with contextlib.suppress(OSError), context.wrap_socket(connection, server_side=True):
+            pass
+
+    listening = socket.create_server(("127.0.0.1", 0))
+    network, inbox = make_network(_account(authority))
+    network.perform(Connect(1, Target("tls", "127.0.0.1", listening.getsockname()[1], DOMAIN), "a"))
+    await asyncio.to_thread(once, listening)
+    assert (await inbox.one(ConnectFailed)).reason == f"the certificate of {DOMAIN} has expired"
+
+
 async def test_expired_and_of_a_stranger_is_not_asked_again(
     make_network: Any, serve: Any, authority: Any, stranger: Any, san: Any
 ) -> None:

@@ -224,6 +224,37 @@ async def test_a_flow_of_no_socket(make_network: Any) -> None:
     assert failed == SendFailed(flow, "no UDP socket is bound to 127.0.0.1:9")
 
 
+async def test_routing_that_changes_changes_the_flow(make_network: Any, peer: Any, monkeypatch: Any) -> None:
+    network, inbox = make_network()
+    other = peer()
+    network.perform(Connect(1, _target(other), "a"))
+    before = (await inbox.one(FlowOpened)).flow
+    monkeypatch.setattr("sipclient.transport.udp.source_address", lambda remote: "127.0.0.5")
+    other.sendto(b"x", ("127.0.0.1", before.local_port))
+    assert (await inbox.one(Packet)).flow == before  # nobody looks at each packet
+    network.perform(Connect(2, _target(other), "a"))
+    after = (await inbox.until(FlowOpened, 2))[1].flow
+    assert (before.local_host, after.local_host) == ("127.0.0.1", "127.0.0.5")
+    other.sendto(b"x", ("127.0.0.1", before.local_port))
+    assert (await inbox.until(Packet, 2))[1].flow == after
+    network.perform(Send(after, b"answer"))
+    assert other.recv(100) == b"answer"
+
+
+async def test_no_route(make_network: Any, peer: Any, monkeypatch: Any) -> None:
+    network, inbox = make_network()
+    _, port = await network.listen("udp", "0.0.0.0", 0)
+
+    def none(remote: object) -> str:
+        raise OSError(errno.ENETUNREACH, "x")
+
+    monkeypatch.setattr("sipclient.transport.udp.source_address", none)
+    network.perform(Connect(1, _target(peer()), "a"))
+    assert (await inbox.one(ConnectFailed)).reason == "the network is unreachable"
+    peer().sendto(b"x", ("127.0.0.1", port))  # whoever reaches us without a way back is heard all the same
+    assert (await inbox.one(Packet)).flow.local_host == "0.0.0.0"
+
+
 async def test_what_is_not_delivered_from_within_perform(make_network: Any) -> None:
     network, inbox = make_network()
     network.perform(Connect(5, Target("wss", "127.0.0.1", 443), "a"))
