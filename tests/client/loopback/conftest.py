@@ -44,7 +44,7 @@ class Pbx:
         self.unregistered: list[str] = []
         self.gone: list[str] = []
         self.refuse_with = 0
-        self.port = 0
+        self.ports: dict[str, int] = {}
         self._version = 0
         self._subscribers: dict[int, tuple[str, str]] = {}
         self.client = Client(
@@ -60,12 +60,12 @@ class Pbx:
 
     async def start(self) -> None:
         await self.client.__aenter__()
-        _, self.port = await self.client.listen("udp", "127.0.0.1")
-        await self.client.listen("tcp", "127.0.0.1", self.port)
+        for transport in ("udp", "tcp"):
+            _, self.ports[transport] = await self.client.listen(transport, "127.0.0.1")
 
     def account(self, transport: str = "udp", **more: Any) -> Account:
         """An account at this PBX."""
-        server = f"{transport}:127.0.0.1:{self.port}"
+        server = f"{transport}:127.0.0.1:{self.ports[transport]}"
         return Account("sip:robot@127.0.0.1", server=server, **more)
 
     def hear(self, event: Event) -> None:

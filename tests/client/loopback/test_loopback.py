@@ -121,7 +121,7 @@ async def test_a_redirected_call_goes_where_the_user_lets_it(pbx: Any) -> None:
                 incoming = await anext(calls)
                 if incoming.request.uri_text.startswith("sip:7001"):
                     return await incoming.answer()
-                incoming.redirect(f"sip:7001@127.0.0.1:{pbx.port}")
+                incoming.redirect(f"sip:7001@127.0.0.1:{pbx.ports['udp']}")
 
         account = pbx.account(register=False, media="none")
         async with asyncio.TaskGroup() as tasks:
@@ -154,7 +154,7 @@ async def test_a_server_that_is_not_there(transport: str) -> None:
 
 async def test_options_is_answered(pbx: Any) -> None:
     async with asyncio.timeout(TIMEOUT), Client(pbx.account(register=False)) as client:
-        response = await client.request("OPTIONS", f"sip:127.0.0.1:{pbx.port}")
+        response = await client.request("OPTIONS", f"sip:127.0.0.1:{pbx.ports['udp']}")
         assert response.status == 200
 
 
