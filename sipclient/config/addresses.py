@@ -1,7 +1,7 @@
 """Addresses as robot.toml writes them, and the question asked of each before a call leaves: is it allowed?
 
-A target is split here strictly, and what does not split cleanly is not allowed: a text on which two parsers
-could disagree must never reach the network by way of the allow-list.
+Targets are read by the same parser that writes them into a request, so the two cannot disagree about where a
+call goes; what it refuses is not allowed.
 """
 
 from __future__ import annotations
@@ -15,20 +15,15 @@ import msgspec
 
 from sipclient.config.patterns import Pattern
 from sipclient.config.values import Mistake, text_of
+from sipclient.errors import MalformedMessage
+from sipclient.message import OtherUri, SipUri, TelUri, parse_uri
 
 LONGEST_TARGET = 512
+_ELSEWHERE = "number.invalid"  # stands for the domain of whoever dials the number (RFC 2606 §2)
 
-_HOST = r"(?:\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9](?:[A-Za-z0-9._-]{0,252}))"
-_SIP = re.compile(
-    rf"(sips?):(?:([^@:\s<>\"]+)@)?({_HOST})(?::(\d{{1,5}}))?((?:[;?][^@\s<>\"]*)?)", re.ASCII | re.IGNORECASE
-)
-_TEL = re.compile(r"tel:(\+?[0-9A-Da-d*#().-]+)(;[^@\s<>\"]*)?", re.ASCII | re.IGNORECASE)
-_USER = re.compile(r"(?:[A-Za-z0-9_.!~*'()&=+$,;?/#-]|%[0-9A-Fa-f]{2})+", re.ASCII)
-_NUMBER = re.compile(r"(?:[A-Za-z0-9_.!~*'()&=+$,#-]|%[0-9A-Fa-f]{2})+", re.ASCII)
 _ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
-_SEPARATORS = str.maketrans("", "", "().-")
-_HOST_PORT = re.compile(rf"({_HOST})(?::(\d{{1,5}}))?", re.ASCII)
-_DEFAULT_PORTS = {"sip": "5060", "sips": "5061"}
+_HOST_PORT = re.compile(r"(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9][A-Za-z0-9._-]{0,252})(?::(\d{1,5}))?", re.ASCII)
+_DEFAULT_PORTS = {"sip": 5060, "sips": 5061}
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -36,27 +31,28 @@ class Target(msgspec.Struct, frozen=True):
 
     scheme: str
     user: str
-    host: str = ""  # lower case, brackets kept; with ":port" where that is not the scheme's own
+    host: str = ""  # lower case, IPv6 in brackets; with ":port" where that is not the scheme's own
 
     @classmethod
     def parse(cls, text: str) -> Self | None:
-        """None where the text is no target that reads in only one way.
+        """None where the text is no target, or one that does not lead where it says.
 
-        A `maddr` sends the request elsewhere than its host says (RFC 3261 §19.1.1), and a password in the
-        user part is deprecated there: both are refused.
+        `user@host` is taken for a sip: URI. A `maddr` sends the request elsewhere than the host says
+        (RFC 3261 §19.1.1), a `phone-context` makes the number another (RFC 3966 §5.1.5), and a password in the
+        user part is deprecated: all three are refused.
         """
-        if len(text) > LONGEST_TARGET:
+        bare = "@" not in text and text.partition(":")[0].lower() not in ("sip", "sips", "tel")
+        try:
+            uri = parse_uri(f"sip:{text}@{_ELSEWHERE}" if bare else text if ":" in text else f"sip:{text}")
+        except MalformedMessage:
             return None
-        if found := _SIP.fullmatch(text):
-            scheme, user, host, port, parameters = found.groups()
-            parameters = parameters.partition("?")[0].lower()
-            if ";maddr" in parameters or "%" in parameters or (user is not None and not _USER.fullmatch(user)):
-                return None
-            ours = port is None or port == _DEFAULT_PORTS[scheme.lower()]
-            return cls(scheme.lower(), _unescaped(user or ""), host.lower() + ("" if ours else f":{port}"))
-        if found := _TEL.fullmatch(text):
-            return None if ";phone-context" in (found[2] or "").lower() else cls("tel", found[1].translate(_SEPARATORS))
-        return cls("", _unescaped(text)) if _NUMBER.fullmatch(text) else None
+        if len(text) > LONGEST_TARGET or isinstance(uri, OtherUri):
+            return None
+        if isinstance(uri, TelUri):
+            return None if "phone-context" in uri.params else cls("tel", uri.digits)
+        if uri.password is not None or "maddr" in uri.params:
+            return None
+        return cls("", _unescaped(uri.user)) if bare else cls(uri.scheme, _unescaped(uri.user), _place(uri))
 
 
 def allowed(allow: Sequence[Pattern], target: str, domain: str = "") -> bool:
@@ -85,10 +81,11 @@ class SipAddress(str):
     @classmethod
     def from_toml(cls, value: object) -> Self:
         """A string."""
-        parsed = Target.parse(text_of(value, "an address"))
-        if parsed is None or parsed.scheme not in _DEFAULT_PORTS or not parsed.user:
-            raise Mistake(f'an address is like "sip:robot@pbx.example.com", not "{value}"')
-        return cls(value)
+        text = text_of(value, "an address")
+        parsed = Target.parse(text)
+        if parsed is None or parsed.scheme != text.partition(":")[0].lower() or not (parsed.user and parsed.host):
+            raise Mistake(f'an address is like "sip:robot@pbx.example.com", not "{text}"')
+        return cls(text)
 
     @property
     def domain(self) -> str:
@@ -222,6 +219,11 @@ def _sip_texts(target: Target, host: str) -> list[str]:
     place = f"{target.user}@{host}" if target.user else host
     schemes = ("sip", "sips") if target.scheme == "sips" else ("sip",)
     return [f"{scheme}:{place}" for scheme in schemes]
+
+
+def _place(uri: SipUri) -> str:
+    host = f"[{uri.host}]" if uri.is_ipv6 else uri.host
+    return host.lower() + ("" if uri.port in (None, _DEFAULT_PORTS[uri.scheme]) else f":{uri.port}")
 
 
 def _unescaped(user: str) -> str:
