@@ -15,6 +15,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     datagrams_waiting: int = 256  # that the kernel did not take yet; more are dropped, as a full wire would
     remotes_remembered: int = 4096  # flows kept by address of the peer, per UDP socket
     accepted_connections: int = 1000  # streams that others opened to us, those in their TLS handshake included
+    accepted_tls_connections: int = 200  # of those, over TLS: asyncio keeps 270 KiB for each (uvloop 50)
     opened_connections: int = 1000  # streams that we opened
     write_buffer: int = 1024 * 1024  # waiting for a peer that does not read; above, the flow is closed
     connect_timeout: float = 5.0  # TCP and TLS handshakes together

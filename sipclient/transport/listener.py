@@ -31,6 +31,7 @@ class Listener:
         self._loop = asyncio.get_running_loop()
         self._socket = sock
         self._context = context
+        self.secure = context is not None
         self._make = make
         self._has_room = has_room
         self._limits = limits

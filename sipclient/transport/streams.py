@@ -104,7 +104,8 @@ class Streams:
         def make() -> Stream:
             return Stream(self, transport, self._limits)
 
-        listener = Listener.bind(host, port, context, make, self._has_room, self._limits)
+        has_room = self._has_room if context is None else self._has_room_for_tls
+        listener = Listener.bind(host, port, context, make, has_room, self._limits)
         self._listeners.append(listener)
         self._keep_sweeping()
         return listener
@@ -160,6 +161,10 @@ class Streams:
 
     def _has_room(self) -> bool:
         return sum(listener.accepted for listener in self._listeners) < self._limits.accepted_connections
+
+    def _has_room_for_tls(self) -> bool:
+        accepted = sum(listener.accepted for listener in self._listeners if listener.secure)
+        return accepted < self._limits.accepted_tls_connections and self._has_room()
 
     def _keep_sweeping(self) -> None:
         if self._sweeping is None and not self._closed:

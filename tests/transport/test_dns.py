@@ -256,13 +256,19 @@ async def test_the_network_answers_resolve(make_network: Any, make_names: Any) -
     assert answers[8] == Resolved(8, (), "the name nowhere.example does not exist")
 
 
-async def test_the_system_is_asked_last() -> None:
+async def test_the_system_is_asked_last(monkeypatch: pytest.MonkeyPatch) -> None:
     asking = dns.asyncresolver.Resolver(configure=False)
     asking.nameservers = []
-    resolver = Resolver(asking, hosts_file="/dev/null")
-    targets, reason = await resolver.resolve(f"udp:{socket.gethostname()}:5060")
-    known = {info[4][0] for info in socket.getaddrinfo(socket.gethostname(), None)}
-    assert {target.host for target in targets} == known, reason
+    real = socket.getaddrinfo
+
+    def system(host: str, *arguments: Any, **options: Any) -> Any:
+        if host != "printer.local":
+            return real(host, *arguments, **options)
+        return [(0, 0, 0, "", (address, 0)) for address in ("2001:db8::5", "192.0.2.5", "192.0.2.5")]
+
+    monkeypatch.setattr(socket, "getaddrinfo", system)
+    targets, reason = await Resolver(asking, hosts_file="/dev/null").resolve("udp:printer.local:5060")
+    assert ([target.host for target in targets], reason) == (["192.0.2.5", "2001:db8::5"], "")
 
 
 async def test_without_any_name_server() -> None:

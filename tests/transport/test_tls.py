@@ -331,6 +331,29 @@ async def test_two_networks_meet_over_tls(make_network: Any, authority: Any, san
     assert (await inbox.one(FlowClosed)).flow == flow
 
 
+async def test_tls_connections_of_others_are_bounded_apart(make_network: Any, authority: Any, san: Any) -> None:
+    network, inbox = make_network(limits=Limits(accepted_tls_connections=2))
+    context = server_context(authority.issue(san["dns"](DOMAIN)))
+    tls_address = await network.listen("tls", "127.0.0.1", 0, tls=context)
+    tcp_address = await network.listen("tcp", "127.0.0.1", 0)
+    trusting = ssl.create_default_context(cafile=authority.path)
+    writers = []
+    for count in (1, 2):
+        _, writer = await asyncio.open_connection(*tls_address, ssl=trusting, server_hostname=DOMAIN)
+        writer.write(PING)
+        await inbox.until(Packet, count)
+        writers.append(writer)
+    with pytest.raises(OSError):  # a reset or an end of file, as the loop has it
+        await asyncio.open_connection(*tls_address, ssl=trusting, server_hostname=DOMAIN)
+    _, writer = await asyncio.open_connection(*tcp_address)
+    writer.write(PING)
+    await inbox.until(Packet, 3)
+    for each in (*writers, writer):
+        each.close()
+        with contextlib.suppress(OSError):
+            await each.wait_closed()
+
+
 async def test_garbage_at_our_tls_port_harms_nobody(
     make_network: Any, authority: Any, san: Any, eventually: Any
 ) -> None:
