@@ -1,1 +1,8 @@
-"""How sound travels."""
+"""How sound travels: the session a call holds, and the ways to have one."""
+
+from sipclient.media.engine import Loop, RtpEngine
+from sipclient.media.rtp_session import RtpSession
+from sipclient.media.rtp_stream import RtpStream
+from sipclient.media.session import MediaSession, NoMedia
+
+__all__ = ["Loop", "MediaSession", "NoMedia", "RtpEngine", "RtpSession", "RtpStream"]

@@ -6,6 +6,7 @@ for; a line whose value makes no sense is simply absent from them, so that no vi
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Iterator
 from enum import StrEnum
@@ -17,7 +18,6 @@ from sipclient.sdp.codecs import STATIC
 
 _RTPMAP = re.compile(r"(\d{1,3})[ \t]+([^/\s]+)/(\d{1,9})(?:/(\d{1,4}))?\s*", re.ASCII)
 _NUMBER = re.compile(r"\s*(\d{1,9})\s*", re.ASCII)
-_NOWHERE = frozenset({"0.0.0.0", "::"})
 
 
 class Direction(StrEnum):
@@ -78,7 +78,10 @@ class Connection(msgspec.Struct, frozen=True):
     @property
     def nowhere(self) -> bool:
         """Whether this is the old way to say "on hold": 0.0.0.0 (RFC 3264 §8.4)."""
-        return self.address in _NOWHERE
+        try:
+            return ipaddress.ip_address(self.address).is_unspecified
+        except ValueError:
+            return False
 
 
 class Payload(msgspec.Struct, frozen=True):

@@ -87,13 +87,18 @@ def packet_time(media: MediaDescription, wanted: int) -> int:
 
 
 def rtcp_destination(media: MediaDescription, host: str) -> tuple[str, int]:
-    """Where RTCP goes: the rtcp attribute (RFC 3605), or the port above RTP's; port 0 where there is none."""
+    """Where RTCP goes: the rtcp attribute (RFC 3605), or the port above RTP's; port 0 where it goes nowhere."""
     rtcp = media.rtcp
     if rtcp is None:
-        return host, (media.port + 1) % 65536
-    family = "IP6" if ":" in host else "IP4"
-    usable = ip_address(rtcp.address, family)
-    return (rtcp.address if usable is not None and not usable.is_multicast else host), rtcp.port
+        port = 0 if _unspecified(host) else (media.port + 1) % 65536
+        return host, port
+    usable = ip_address(rtcp.address, "IP6" if ":" in host else "IP4")
+    to = rtcp.address if usable is not None and not usable.is_multicast else host
+    return to, 0 if _unspecified(to) else rtcp.port
+
+
+def _unspecified(host: str) -> bool:
+    return Connection("", host, 0).nowhere
 
 
 def codec_of(payload: Payload, codecs: Iterable[Codec]) -> Codec | None:

@@ -178,6 +178,12 @@ def test_hold_and_resume(offered: str, wanted: str, expected: str) -> None:
     assert answer.stream.direction == expected
 
 
+@pytest.mark.parametrize("nowhere", ["::", "0:0:0:0:0:0:0:0"])
+def test_the_old_hold_in_ipv6(nowhere: str) -> None:
+    held = text("v=0", f"c=IN IP6 {nowhere}", "m=audio 4000 RTP/AVP 0")
+    assert answered(held, OURS6).stream.direction is Direction.RECVONLY
+
+
 @pytest.mark.parametrize(
     ("stated", "expected"), [("sendrecv", "recvonly"), ("sendonly", "recvonly"), ("recvonly", "inactive")]
 )
@@ -215,6 +221,8 @@ def test_packets_are_as_long_as_the_peer_likes_them(lines: tuple[str, ...], ptim
         ("a=rtcp:4007 IN IP4 192.0.2.3", "192.0.2.3", 4007),
         ("a=rtcp:4007 IN IP6 2001:db8::1", "192.0.2.1", 4007),
         ("a=rtcp:4007 IN IP4 224.0.0.1", "192.0.2.1", 4007),
+        ("a=rtcp:9 IN IP4 0.0.0.0", "0.0.0.0", 0),
+        ("c=IN IP4 0.0.0.0", "0.0.0.0", 0),  # on hold: not even RTCP
     ],
 )
 def test_where_our_rtcp_goes(line: str, host: str, port: int) -> None:

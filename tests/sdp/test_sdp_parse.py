@@ -257,3 +257,8 @@ def test_any_text_is_a_description_or_a_documented_error(text: str | bytes) -> N
         assert media.connection is None or media.connection.line
         assert media.rtcp is None or media.rtcp.port
         assert (media.ptime or 0) >= 0 and (media.maxptime or 0) >= 0
+
+
+@pytest.mark.parametrize(("address", "nowhere"), [("0.0.0.0", True), ("::", True), ("192.0.2.1", False), ("x", False)])
+def test_nowhere_is_the_unspecified_address(address: str, nowhere: bool) -> None:
+    assert Connection("IP4", address, 1).nowhere is nowhere

@@ -1,0 +1,104 @@
+"""Two bound sockets a stream: an even port for RTP, the next for RTCP. RFC 3550 §11."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from collections.abc import Callable
+
+from sipclient.errors import MediaError
+
+_TRIES = 64  # with ports of the system's choosing: half of them are odd, few of the rest lack a neighbour
+_TAKEN = frozenset({errno.EADDRINUSE, errno.EACCES})
+
+
+class PortPair:
+    """An RTP socket and its RTCP socket, neither of which blocks."""
+
+    __slots__ = ("_released", "rtcp", "rtp")
+
+    def __init__(self, rtp: socket.socket, rtcp: socket.socket, released: Callable[[int], None]) -> None:
+        self.rtp = rtp
+        self.rtcp = rtcp
+        self._released = released
+
+    @property
+    def port(self) -> int:
+        """The RTP port."""
+        return int(self.rtp.getsockname()[1])
+
+    def close(self) -> None:
+        """Give both ports back."""
+        port = self.port
+        self.rtp.close()
+        self.rtcp.close()
+        self._released(port)
+
+
+class Ports:
+    """The ports of one range (both ends included; 0-0: of the system's choosing) on one local address.
+
+    They are taken in turn from a `start` of anyone's choosing, so that one just given back, to which late
+    packets of the last call may still come, is the last to be used again.
+    """
+
+    def __init__(self, host: str, span: tuple[int, int], start: int = 0) -> None:
+        self._host = host
+        self._family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._low, self._high = span
+        self._evens = range(self._low + self._low % 2, self._high, 2)
+        self._next = start
+        self._used: set[int] = set()
+
+    def open(self) -> PortPair:
+        """Bind the next free pair. Raises MediaError where there is none, or no such local address."""
+        if self._high == 0:
+            return self._any()
+        for offset in range(len(self._evens)):
+            port = self._evens[(self._next + offset) % len(self._evens)]
+            if port not in self._used and (pair := self._pair(port)) is not None:
+                self._next += offset + 1
+                self._used.add(port)
+                return pair
+        raise MediaError(f"no RTP port free in {self._low}-{self._high} on {self._host}")
+
+    def _any(self) -> PortPair:
+        for _ in range(_TRIES):
+            first = self._bind(0)
+            if first is None:
+                break
+            port = int(first.getsockname()[1])
+            second = self._bind(port ^ 1)
+            if second is not None:
+                rtp, rtcp = (second, first) if port % 2 else (first, second)
+                return PortPair(rtp, rtcp, self._used.discard)
+            first.close()
+        raise MediaError(f"no RTP port free on {self._host}")
+
+    def _pair(self, port: int) -> PortPair | None:
+        rtp = self._bind(port)
+        if rtp is None:
+            return None
+        rtcp = self._bind(port + 1)
+        if rtcp is None:
+            rtp.close()
+            return None
+        return PortPair(rtp, rtcp, self._used.discard)
+
+    def _bind(self, port: int) -> socket.socket | None:
+        """A bound socket, None where the port is taken. Raises MediaError where no port would do."""
+        try:
+            bound = socket.socket(self._family, socket.SOCK_DGRAM)
+        except OSError as error:
+            raise MediaError(f"no socket for media: {error.strerror}") from error
+        try:
+            bound.setblocking(False)
+            if self._family == socket.AF_INET6:
+                bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            bound.bind((self._host, port))
+        except OSError as error:
+            bound.close()
+            if error.errno in _TAKEN:
+                return None
+            raise MediaError(f"media cannot use the address {self._host}: {error.strerror}") from error
+        return bound

@@ -1,0 +1,46 @@
+"""The seam between calls and sound: what a call asks of its media, whatever they are."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class MediaSession(Protocol):
+    """The media of one call. Descriptions go in and out as the bytes of an `application/sdp` body.
+
+    Every method may raise MediaError, `answer` and `apply` also MalformedDescription; after either, what was
+    agreed before still holds. After `close` nothing but `close` may be called.
+    """
+
+    async def offer(self, hold: bool | None = None) -> bytes:
+        """Our offer, for an INVITE, a re-INVITE, or the 200 to an INVITE without one.
+
+        `hold` True asks the peer to hear nothing of it, False resumes, None leaves it as it is.
+        """
+
+    async def answer(self, offer: bytes) -> bytes:
+        """Our answer to an offer, first or later. Raises MediaError with every reason where there is none."""
+
+    async def apply(self, answer: bytes) -> None:
+        """The peer's answer to our last offer; one offer may get several (early media, then the answer)."""
+
+    async def close(self) -> None:
+        """Stop and give everything back. Twice is harmless."""
+
+
+class NoMedia:
+    """`media = "none"`: signalling without any description."""
+
+    async def offer(self, hold: bool | None = None) -> bytes:
+        """Nothing is offered."""
+        return b""
+
+    async def answer(self, offer: bytes) -> bytes:
+        """Nothing is answered."""
+        return b""
+
+    async def apply(self, answer: bytes) -> None:
+        """Nothing follows."""
+
+    async def close(self) -> None:
+        """Nothing was open."""
