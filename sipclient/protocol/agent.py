@@ -100,6 +100,7 @@ _OWN = frozenset(
         "c",
     ]
 )
+_REGISTRARS = frozenset({"contact", "m"})  # but a registrar lists bindings
 _C = TypeVar("_C")
 
 
@@ -400,7 +401,7 @@ class UserAgent:
         PlainRequest(self._stack, station.line, command)
 
     def _respond(self, command: Respond) -> None:
-        check_headers(command.headers)
+        check_headers(command.headers, ours=_OWN - _REGISTRARS)
         check_header_value(command.reason, "reason")
         waiting = self._inbound.requests.pop(command.request, None)
         if waiting is not None:
@@ -436,12 +437,12 @@ class UserAgent:
             notifier.notify(command)
 
 
-def check_headers(headers: Headers) -> None:
+def check_headers(headers: Headers, ours: frozenset[str] = _OWN) -> None:
     """Refuse names and values that would make more or other headers than the user meant."""
     for name, value in headers:
         check_header_name(name)
         check_header_value(value, name)
-        if name.lower() in _OWN:
+        if name.lower() in ours:
             raise InvalidValue(f"the header {name} is written by sipclient itself and cannot be set")
 
 

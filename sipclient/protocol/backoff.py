@@ -29,10 +29,10 @@ class Backoff:
 
 
 def refresh_after(core: Core, granted: float) -> float:
-    """When to refresh what was granted for `granted` seconds: early enough for a retry, spread so that many do not
-    come at once. At least 60 % and at most 90 % of it."""
-    return (
-        core.ids.spread("refresh", 0.6, 0.75) * granted
-        if granted < 120
-        else core.ids.spread("refresh", 0.75, 0.9) * granted
-    )
+    """When to refresh what was granted for `granted` seconds, spread so that many do not come at once.
+
+    A refresh that is lost takes 32 s to fail (RFC 3261 Timer F) and must leave time for another: so 40 s before
+    the end at the latest, or at half of what is too short for that.
+    """
+    latest = max(granted / 2, min(0.9 * granted, granted - 40.0))
+    return core.ids.spread("refresh", 0.8 * latest, latest)

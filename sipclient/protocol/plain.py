@@ -94,3 +94,6 @@ class PlainSubscription:
     def on_lost(self, subscription: Subscription, status: int, reason: str, retry_in: float) -> None:
         """Tell it (see Subscriber)."""
         self._stack.core.emit(SubscriptionEnded(self.command.id, status, reason, retry_in))
+
+    def on_renewed(self, subscription: Subscription) -> None:
+        """Nothing is kept here (see Subscriber)."""

@@ -71,6 +71,8 @@ class Station:
 
     def back(self) -> None:
         """The server takes us (again): refresh what we hold there; what it forgot it says with 481."""
+        if self.line.removing:
+            return
         self.window.open()
         self.keepalive.start()
         for watch in self.watches.values():

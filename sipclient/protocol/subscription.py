@@ -48,14 +48,17 @@ class Subscriber(Protocol):
     def on_lost(self, subscription: Subscription, status: int, reason: str, retry_in: float) -> None:
         """The subscription is gone; it comes back after `retry_in` seconds, never where that is negative."""
 
+    def on_renewed(self, subscription: Subscription) -> None:
+        """A new subscription takes the place of this one; what its bodies said so far still holds."""
+
 
 class Subscription:
     """A SUBSCRIBE usage with at most one dialog: the first NOTIFY's (or the 2xx's); forks beyond it get 481."""
 
     __slots__ = (
-        "_backoff", "_cseq", "_dialogs", "_end", "_exchange", "_expiry", "_on_gone", "_refresh_at", "_since", "_slow",
-        "accept", "call_id", "dialog", "expires", "line", "owner", "package", "stack", "tag",
-        "target", "window",
+        "_backoff", "_cseq", "_dialogs", "_end", "_exchange", "_expiry", "_on_gone", "_refresh_at",
+        "_renewed", "_since", "_slow", "accept", "call_id", "dialog", "expires", "line", "owner", "package", "stack",
+        "tag", "target", "window",
     )  # fmt: skip
 
     def __init__(
@@ -90,6 +93,7 @@ class Subscription:
         self._end = False
         self._on_gone: Callable[[], None] | None = None
         self._since = 0.0
+        self._renewed = -STEADY
         self._backoff: Backoff | None = None
         self._slow: Backoff | None = None
 
@@ -300,8 +304,18 @@ class Subscription:
         """No INVITE lives here."""
 
     def out_of_order(self) -> None:
-        """A NOTIFY's CSeq went back: the notifier restarted (robustness 11). Subscribe anew."""
-        self._lost(500, "the notifier's CSeq went back", _AT_ONCE)
+        """A NOTIFY's CSeq went back: overtaken on the way, or its sender restarted and counts anew (robustness 11).
+
+        A new subscription settles which. What is known stays known meanwhile: on a lossy network this is common,
+        and to forget the state here would be to miss the edge that follows.
+        """
+        now = self.stack.core.now
+        if self._end or self._exchange is not None or now < self._renewed + STEADY:
+            return
+        self._renewed = now
+        self._forget()
+        self.owner.on_renewed(self)
+        self.start()
 
     def on_request(self, transaction: ServerTransaction, request: Request, flow: Flow) -> None:
         """A NOTIFY in our dialog (RFC 6665 §4.1.3)."""

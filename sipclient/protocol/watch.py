@@ -143,6 +143,10 @@ class WatchUsage:
         self._stack.core.emit(WatchProblem(id, account, extension, package, status, reason, retry_in))
         self._merge()
 
+    def on_renewed(self, subscription: Subscription) -> None:
+        """A fresh subscription counts its documents anew (see Subscriber)."""
+        self._tables.pop(subscription.package, None)
+
     def _merge(self) -> None:
         before = self._state
         after = merge(self._packages.get("presence"), self._packages.get("dialog"))
