@@ -111,8 +111,8 @@ def salvage(data: bytes, limits: Limits = DEFAULT) -> Request | None:
     """What can be saved of a request that `parse` refused, so that it can be answered; None where nothing can.
 
     The method may be any token, the Request-URI anything; lines that are no headers are left out, the body is
-    empty. An answer needs a top Via that can be read, and From, To, Call-ID and CSeq to repeat, in whatever
-    form (RFC 3261 §8.2.6); an ACK never has one (§17).
+    empty. Without a top Via, From, To, Call-ID and CSeq in good form there is nothing to answer, or to
+    recognise a retransmission by (RFC 3261 §8.2.6, §17.2.3); an ACK is never answered (§17).
     """
     if len(data) > limits.message:
         data = data[: limits.message]
@@ -132,10 +132,8 @@ def salvage(data: bytes, limits: Limits = DEFAULT) -> Request | None:
         except MalformedMessage:
             continue
     request = Request.of_parts(method, rest.rpartition(" ")[0], Headers.of_entries(entries), b"")
-    if any(request.headers.first(key) is None for key in ("from", "to", "call-id", "cseq")):
-        return None
     try:
-        _ = request.via
+        _ = request.via, request.from_, request.to, request.call_id, request.cseq
     except MalformedMessage:
         return None
     return request

@@ -106,8 +106,6 @@ def parse_params(text: str) -> Params:
     while position < end:
         match = _PARAM.match(text, position)
         if match is None:
-            if not text.strip(" \t"):
-                return EMPTY
             raise MalformedMessage("a parameter is not `;name` or `;name=value`")
         name, value = match.groups("")
         if value[:1] == '"':

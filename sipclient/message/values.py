@@ -14,7 +14,8 @@ from sipclient.message.via import MAX_CSEQ
 
 _SCHEME = re.compile(r"([A-Za-z0-9\-.!%*_+`'~]++)(?:[ \t]++(.++))?+", re.S)
 _AUTH_PARAM = re.compile(
-    r"""([A-Za-z0-9\-.!%*_+`'~]++)[ \t]*+=[ \t]*+([^\x00-\x20\x7f",]++|"(?:[^"\\]++|\\.)*+")?+""", re.S
+    r"""([A-Za-z0-9\-.!%*_+`'~]++)[ \t]*+=[ \t]*+([^\x00-\x20\x7f",=][^\x00-\x20\x7f",]*+|"(?:[^"\\]++|\\.)*+")?+""",
+    re.S,
 )
 _MEDIA_TYPE = re.compile(r"([A-Za-z0-9\-.!%*_+`'~]++)[ \t]*+/[ \t]*+([A-Za-z0-9\-.!%*_+`'~]++)[ \t]*+(;.*+)?+", re.S)
 _TOKEN_PARAMS = re.compile(r"([A-Za-z0-9\-.!%*_+`'~]++)[ \t]*+(;.*+)?+", re.S)
@@ -88,9 +89,12 @@ def parse_challenge(text: str) -> tuple[str, dict[str, str]]:
     if match is None:
         raise MalformedMessage("a challenge does not begin with its scheme")
     scheme, rest = match.groups("")
-    if scheme.lower() != "digest" and _AUTH_PARAM.match(rest) is None:
+    try:
+        return scheme, _auth_params(rest)
+    except MalformedMessage:
+        if scheme.lower() == "digest":
+            raise
         return scheme, {}
-    return scheme, _auth_params(rest)
 
 
 def parse_authentication_info(text: str) -> dict[str, str]:
