@@ -1,0 +1,49 @@
+# sipclient: everything sets itself up in .venv; nothing outside this folder is touched.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+RUN := $(VENV)/.run
+DEV := $(VENV)/.dev
+
+.PHONY: demo test lint bench soak docs clean
+
+demo: $(RUN)            ## the main job against the embedded PBX, in one process
+	@$(BIN)/sipclient demo
+
+test: $(DEV)            ## every test; those that need a real peer skip, with the reason, where it is not installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -ra $(PYTEST)
+
+lint: $(DEV)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(VENV)/.bench   ## against aiosipua and against a bare socket, medians and ratios in one run
+	$(BIN)/python benchmarks/run.py
+
+soak: $(DEV)            ## the long versions of the robustness tests
+	SIPCLIENT_SOAK=1 $(BIN)/python -m pytest tests/robustness tests/protocol tests/fuzz $(PYTEST)
+
+docs: $(DEV)            ## write the generated parts of docs/ again (diagrams, conformance table)
+	$(BIN)/python docs/generate.py
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist *.egg-info
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(RUN): pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	@touch $@
+
+$(DEV): pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,interop]'
+	@touch $@ $(RUN)
+
+$(VENV)/.bench: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,bench]'
+	@touch $@
