@@ -41,9 +41,10 @@ class Target(msgspec.Struct, frozen=True):
         (RFC 3261 §19.1.1), a `phone-context` makes the number another (RFC 3966 §5.1.5), and a password in the
         user part is deprecated: all three are refused.
         """
-        bare = "@" not in text and text.partition(":")[0].lower() not in ("sip", "sips", "tel")
+        named = text.partition(":")[0].lower() in ("sip", "sips", "tel")
+        bare = not named and "@" not in text
         try:
-            uri = parse_uri(f"sip:{text}@{_ELSEWHERE}" if bare else text if ":" in text else f"sip:{text}")
+            uri = parse_uri(text if named else f"sip:{text}@{_ELSEWHERE}" if bare else f"sip:{text}")
         except MalformedMessage:
             return None
         if len(text) > LONGEST_TARGET or isinstance(uri, OtherUri):

@@ -58,6 +58,8 @@ ALLOWED = [
     (["*"], "7000@evil.example.com", False),
     (["7???"], "7000@pbx.example.com", True),
     (["*"], "7000:secret", False),
+    (["sip:7000@pbx.example.com:5070"], "7000@pbx.example.com:5070", True),
+    (["*"], "7000:secret@pbx.example.com", False),
     (["7000"], "7000;x", False),
     (["*"], "7000?x", True),
     (["*"], "sip:7000@pbx.example.com;", False),
