@@ -116,7 +116,7 @@ GOOD: list[tuple[Read, list[str], object]] = [
                     "nonce": "a,b",
                     "stale": "TRUE",
                     "qop": "auth,auth-int",
-                    "algorithm": "MD5",
+                    "a": "MD5",
                     "x": "",
                 },
                 True,
