@@ -5,16 +5,15 @@ from __future__ import annotations
 import math
 import re
 
-from sipclient.config.draft import Draft
+from sipclient.config.draft import Draft, is_name, known_account
 from sipclient.config.findings import Findings
 from sipclient.config.incoming_checks import check_incoming
 from sipclient.config.model import AccountConfig, WatchConfig
 from sipclient.config.patterns import MOST_EXTENSIONS, Pattern, overlapping
 from sipclient.config.rule_checks import check_rules
-from sipclient.config.values import Mistake, did_you_mean
+from sipclient.config.values import Mistake
 
 MOST_AT_ONCE = 10_000
-_NAME = re.compile(r"[^/\x00-\x1f\x7f]{1,64}")
 _STORE = re.compile(r"sqlite:.+|postgres(ql)?://.+", re.DOTALL)
 _WEB_URL = re.compile(r"https?://[^/\s]+(/\S*)?")
 
@@ -29,17 +28,11 @@ def check_draft(draft: Draft, findings: Findings) -> None:
     check_incoming(draft, findings)
 
 
-def known_account(draft: Draft, account: str, path: tuple[str | int, ...], findings: Findings) -> None:
-    """Complain where an account is named that does not exist."""
-    if account and account not in draft.names:
-        findings.error(path, f'no account is called "{account}"{did_you_mean(account, draft.names)}')
-
-
 def _accounts(draft: Draft, findings: Findings) -> None:
     if not draft.names and draft.complete:
         findings.error((), "there is no [accounts.NAME] table: without an account there is nothing to do")
     for name in draft.names:
-        if not _NAME.fullmatch(name):
+        if not is_name(name):
             findings.error(("accounts", name), "an account's name has 1 to 64 characters and no /")
     for name, account in draft.accounts.items():
         _account(account, ("accounts", name), findings)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, TypeVar
 
 import msgspec
 
 from sipclient.config.findings import Findings
+from sipclient.config.lines import Path
 from sipclient.config.model import (
     ARRAYS,
     TABLES,
@@ -27,6 +29,7 @@ from sipclient.config.reading import read_table
 from sipclient.config.values import Mistake, did_you_mean, kind
 
 T = TypeVar("T", bound=Table)
+_NAME = re.compile(r"[^/\x00-\x1f\x7f]{1,64}")
 SETTINGS = ("recordings", "dry_run")  # keys outside any table; [web] takes them too
 
 
@@ -46,6 +49,17 @@ class Draft(msgspec.Struct):
     recordings: str = ""
     dry_run: bool = False
     complete: bool = True  # whether every account, watch and [dial] could be read
+
+
+def known_account(draft: Draft, account: str, path: Path, findings: Findings) -> None:
+    """Complain where an account is named that does not exist."""
+    if account and account not in draft.names:
+        findings.error(path, f'no account is called "{account}"{did_you_mean(account, draft.names)}')
+
+
+def is_name(text: str) -> bool:
+    """Whether it can name an account or a rule: ids of jobs put the two side by side, with / between."""
+    return _NAME.fullmatch(text) is not None
 
 
 def read_draft(document: dict[str, Any], sources: Sources, findings: Findings) -> Draft:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from sipclient.config.addresses import allowed
-from sipclient.config.draft import Draft
+from sipclient.config.draft import Draft, known_account
 from sipclient.config.findings import Findings
 from sipclient.config.model import DialConfig, IncomingAction, IncomingConfig, Match
-from sipclient.config.values import did_you_mean, one_of
+from sipclient.config.values import one_of
 
 MOST_DIGITS = 100
 
@@ -15,10 +15,7 @@ def check_incoming(draft: Draft, findings: Findings) -> None:
     """Each entry by itself, and whether an earlier one takes all its calls."""
     for place, entry in draft.incoming.items():
         path = ("incoming", place)
-        account = entry.match.account
-        if account and account not in draft.names:
-            message = f'no account is called "{account}"{did_you_mean(account, draft.names)}'
-            findings.error((*path, "match", "account"), message)
+        known_account(draft, entry.match.account, (*path, "match", "account"), findings)
         hours = entry.match.hours
         if hours is not None and hours.from_ == hours.to:
             findings.error((*path, "match", "hours"), "from and to are the same: leave both out for the whole day")

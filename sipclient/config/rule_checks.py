@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import re
-
 from sipclient.config.addresses import Target, allowed
-from sipclient.config.draft import Draft
+from sipclient.config.draft import Draft, is_name, known_account
 from sipclient.config.findings import Findings
 from sipclient.config.model import ANY, CallConfig, DialConfig, Retry, RuleConfig
 from sipclient.config.patterns import Pattern, overlapping
-from sipclient.config.values import did_you_mean
 
 MOST_RETRIES = 1000
 MOST_BACKOFF = 100.0
-
-_NAME = re.compile(r"[^/\x00-\x1f\x7f]{1,64}")
 
 
 def check_rules(draft: Draft, findings: Findings) -> None:
@@ -22,7 +17,7 @@ def check_rules(draft: Draft, findings: Findings) -> None:
     first: dict[str, int] = {}
     for place, rule in draft.rules.items():
         path = ("rules", place)
-        if not _NAME.fullmatch(rule.name):
+        if not is_name(rule.name):
             findings.error((*path, "name"), "a rule's name has 1 to 64 characters and no /")
         if first.setdefault(rule.name, place) != place:
             findings.error((*path, "name"), f'another rule is called "{rule.name}" already')
@@ -47,10 +42,7 @@ def _change(rule: RuleConfig, path: tuple[str, int], findings: Findings) -> None
 
 
 def _conditions(draft: Draft, rule: RuleConfig, path: tuple[str, int], findings: Findings) -> None:
-    account = rule.when.account
-    if account and account not in draft.names:
-        message = f'no account is called "{account}"{did_you_mean(account, draft.names)}'
-        findings.error((*path, "when", "account"), message)
+    known_account(draft, rule.when.account, (*path, "when", "account"), findings)
     if rule.hours is not None and rule.hours.from_ == rule.hours.to:
         findings.error((*path, "hours"), "from and to are the same: leave both out for the whole day")
     asked = draft.web is not None or any(entry.action.camp_on.text for entry in draft.incoming.values())
@@ -84,9 +76,7 @@ def _covered(pattern: Pattern, watched: list[Pattern]) -> bool:
 
 
 def _call(draft: Draft, rule: RuleConfig, call: CallConfig, path: tuple[str | int, ...], findings: Findings) -> None:
-    if call.account and call.account not in draft.names:
-        hint = did_you_mean(call.account, draft.names)
-        findings.error((*path, "account"), f'no account is called "{call.account}"{hint}')
+    known_account(draft, call.account, (*path, "account"), findings)
     if call.caller_id.text.count('"') % 2:
         findings.error((*path, "caller_id"), "a quotation mark is not closed")
     if call.retry is not None:

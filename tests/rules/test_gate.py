@@ -55,7 +55,9 @@ def test_the_queue_is_bounded() -> None:
 )
 def test_the_gate_holds_its_promise(rate: float, at_once: int, steps: list[tuple[float, bool]]) -> None:
     gate: Gate[str] = Gate(rate, at_once)
-    now, left, running = 0.0, [], []
+    now = 0.0
+    left: list[tuple[float, str]] = []
+    running: list[str] = []
     for number, (pause, ends) in enumerate(steps):
         now += pause
         if ends and running:
