@@ -23,9 +23,7 @@ def check(message: Message) -> None:
     Let through: no tag in From and no Max-Forwards (RFC 2543 peers, RFC 4475 §3.4.1), a body without
     Content-Type, unknown schemes (416 is for whoever needs to reach the address), any Date.
     """
-    if not message.vias:
-        raise MalformedMessage("there is no Via")
-    _ = message.from_, message.to, message.call_id, message.max_forwards, message.content_type
+    _ = message.via, message.from_, message.to, message.call_id, message.max_forwards, message.content_type
     _ = message.contacts, message.routes, message.record_routes
     cseq = message.cseq
     twice = message.headers.repeated() & _SINGLE

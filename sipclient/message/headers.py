@@ -30,11 +30,11 @@ class Headers:
             self.add(name, value)
 
     @classmethod
-    def of_entries(cls, entries: list[Entry], first: dict[str, str] | None = None) -> Headers:
+    def of_entries(cls, entries: list[Entry]) -> Headers:
         """Headers made of lines that were checked already. Takes the list over. For the parser."""
         headers = cls.__new__(cls)
         headers._entries = entries
-        headers._first = first
+        headers._first = None
         headers._derived = {}
         return headers
 
@@ -50,10 +50,18 @@ class Headers:
         value = self.first(key_of(name))
         return value.strip(" \t") if value is not None else None
 
+    def lines(self, key: str) -> list[str]:
+        """The value of each line of a header by its key (long form, lower case)."""
+        value = self.first(key)
+        if value is None:
+            return []
+        if self._first is not None and len(self._first) == len(self._entries):
+            return [value.strip(" \t")]
+        return [value.strip(" \t") for each, _, value in self._entries if each == key]
+
     def all(self, name: str) -> list[str]:
         """The value of each line of that name."""
-        wanted = key_of(name)
-        return [value.strip(" \t") for key, _, value in self._entries if key == wanted]
+        return self.lines(key_of(name))
 
     def values(self, name: str) -> list[str]:
         """The elements of all lines of that name, split at commas outside quotes and brackets; none is empty.
@@ -138,8 +146,7 @@ class Headers:
 
     def repeated(self) -> frozenset[str]:
         """The keys (long form, lower case) of the names that have more than one line."""
-        first = self._first
-        if first is not None and len(first) == len(self._entries):
+        if self._first is not None and len(self._first) == len(self._entries):
             return frozenset()
         counts = Counter(key for key, _, _ in self._entries)
         return frozenset(key for key, count in counts.items() if count > 1)

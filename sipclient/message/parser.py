@@ -56,14 +56,14 @@ def _split(head: bytes, limits: Limits) -> tuple[str, Headers]:
     if count > limits.headers:
         raise MalformedMessage(f"there are more than {limits.headers} header lines")
     entries: list[Entry] = []
-    keys = KEYS
-    for line in lines[1:]:
+    keys, start = KEYS, lines.pop(0)
+    for line in lines:
         name, colon, value = line.partition(":")
         key = keys.get(name)
         if key is None or not colon:
             key, name = read_name(name, line)
         entries.append((key, name, value))
-    return lines[0], Headers.of_entries(entries)
+    return start, Headers.of_entries(entries)
 
 
 def _start(line: str, headers: Headers, limits: Limits) -> Request | Response:

@@ -25,7 +25,7 @@ from sipclient.message.values import (
     parse_token_params,
     parse_tokens,
 )
-from sipclient.message.via import CSeq, Via, parse_cseq, parse_via, parse_vias
+from sipclient.message.via import CSeq, Via, parse_cseq, parse_vias
 
 
 def _needed(headers: Headers, key: str, name: str) -> str:
@@ -35,15 +35,17 @@ def _needed(headers: Headers, key: str, name: str) -> str:
     return value
 
 
-def via(headers: Headers) -> Via:
-    """The top hop."""
-    text = _needed(headers, "via", "Via").strip(" \t")
-    return parse_via(text) if "," not in text else parse_vias(text)[0]
-
-
 def vias(headers: Headers) -> tuple[Via, ...]:
     """All hops, ours (or the peer's) first."""
-    return tuple(hop for line in headers.all("via") for hop in parse_vias(line))
+    return tuple(hop for line in headers.lines("via") for hop in parse_vias(line))
+
+
+def via(headers: Headers) -> Via:
+    """The top hop."""
+    hops = headers.read(vias)
+    if not hops:
+        raise MalformedMessage("there is no Via")
+    return hops[0]
 
 
 def from_(headers: Headers) -> NameAddr:
@@ -75,7 +77,7 @@ def addresses(key: str) -> Callable[[Headers], tuple[NameAddr, ...]]:
     def read(headers: Headers) -> tuple[NameAddr, ...]:
         if headers.first(key) is None:
             return ()
-        found = tuple(address for line in headers.all(key) for address in parse_name_addrs(line))
+        found = tuple(address for line in headers.lines(key) for address in parse_name_addrs(line))
         if len(found) > MAX_VALUES:
             raise MalformedMessage(f"more than {MAX_VALUES} addresses in {key}")
         return found
@@ -85,7 +87,7 @@ def addresses(key: str) -> Callable[[Headers], tuple[NameAddr, ...]]:
 
 def contact_star(headers: Headers) -> bool:
     """Whether Contact is `*`: alone, or it is malformed (RFC 3261 §10.2.2)."""
-    lines = headers.all("contact")
+    lines = headers.lines("contact")
     if "*" not in lines:
         return False
     if len(lines) > 1:
@@ -215,7 +217,7 @@ def _params(rest: str) -> Params:
 def reasons(headers: Headers) -> tuple[Reason, ...]:
     """Reason: for the user's ears only, so what cannot be read is left out."""
     found = []
-    for line in headers.all("reason"):
+    for line in headers.lines("reason"):
         try:
             found += [parse_reason(part) for part in Headers([("Reason", line)]).values("Reason")]
         except MalformedMessage:
@@ -232,13 +234,13 @@ def replaces(headers: Headers) -> Replaces | None:
 def challenges(headers: Headers) -> tuple[Challenge, ...]:
     """WWW-Authenticate, then Proxy-Authenticate, one challenge a line."""
     pairs = ((False, "www-authenticate"), (True, "proxy-authenticate"))
-    return tuple(Challenge(*parse_challenge(line), proxy) for proxy, key in pairs for line in headers.all(key))
+    return tuple(Challenge(*parse_challenge(line), proxy) for proxy, key in pairs for line in headers.lines(key))
 
 
 def authorizations(headers: Headers) -> tuple[Credentials, ...]:
     """Authorization, then Proxy-Authorization, one of each line."""
     pairs = ((False, "authorization"), (True, "proxy-authorization"))
-    return tuple(Credentials(*parse_challenge(line), proxy) for proxy, key in pairs for line in headers.all(key))
+    return tuple(Credentials(*parse_challenge(line), proxy) for proxy, key in pairs for line in headers.lines(key))
 
 
 def authentication_info(headers: Headers) -> dict[str, str]:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from typing import TypeVar, overload
 
 from sipclient.errors import MalformedMessage
 from sipclient.message.limits import MAX_DELTA, MAX_VALUES
+
+T = TypeVar("T")
 
 QUOTED = re.compile(r'"((?:[^"\\]++|\\.)*+)"', re.S)
 _PAIR = re.compile(r"\\(.)", re.S)
@@ -75,6 +78,21 @@ class Params(Mapping[str, str]):
 
     def __getitem__(self, name: str) -> str:
         return self._values[name.lower()]
+
+    # What Mapping would do by way of exceptions, but these are asked often.
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and name.lower() in self._values
+
+    @overload
+    def get(self, name: str, /) -> str | None: ...
+
+    @overload
+    def get(self, name: str, /, default: str | T) -> str | T: ...
+
+    def get(self, name: str, /, default: object = None) -> object:
+        """The value of a parameter, `default` where there is no such parameter."""
+        return self._values.get(name.lower(), default)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._values)

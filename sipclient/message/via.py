@@ -79,10 +79,11 @@ def parse_via(text: str) -> Via:
         host,
         number(port, "the port of Via", 65535) if port is not None else None,
         parse_params(params) if params is not None else EMPTY,
-        f"{name.upper()}/{version}",
+        "SIP/2.0" if name == "SIP" and version == "2.0" else f"{name.upper()}/{version}",
     )
-    if params is not None and "rport" in via.params:
-        number(via.params["rport"] or "0", "rport", 65535)
+    rport = via.params.get("rport")
+    if rport:
+        number(rport, "rport", 65535)
     return via
 
 
