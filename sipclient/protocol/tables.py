@@ -58,8 +58,8 @@ class A(StrEnum):
     SEND = "send"
     RESEND = "send again"
     ACK = "send ACK"
-    TIMEOUT = "tell TU: timeout"
-    FAIL = "tell TU: transport failed"
+    TIMEOUT = "timeout to TU"
+    FAIL = "failure to TU"
 
 
 Row: TypeAlias = tuple[S, tuple[A, ...]]

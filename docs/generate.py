@@ -1,0 +1,122 @@
+"""Write the generated parts of docs/ again: the state diagrams from the tables, the conformance table from the tests.
+
+Run `make docs`; a test holds the result up to date.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from sipclient.protocol.tables import STARTS, TABLES, S  # noqa: E402
+
+CITATION = re.compile(r"RFC (\d{3,5})((?:,? (?:and )?§+[\d.]*\d)+)?")
+SECTION = re.compile(r"§+([\d.]*\d)")
+TITLES = {
+    "INVITE client": "INVITE client transaction (RFC 3261 §17.1.1, RFC 6026 §7.2)",
+    "client": "Non-INVITE client transaction (RFC 3261 §17.1.2)",
+    "INVITE server": "INVITE server transaction (RFC 3261 §17.2.1, RFC 6026 §7.1)",
+    "server": "Non-INVITE server transaction (RFC 3261 §17.2.2)",
+}
+INITIAL = {"INVITE client": S.CALLING, "client": S.TRYING, "INVITE server": S.PROCEEDING, "server": S.TRYING}
+
+
+def state_machines() -> str:
+    """The four transaction machines as mermaid diagrams, drawn from the tables the engine runs on."""
+    parts = [
+        "# State machines",
+        "",
+        "Drawn from the tables in `sipclient/protocol/tables.py` by `make docs`; do not edit. An event that has no",
+        "arrow in a state is absorbed there.",
+    ]
+    for kind, table in TABLES.items():
+        parts += ["", f"## {TITLES[kind]}", "", "```mermaid", "stateDiagram-v2", f"    [*] --> {INITIAL[kind]}"]
+        for (state, event), (after, actions) in table.items():
+            target = "[*]" if after is S.TERMINATED else after
+            doing = f" / {', '.join(actions)}" if actions else ""
+            parts.append(f"    {state} --> {target}: {event}{doing}")
+        for (of, state), timers in STARTS.items():
+            if of == kind:
+                parts.append(f"    note right of {state}: starts {', '.join(timers)}")
+        parts.append("```")
+    return "\n".join(parts) + "\n"
+
+
+def cited(text: str) -> set[tuple[int, str]]:
+    """The (RFC, section) pairs a text cites; the section is empty where the whole RFC is meant."""
+    found: set[tuple[int, str]] = set()
+    for rfc, sections in CITATION.findall(text):
+        numbers = SECTION.findall(sections)
+        found |= {(int(rfc), number) for number in numbers} or {(int(rfc), "")}
+    return found
+
+
+def tests_by_citation() -> dict[tuple[int, str], set[str]]:
+    """Which tests prove which section: by what a test says of itself, or its file of all of them."""
+    rows: dict[tuple[int, str], set[str]] = defaultdict(set)
+    for path in sorted((ROOT / "tests").rglob("test_*.py")):
+        source = path.read_text()
+        tree = ast.parse(source)
+        name = path.relative_to(ROOT).as_posix()
+        for pair in cited(ast.get_docstring(tree) or ""):
+            rows[pair].add(name)
+        for node in tree.body:
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
+                first = min([node.lineno, *(each.lineno for each in node.decorator_list)])
+                text = "\n".join(source.splitlines()[first - 1 : node.end_lineno])
+                for pair in cited(text):
+                    rows[pair].add(f"{name}::{node.name}")
+    return rows
+
+
+def sources_by_citation() -> dict[tuple[int, str], set[str]]:
+    """Which files say that they obey which section."""
+    rows: dict[tuple[int, str], set[str]] = defaultdict(set)
+    for path in sorted((ROOT / "sipclient").rglob("*.py")):
+        for pair in cited(path.read_text()):
+            rows[pair].add(path.relative_to(ROOT / "sipclient").as_posix())
+    return rows
+
+
+def conformance() -> str:
+    """RFC section, the code that cites it, the tests that cite it."""
+    tests, sources = tests_by_citation(), sources_by_citation()
+
+    def order(pair: tuple[int, str]) -> tuple[int, list[int]]:
+        return pair[0], [int(part) for part in pair[1].split(".") if part]
+
+    lines = [
+        "# Conformance",
+        "",
+        "Made by `make docs` from the citations in the code and in the tests; do not edit. A section with no test of",
+        "its own is covered by the tests of the room that cites it, but none names it.",
+        "",
+        "| section | obeyed in | named by the tests |",
+        "| --- | --- | --- |",
+    ]
+    for pair in sorted(set(tests) | set(sources), key=order):
+        rfc, section = pair
+        title = f"RFC {rfc} §{section}" if section else f"RFC {rfc}"
+        where = ", ".join(f"`{each}`" for each in sorted(sources.get(pair, ())))
+        proof = "<br>".join(f"`{each.removeprefix('tests/')}`" for each in sorted(tests.get(pair, ())))
+        lines.append(f"| {title} | {where} | {proof} |")
+    return "\n".join(lines) + "\n"
+
+
+GENERATED = {"state-machines.md": state_machines, "conformance.md": conformance}
+
+
+def main() -> None:
+    """Write every generated page."""
+    for name, make in GENERATED.items():
+        (ROOT / "docs" / name).write_text(make())
+
+
+if __name__ == "__main__":
+    main()
