@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 from sipclient.message import Request, Response
@@ -49,7 +50,9 @@ class Repeater:
 
     __slots__ = ("_data", "_flow", "_give_up", "_interval", "_on_silence", "_stack", "_timer", "_top")
 
-    def __init__(self, stack: Stack, flow: Flow, data: bytes, on_silence: object, *, top: float = T2) -> None:
+    def __init__(
+        self, stack: Stack, flow: Flow, data: bytes, on_silence: Callable[[], None], *, top: float = T2
+    ) -> None:
         self._stack = stack
         self._flow = flow
         self._data = data
@@ -75,8 +78,7 @@ class Repeater:
 
     def _silence(self, _: object) -> None:
         self.stop()
-        if callable(self._on_silence):
-            self._on_silence()
+        self._on_silence()
 
 
 class Session:
