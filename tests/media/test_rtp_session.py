@@ -365,6 +365,16 @@ async def test_ports_come_from_the_range_and_go_back(engine: RtpEngine) -> None:
     await second.close()
 
 
+async def test_a_session_that_nobody_used_can_be_closed(loop: VirtualLoop, engine: RtpEngine) -> None:
+    session = RtpSession("127.0.0.1", engine=engine)
+    await session.close()
+    assert session.stream is None
+    other = RtpSession("127.0.0.1", engine=engine)
+    await other.offer()
+    await other.close()
+    assert (loop.readers, loop.waiting) == ({}, 0)
+
+
 async def test_no_media_at_all() -> None:
     session: MediaSession = NoMedia()
     assert await session.offer() == b""

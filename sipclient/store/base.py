@@ -1,0 +1,93 @@
+"""What is kept, and what any store can do. All moments are aware, and come back in UTC."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Protocol
+
+import msgspec
+
+
+class JobState(StrEnum):
+    """How far a job is."""
+
+    PENDING = "pending"  # decided and written; the INVITE may or may not have left
+    CALLING = "calling"
+    ANSWERED = "answered"
+    DONE = "done"  # answered and ended
+    FAILED = "failed"
+    ABANDONED = "abandoned"  # cut short by a crash, or no longer wanted
+
+
+UNFINISHED = (JobState.PENDING, JobState.CALLING, JobState.ANSWERED)
+
+
+class JobRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """One call for one rule, extension and episode.
+
+    `id` is made of those, so that it is the same whoever makes it and however often. `account` is the one that
+    watches the extension. `status` is the last attempt's final SIP status and `cause` its hangup cause; `detail`
+    is whatever else is worth keeping, in the types of JSON.
+    """
+
+    id: str
+    rule: str
+    account: str
+    extension: str
+    created: datetime
+    updated: datetime
+    episode: int = 0
+    state: JobState = JobState.PENDING
+    attempt: int = 1
+    cause: str = ""
+    status: int = 0
+    detail: dict[str, Any] = {}
+
+
+class ExtensionRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """The last known state of an extension, its latest episode (0: none yet), and whether that is open."""
+
+    account: str
+    extension: str
+    state: str
+    changed: datetime
+    episode: int = 0
+    open: bool = False
+
+
+class Store(Protocol):
+    """Everything that is written is on the disk when the call returns, in the order of the calls.
+
+    Calls may overlap: what waits together is written together. Every method raises StoreError where the
+    store cannot be read or written; nothing of that call was kept then. InvalidValue says that a record
+    cannot be written at all, such as a moment without a time zone.
+    """
+
+    async def add_job(self, job: JobRecord, extensions: Iterable[ExtensionRecord] = ()) -> bool:
+        """Write a new job and, in the same breath, these states. False where the id was there already: then
+        the job was placed before, by whatever run, and must not be placed again (the states are kept)."""
+
+    async def update_job(self, job: JobRecord) -> bool:
+        """Write the job's state, attempt, cause, status, detail and `updated`. False where there is no such job."""
+
+    async def job(self, id: str) -> JobRecord | None:
+        """One job."""
+
+    async def jobs(self, state: JobState | None = None, limit: int = 100) -> list[JobRecord]:
+        """The latest jobs (in this state), newest first."""
+
+    async def unfinished(self) -> list[JobRecord]:
+        """Every job that is pending, calling or answered, oldest first: at the start, those a crash cut short."""
+
+    async def save_extensions(self, batch: Iterable[ExtensionRecord]) -> None:
+        """Write the states of any number of extensions at once."""
+
+    async def extensions(self, account: str) -> list[ExtensionRecord]:
+        """The last known states of an account's extensions. An episode is never below that of a job: no id
+        can be made a second time, even where a crash lost the state."""
+
+    async def prune(self, before: datetime) -> int:
+        """Forget finished jobs last updated before that moment, but for those of an extension's latest
+        episode; how many they were."""
