@@ -11,73 +11,15 @@ from sipclient.sdp import (
     PCMA,
     PCMU,
     TELEPHONE_EVENT,
-    Answer,
-    Capabilities,
     Codec,
     Direction,
-    Reason,
     Refusal,
-    SessionDescription,
     codec_named,
     negotiate,
     parse,
     revise,
 )
-
-OURS = Capabilities("192.0.2.9", 5000, session_id=42)
-OURS6 = msgspec.structs.replace(OURS, address="2001:db8::9")
-HEAD = ("v=0", "o=- 1 1 IN IP4 192.0.2.1", "s=-", "c=IN IP4 192.0.2.1", "t=0 0")
-
-# Asterisk 22.10.1, an INVITE to a queue's agent, as captured.
-ASTERISK = (
-    "v=0",
-    "o=- 581682313 581682313 IN IP4 127.0.0.1",
-    "s=Asterisk",
-    "c=IN IP4 127.0.0.1",
-    "t=0 0",
-    "m=audio 20492 RTP/AVP 0 8 101",
-    "a=rtpmap:0 PCMU/8000",
-    "a=rtpmap:8 PCMA/8000",
-    "a=rtpmap:101 telephone-event/8000",
-    "a=fmtp:101 0-16",
-    "a=ptime:20",
-    "a=maxptime:140",
-    "a=sendrecv",
-)
-# FreeSWITCH 1.10.12, an INVITE to an agent, as captured.
-FREESWITCH = (
-    "v=0",
-    "o=FreeSWITCH 1795375645 1795375646 IN IP4 127.0.0.1",
-    "s=FreeSWITCH",
-    "c=IN IP4 127.0.0.1",
-    "t=0 0",
-    "m=audio 21460 RTP/AVP 0 101 13",
-    "a=rtpmap:0 PCMU/8000",
-    "a=rtpmap:101 telephone-event/8000",
-    "a=fmtp:101 0-15",
-    "a=rtpmap:13 CN/8000",
-    "a=ptime:20",
-)
-
-
-def text(*lines: str) -> SessionDescription:
-    return parse("\r\n".join((*lines, "")))
-
-
-def offer(*lines: str) -> SessionDescription:
-    return text(*HEAD, *lines)
-
-
-def answered(description: SessionDescription, capabilities: Capabilities = OURS) -> Answer:
-    result = negotiate(description, capabilities)
-    assert isinstance(result, Answer), result
-    return result
-
-
-def refused(description: SessionDescription, capabilities: Capabilities = OURS) -> Refusal:
-    result = negotiate(description, capabilities)
-    assert isinstance(result, Refusal), result
-    return result
+from tests.sdp.offers import ASTERISK, FREESWITCH, OURS, OURS6, answered, offer, refused, text
 
 
 @pytest.mark.parametrize("lines", [ASTERISK, FREESWITCH], ids=["asterisk", "freeswitch"])
@@ -256,104 +198,6 @@ def test_ipv6() -> None:
 )
 def test_the_time_is_the_offers(timing: str, expected: str) -> None:
     assert answered(text("v=0", timing, "c=IN IP4 192.0.2.1", "m=audio 4 RTP/AVP 0")).description.lines[4] == expected
-
-
-@pytest.mark.parametrize(
-    ("lines", "reasons"),
-    [
-        ((), [Reason("the offer has no m= line: nothing to talk over is offered", 0)]),
-        (
-            ("m=video 4000 RTP/AVP 31", "m=image 4002 udptl t38", "m=image 9 udptl t38"),
-            [Reason("no audio is offered, only video, image", 6)],
-        ),
-        (
-            ("m=audio 4000 RTP/AVP 18 3 96 97", "a=rtpmap:96 opus/48000/2"),
-            [
-                Reason(
-                    "no codec in common: offered G729 (18), GSM (3), opus (96), unknown (97), supported PCMU, PCMA", 6
-                )
-            ],
-        ),
-        (("m=audio 4000 RTP/AVP",), [Reason("no codec in common: offered none, supported PCMU, PCMA", 6)]),
-        (
-            ("m=audio 4000 RTP/AVP 101", "a=rtpmap:101 telephone-event/8000"),
-            [Reason("no codec in common: offered telephone-event (101), supported PCMU, PCMA", 6)],
-        ),
-        (
-            ("m=audio 4000 RTP/SAVP 0", "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:abc"),
-            [
-                Reason(
-                    "the audio is to be encrypted (RTP/SAVP, SRTP), and this side speaks plain RTP only: "
-                    "let the phone or the PBX offer RTP/AVP",
-                    6,
-                )
-            ],
-        ),
-        (
-            ("m=audio 9 UDP/TLS/RTP/SAVPF 0",),
-            [
-                Reason(
-                    "the audio is to be encrypted (UDP/TLS/RTP/SAVPF, DTLS-SRTP), and this side speaks plain RTP "
-                    "only: let the phone or the PBX offer RTP/AVP",
-                    6,
-                )
-            ],
-        ),
-        (
-            ("m=audio 9 RTP/SAVPF 0", "a=fingerprint:sha-256 AA", "m=audio 0 RTP/AVP 0"),
-            [
-                Reason(
-                    "the audio is to be encrypted (RTP/SAVPF, DTLS-SRTP), and this side speaks plain RTP only: "
-                    "let the phone or the PBX offer RTP/AVP",
-                    6,
-                ),
-                Reason("the audio is switched off (port 0)", 8),
-            ],
-        ),
-        (
-            ("m=audio 9 TCP/RTP/AVP 0",),
-            [Reason("the audio is to travel as TCP/RTP/AVP, which this side does not speak; it speaks RTP/AVP", 6)],
-        ),
-        (
-            ("m=audio 4000 RTP/AVP 0", "c=IN IP6 2001:db8::1"),
-            [Reason("the audio is to go to an IPv6 address (2001:db8::1), and this side has IPv4 only", 7)],
-        ),
-        (
-            ("m=audio 4000 RTP/AVP 0", "c=IN IP4 phone.example.com"),
-            [Reason("phone.example.com is no IP address: a name cannot be used here", 7)],
-        ),
-        (
-            ("m=audio 4000 RTP/AVP 0", "c=IN IP4 224.2.1.1/127"),
-            [Reason("224.2.1.1 is a multicast address: a call goes to one place", 7)],
-        ),
-    ],
-)
-def test_a_refusal_gives_every_reason_with_its_line(lines: tuple[str, ...], reasons: list[Reason]) -> None:
-    assert list(refused(offer(*lines)).reasons) == reasons
-
-
-def test_an_offer_without_an_address() -> None:
-    assert refused(text("v=0", "m=audio 4000 RTP/AVP 0")).reasons == (
-        Reason("there is no c= line with an address for the audio", 2),
-    )
-
-
-@pytest.mark.parametrize("address", ["fe80::1%eth0", "192.0.2.1", "::ffff", "x"])
-def test_an_ipv6_address_is_one(address: str) -> None:
-    result = negotiate(text("v=0", f"c=IN IP6 {address}", "m=audio 4000 RTP/AVP 0"), OURS6)
-    assert isinstance(result, Answer) is (address == "::ffff")
-
-
-def test_a_reason_repeats_nothing_that_harms_a_log_or_a_header() -> None:
-    name = 'x"\x1b[31m\\' + "é" * 200
-    (reason,) = refused(offer("m=audio 4000 RTP/AVP 96", f"a=rtpmap:96 {name}/8000")).reasons
-    assert reason.text.isascii() and reason.text.isprintable() and '"' not in reason.text
-    assert len(reason.text) < 200
-
-
-def test_a_refusal_in_words() -> None:
-    refusal = Refusal((Reason("no codec", 7), Reason("nothing else")))
-    assert str(refusal) == "line 7: no codec; nothing else"
 
 
 def test_without_codecs_there_is_nothing_to_agree_on() -> None:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -87,7 +88,7 @@ async def test_no_episode_comes_back_below_that_of_a_job(store: Store) -> None:
 
 
 async def test_what_is_old_and_finished_is_forgotten(store: Store) -> None:
-    done = {"state": JobState.DONE}
+    done: dict[str, Any] = {"state": JobState.DONE}
     await store.save_extensions([extension(episode=3)])
     await store.add_job(job("old", episode=2, **done))
     await store.add_job(job("latest", episode=3, **done))
