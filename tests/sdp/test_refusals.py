@@ -7,7 +7,7 @@ import time
 import pytest
 
 from sipclient.sdp import Answer, Reason, Refusal, negotiate, parse
-from tests.sdp.offers import OURS6, offer, refused, text
+from tests.sdp.offers import OURS, OURS6, offer, refused, text
 
 
 @pytest.mark.parametrize(
