@@ -121,6 +121,7 @@ class Session:
         self.stack.core.timers.stop(self._retry)
         if self._repeater is not None:
             self._repeater.stop()
+        self._refuse_offered()
         self.dialogs.drop(self.dialog)
 
     def learn(self, message: Request | Response) -> None:
@@ -139,8 +140,16 @@ class Session:
         if self._repeater is not None:
             self._repeater.stop()
         self.ended = True
+        self._refuse_offered()
         draft = self.dialog.draft("BYE", headers)
         self._bye = self.dialog.send(self.stack, self, draft)
+
+    def _refuse_offered(self) -> None:
+        """The session ends before the user answered the peer's offer, whose transaction waits (RFC 3261 §15.1.2)."""
+        if self._offered is not None:
+            transaction, request, flow = self._offered
+            self._offered = None
+            self._reply(transaction, request, flow, 487)
 
     def _expired(self) -> None:
         self.bye((("Reason", 'SIP;cause=408;text="Session expired"'),))
@@ -306,10 +315,6 @@ class Session:
         self._reply(transaction, request, flow, 200)
         ours, self._bye = self._bye, None  # both hung up at once: theirs ends it, ours needs no answer
         self.drop()
-        if self._offered is not None:
-            offered, offer, source = self._offered
-            self._offered = None
-            self._reply(offered, offer, source, 487)
         if ours is not None:
             self.owner.on_bye_done()
         else:
