@@ -78,7 +78,8 @@ class Registration:
         host = line.uri.host if ":" not in line.uri.host or line.uri.host.startswith("[") else f"[{line.uri.host}]"
         uri = f"{line.uri.scheme}:{host}" + (f":{line.uri.port}" if line.uri.port else "")
         extra = (
-            ("Supported", "path, gruu, outbound"),
+            # Not `gruu`: many a server that mints one does not route to it (Kamailio's NOTIFYs are lost).
+            ("Supported", "path, outbound"),
             ("Allow", ALLOW),
             ("User-Agent", account.user_agent or self.stack.core.product),
         )

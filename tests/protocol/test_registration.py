@@ -162,6 +162,13 @@ def test_a_challenge_by_a_stranger_is_not_answered(bench) -> None:
     assert "evil" in bench.robot.of(RegistrationLost)[0].reason
 
 
+def test_no_gruu_is_asked_for(bench) -> None:
+    """A registrar that hands out GRUUs (Kamailio does, unless told not to) need not route to them: its presence server
+    looks the name up in DNS, and its stock route block answers an in-dialog NOTIFY to itself with 404."""
+    bench.add()
+    assert "gruu" not in bench.pbx.requests("REGISTER")[0].supported
+
+
 def test_service_route_and_gruu_are_used(bench) -> None:
     def handler(request: Request) -> list[bytes]:
         if not request.authorizations:
