@@ -246,9 +246,12 @@ class Transactions:
         return (branch, method) in self._clients
 
     def server_key(self, request: Request, method: str) -> Key:
-        """RFC 3261 §17.2.3: branch, sent-by and method; for an RFC 2543 branch, what stands in for it."""
+        """RFC 3261 §17.2.3: branch, sent-by and method; for an RFC 2543 branch, what stands in for it.
+
+        A branch that is the magic cookie alone counts as one of RFC 2543 (RFC 4475 §3.2.1).
+        """
         via = request.via
-        if via.branch.startswith("z9hG4bK"):
+        if via.branch.startswith("z9hG4bK") and via.branch != "z9hG4bK":
             return (via.branch, f"{via.host}:{via.port or ''}".lower(), method)
         cseq = str(request.cseq.number)
         return (request.uri_text, request.from_tag, request.call_id, cseq, str(via), method)
