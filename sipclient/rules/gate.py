@@ -21,13 +21,17 @@ class Gate(Generic[T]):
     """
 
     def __init__(self, calls_per_second: float, calls_at_once: int, most_waiting: int = MOST_WAITING) -> None:
-        self._at_once = calls_at_once
         self._most_waiting = most_waiting
-        count = max(1, math.floor(calls_per_second))
-        self._window = Window(Rate(count, count / calls_per_second))
         self._waiting: OrderedDict[str, T] = OrderedDict()
         self._running: set[str] = set()
         self._now = 0.0
+        self.adjust(calls_per_second, calls_at_once)
+
+    def adjust(self, calls_per_second: float, calls_at_once: int) -> None:
+        """New limits, from the next `admit` on; what waits and what runs stays."""
+        count = max(1, math.floor(calls_per_second))
+        self._at_once = calls_at_once
+        self._window = Window(Rate(count, count / calls_per_second))
 
     @property
     def running(self) -> int:

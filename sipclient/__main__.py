@@ -1,0 +1,7 @@
+"""`python -m sipclient` is `sipclient`."""
+
+from __future__ import annotations
+
+from sipclient.cli.main import main
+
+main()

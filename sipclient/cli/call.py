@@ -1,0 +1,108 @@
+"""`sipclient call URI`."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import suppress
+from typing import Annotated
+
+import typer
+
+from sipclient.call import Call, CallState
+from sipclient.cli.loop import INTERRUPTED
+from sipclient.cli.loop import run as run_loop
+from sipclient.cli.options import (
+    AccountName,
+    Address,
+    Caller,
+    ConfigFile,
+    Register,
+    Server,
+    caller,
+    seconds,
+)
+from sipclient.client import Client
+from sipclient.errors import InvalidValue, NotAllowed
+
+FAREWELL = 4.0  # seconds that a hangup may take
+_WORDS = {
+    CallState.CALLING: "calling",
+    CallState.RINGING: "ringing",
+    CallState.EARLY: "early media",
+    CallState.ANSWERED: "answered",
+}
+
+
+def call(
+    target: Annotated[str, typer.Argument(metavar="URI", help="A number, or sip:user@host.")],
+    caller_id: Annotated[str, typer.Option("--caller-id", help="'\"Name\" <user>' or a user.")] = "",
+    header: Annotated[list[str] | None, typer.Option("--header", help="'X-Name: value'; may be repeated.")] = None,
+    timeout: Annotated[str, typer.Option("--timeout", help="Until it must be answered: 45s.")] = "45s",
+    hold_for: Annotated[str, typer.Option("--hold-for", help="Hang up so long after the answer: 10s.")] = "",
+    config: ConfigFile = "",
+    account: AccountName = "",
+    address: Address = "",
+    server: Server = "",
+    register: Register = False,
+) -> None:
+    """Status 0: answered and ended; 1: not answered. Ctrl-C hangs up."""
+    who = caller(config, account, address, server, register)
+    headers = [_header(text) for text in header or ()]
+    limits = seconds("--timeout", timeout), seconds("--hold-for", hold_for)
+    if not who.may_call(target):
+        raise NotAllowed(f'[dial] allow does not name "{target}": nothing was sent')
+    raise typer.Exit(run_loop(_call(who, target, caller_id, headers, *limits)))
+
+
+async def _call(
+    who: Caller, target: str, caller_id: str, headers: list[tuple[str, str]], ring_for: float, hold_for: float
+) -> int:
+    async with Client(who.account, follow=who.may_call) as client:
+        placed = client.dial(target, caller_id, headers, ring_for or None)
+        return await _follow(placed, hold_for)
+
+
+async def _follow(placed: Call, hold_for: float) -> int:
+    """Show the call to its end, which is ours to make after `hold_for` seconds, if that is not 0."""
+    began = time.monotonic()
+    interrupted = False
+    loop = asyncio.get_running_loop()
+    hang_up: asyncio.TimerHandle | None = None
+    try:
+        async for state in placed:
+            _show(placed, state, time.monotonic() - began)
+            if state is CallState.ANSWERED and hold_for:
+                hang_up = loop.call_later(hold_for, placed.hangup)
+    except asyncio.CancelledError:
+        interrupted = True
+        placed.hangup()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(FAREWELL):
+                await placed.ended()
+        _show(placed, CallState.ENDED, time.monotonic() - began)
+    finally:
+        if hang_up is not None:
+            hang_up.cancel()
+    if placed.answered_at is not None:
+        return 0
+    return INTERRUPTED if interrupted else 1
+
+
+def _show(placed: Call, state: CallState, elapsed: float) -> None:
+    if state is not CallState.ENDED:
+        print(f"{elapsed:7.2f} s  {_WORDS[state]} {placed.to}", flush=True)
+        return
+    end = placed.end
+    code = f"{placed.status or ''} {placed.cause}".strip()
+    by = f" by {end.by}" if end is not None else ""
+    reason = f" ({placed.reason})" if placed.reason else ""
+    word = "ended" if placed.answered_at is not None else "failed"
+    print(f"{elapsed:7.2f} s  {word}: {code}{by}{reason}", flush=True)
+
+
+def _header(text: str) -> tuple[str, str]:
+    name, colon, value = text.partition(":")
+    if not colon:
+        raise InvalidValue(f"--header is like 'X-Name: value', not {text!r}")
+    return name.strip(), value.strip()

@@ -1,0 +1,32 @@
+"""`sipclient check robot.toml`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Annotated
+
+import typer
+
+from sipclient.cli.options import ConfigFile, File
+from sipclient.cli.run import one_file
+from sipclient.robot.files import check_file
+
+
+def check(
+    file: File = "",
+    config: ConfigFile = "",
+    strict: Annotated[bool, typer.Option("--strict", help="Warnings count as errors.")] = False,
+) -> None:
+    """One line for each finding, as editors understand it; status 1 where an error stands."""
+    path = one_file(file, config)
+    findings = check_file(path)
+    for finding in findings:
+        print(finding)
+    count = Counter(finding.severity for finding in findings)
+    print(f"{path}: " + ", ".join(_counted(count[what], what) for what in ("error", "warning", "note")))
+    if count["error"] or (strict and count["warning"]):
+        raise typer.Exit(1)
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"

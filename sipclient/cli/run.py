@@ -1,0 +1,37 @@
+"""`sipclient run robot.toml`."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from sipclient.cli.options import DEFAULT_FILE, ConfigFile, File
+from sipclient.errors import InvalidValue
+from sipclient.robot.journal import Journal
+from sipclient.robot.robot import utc_now
+from sipclient.robot.service import run as run_service
+
+
+def run(
+    file: File = "",
+    config: ConfigFile = "",
+    log_format: Annotated[str, typer.Option("--log-format", metavar="FORMAT", help="text or json")] = "text",
+    verbose: Annotated[
+        int, typer.Option("--verbose", "-v", count=True, help="-v: first lines of SIP messages; -vv: all of them")
+    ] = 0,
+) -> None:
+    """Run until SIGTERM or SIGINT; SIGHUP reads the file again."""
+    path = one_file(file, config)
+    if log_format not in ("text", "json"):
+        raise InvalidValue(f"--log-format is text or json, not {log_format!r}")
+    journal = Journal(sys.stdout, "json" if log_format == "json" else "text", verbose, utc_now)
+    run_service(path, journal)
+
+
+def one_file(file: str, config: str) -> str:
+    """The file, given by its place or by --config. Raises InvalidValue where both are."""
+    if file and config:
+        raise InvalidValue("the file is given twice: by its place and by --config")
+    return file or config or DEFAULT_FILE

@@ -1,0 +1,183 @@
+"""`sipclient watch EXT...`: a live table on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from sipclient.cli.loop import INTERRUPTED
+from sipclient.cli.loop import run as run_loop
+from sipclient.cli.options import (
+    AccountName,
+    Address,
+    Caller,
+    ConfigFile,
+    Register,
+    Server,
+    caller,
+    typed,
+)
+from sipclient.client import Client
+from sipclient.config import Pattern
+from sipclient.errors import InvalidValue
+from sipclient.presence import State
+from sipclient.protocol.events import Event, ExtensionChanged, WatchProblem
+
+# Told apart by shape and word, for whoever sees no colours.
+SHAPES = {
+    State.READY: ("●", "green"),
+    State.RINGING: ("◐", "yellow"),
+    State.ON_THE_PHONE: ("■", "red"),
+    State.ON_HOLD: ("‖", "magenta"),
+    State.OFFLINE: ("○", "bright_black"),
+    State.UNKNOWN: ("?", "bright_black"),
+}
+PER_SECOND = 4
+
+
+class Row(msgspec.Struct):
+    """What is shown of one extension."""
+
+    state: State = State.UNKNOWN
+    since: datetime | None = None
+    last: str = ""
+
+
+def watch(
+    extensions: Annotated[
+        list[str] | None, typer.Argument(metavar="EXT...", help="1001, 2000-2009, sip:boss@host. Default: the file's.")
+    ] = None,
+    config: ConfigFile = "",
+    account: AccountName = "",
+    address: Address = "",
+    server: Server = "",
+    register: Register = False,
+) -> None:
+    """Show states until Ctrl-C."""
+    who = caller(config, account, address, server, register)
+    wanted = _expanded(extensions or []) or _of_the_file(who)
+    if not wanted:
+        raise InvalidValue("no extension to watch: name some, such as 1001 2000-2009")
+    status = run_loop(_watch(who, wanted))
+    # To watch until interrupted is what was asked for.
+    raise typer.Exit(0 if status == INTERRUPTED else status)
+
+
+async def _watch(who: Caller, extensions: list[str]) -> int:
+    rows = {extension: Row() for extension in extensions}
+    console = Console()
+    screen: Screen = LiveTable(rows, console) if console.is_terminal else Lines()
+
+    def hear(event: Event) -> None:
+        if isinstance(event, WatchProblem):
+            screen.problem(event)
+
+    async with Client(who.account, on_event=hear) as client, client.watch(*extensions) as changes:
+        with screen:
+            async for change in changes:
+                row = rows[change.extension]
+                row.state, row.since = change.after, datetime.now().astimezone()
+                row.last = f"{change.before} -> {change.after}"
+                screen.changed(change)
+    return 0
+
+
+class Lines:
+    """One line for each change; problems go to stderr."""
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def changed(self, change: ExtensionChanged) -> None:
+        """A change."""
+        now = datetime.now().astimezone().isoformat(timespec="seconds")
+        print(f"{now} {change.extension} {change.after} (was {change.before})", flush=True)
+
+    def problem(self, event: WatchProblem) -> None:
+        """A refused or lost subscription."""
+        print(f"{event.extension}: {_trouble(event)}", file=sys.stderr, flush=True)
+
+
+class LiveTable:
+    """The table, drawn anew where something changed."""
+
+    def __init__(self, rows: dict[str, Row], console: Console) -> None:
+        self._rows = rows
+        self._live = Live(console=console, auto_refresh=False, transient=False, get_renderable=self._table)
+        self._drawn = False
+
+    def __enter__(self) -> None:
+        self._live.start(refresh=True)
+
+    def __exit__(self, *_: object) -> None:
+        self._live.stop()
+
+    def changed(self, change: ExtensionChanged) -> None:
+        """A change."""
+        self._draw_soon()
+
+    def problem(self, event: WatchProblem) -> None:
+        """A refused or lost subscription, told in the row."""
+        row = self._rows.get(event.extension)
+        if row is not None:
+            row.last = _trouble(event)
+            self._draw_soon()
+
+    def _draw_soon(self) -> None:
+        """Many changes at once are drawn once."""
+        if not self._drawn:
+            self._drawn = True
+            asyncio.get_running_loop().call_later(1 / PER_SECOND, self._draw)
+
+    def _draw(self) -> None:
+        self._drawn = False
+        if self._live.is_started:
+            self._live.refresh()
+
+    def _table(self) -> Table:
+        return table_of(self._rows)
+
+
+Screen = Lines | LiveTable
+
+
+def table_of(rows: dict[str, Row]) -> Table:
+    """The table as it is now."""
+    table = Table(title="extensions", title_justify="left")
+    for heading in ("extension", "state", "since", "last change"):
+        table.add_column(heading, no_wrap=heading != "last change")
+    for extension, row in rows.items():
+        shape, colour = SHAPES[row.state]
+        since = row.since.strftime("%H:%M:%S") if row.since is not None else ""
+        table.add_row(Text(extension), Text(f"{shape} {row.state}", style=colour), since, Text(row.last))
+    return table
+
+
+def _trouble(event: WatchProblem) -> str:
+    why = f"{event.status or ''} {event.reason}".strip()
+    then = f"next try in {event.retry_in:.0f} s" if event.retry_in >= 0 else "not tried again"
+    return f"no {event.package}: {why}; {then}"
+
+
+def _expanded(texts: list[str]) -> list[str]:
+    found: list[str] = []
+    for text in texts:
+        found += typed("EXT", lambda value: list(Pattern.from_toml(value).expand()), text)
+    return found
+
+
+def _of_the_file(who: Caller) -> list[str]:
+    if who.config is None:
+        return []
+    key = who.account.key
+    return [each for watch in who.config.watch if watch.account == key for each in watch.expand()]

@@ -1,0 +1,40 @@
+"""From `[accounts.NAME]` to the accounts of a Client."""
+
+from __future__ import annotations
+
+import os
+
+from sipclient.config import AccountConfig, Config
+from sipclient.protocol.account import Account
+
+
+def accounts_of(config: Config, folder: str) -> dict[str, Account]:
+    """Every account of the file, by name. `folder` is where relative paths in it begin."""
+    return {name: account_of(name, each, folder) for name, each in config.accounts.items()}
+
+
+def account_of(name: str, config: AccountConfig, folder: str) -> Account:
+    """One account. The values lose their own types here: the engine knows plain ones."""
+    return Account(
+        str(config.address),
+        name=name,
+        password=str(config.password),
+        username=str(config.username),
+        realm=str(config.realm),
+        display_name=str(config.display_name),
+        server=str(config.server),
+        local=str(config.local),
+        expires=float(config.expires),
+        register=config.register,
+        identity=tuple(map(str, config.identity)),
+        media=str(config.media),
+        keepalive=float(config.keepalive),
+        peers=tuple(map(str, config.peers)),
+        tls_ca=os.path.join(folder, config.tls_ca) if config.tls_ca else "",
+        tls_verify=config.tls_verify,
+        require_strong_digest=config.require_strong_digest,
+        codecs=tuple(map(str, config.codecs)),
+        rtp_ports=(config.rtp_ports.low, config.rtp_ports.high),
+        public_address=str(config.public_address),
+        refer=str(config.refer),
+    )

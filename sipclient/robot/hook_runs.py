@@ -1,0 +1,102 @@
+"""Running hooks: each written down first as a call is, some at once, and whatever they raise told and survived."""
+
+from __future__ import annotations
+
+import asyncio
+import traceback
+from collections.abc import Callable
+from datetime import datetime
+
+import msgspec
+
+from sipclient.client import Client
+from sipclient.errors import StoreError
+from sipclient.robot import told
+from sipclient.robot.hooks import NO_HOOKS, Hook, Hooks
+from sipclient.robot.ledger import Ledger
+from sipclient.robot.told import Told
+from sipclient.rules import RunHook
+from sipclient.store import ExtensionRecord, JobRecord, JobState
+from sipclient.tasks import Tasks
+
+AT_ONCE = 50  # hooks that run; more wait
+WAITING = 1000  # hooks that may wait
+
+
+class HookRuns:
+    """The hooks under way. `hooks` may be replaced at any time; those that run are not disturbed."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        client: Client,
+        wall: Callable[[], datetime],
+        tell: Callable[[Told], None],
+    ) -> None:
+        self.hooks: Hooks = NO_HOOKS
+        self._ledger = ledger
+        self._client = client
+        self._wall = wall
+        self._tell = tell
+        self._tasks = Tasks()
+        self._room = asyncio.Semaphore(AT_ONCE)
+
+    def run(self, action: RunHook, state: ExtensionRecord | None) -> None:
+        """Write it down with the state of its extension, then run it."""
+        self._tasks.spawn(self._run(action, f"{action.file}:{action.function}", state))
+
+    async def close(self) -> None:
+        """Give what runs a moment to see that the calls are over, then end it."""
+        await self._tasks.close(0.3)
+
+    async def _run(self, action: RunHook, name: str, state: ExtensionRecord | None) -> None:
+        hook = self.hooks.get(name)
+        full = len(self._tasks) > AT_ONCE + WAITING
+        record = self._record(action, name, JobState.FAILED if full or hook is None else JobState.CALLING)
+        try:
+            if not await self._ledger.add(record, state):
+                self._tell(told.HookEnded(action.id, name, "it was run before, as the store says"))
+                return
+        except StoreError as error:
+            self._tell(told.HookEnded(action.id, name, f"not run, since it cannot be written down: {error}"))
+            return
+        if full or hook is None:
+            self._tell(told.HookEnded(action.id, name, f"not run: {WAITING} hooks wait already"))
+            return
+        async with self._room:
+            self._tell(told.HookStarted(action.id, name))
+            failure = await self._outcome(hook, action)
+        how = JobState.FAILED if failure is not None else JobState.DONE
+        self._ledger.outcome(msgspec.structs.replace(record, state=how))
+        what = f"{type(failure).__name__}: {failure}" if failure is not None else ""
+        trace = "".join(traceback.format_exception(failure)).rstrip() if failure is not None else ""
+        self._tell(told.HookEnded(action.id, name, what, trace))
+
+    async def _outcome(self, hook: Hook, action: RunHook) -> BaseException | None:
+        """What the hook raised. It runs in a task, so that anything it raises is a value here."""
+
+        async def call() -> None:
+            await hook(action.change, self._client)
+
+        task = asyncio.get_running_loop().create_task(call())
+        try:
+            await asyncio.wait([task])
+        finally:
+            if not task.done():
+                task.cancel()
+                await asyncio.wait([task], timeout=1.0)
+        return None if task.cancelled() else task.exception()
+
+    def _record(self, action: RunHook, name: str, how_far: JobState) -> JobRecord:
+        change, now = action.change, self._wall()
+        return JobRecord(
+            id=action.id,
+            rule=action.rule,
+            account=change.account,
+            extension=change.extension,
+            episode=change.episode,
+            state=how_far,
+            created=now,
+            updated=now,
+            detail={"hook": name},
+        )

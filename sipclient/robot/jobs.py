@@ -1,0 +1,254 @@
+"""From a decision to a call: written down, its turn awaited, placed, followed to its end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Protocol
+
+import msgspec
+
+from sipclient.call import Call
+from sipclient.errors import SipError
+from sipclient.protocol.events import Answered, CallEnded, Calling, Event, Redirected, Ringing
+from sipclient.robot import told
+from sipclient.robot.ledger import Ledger
+from sipclient.robot.told import Told
+from sipclient.robot.turns import Turns
+from sipclient.rules import CallFinished, Job
+from sipclient.store import ExtensionRecord, JobRecord, JobState
+from sipclient.tasks import Tasks
+
+
+class Placer(Protocol):
+    """What is needed of the client."""
+
+    def place(
+        self,
+        to: str,
+        *,
+        caller_id: str,
+        headers: tuple[tuple[str, str], ...],
+        timeout: float | None,
+        account: str,
+    ) -> Call:
+        """Place a call now. Raises SipError where it may not, or cannot, leave."""
+
+
+class Live:
+    """A call under way."""
+
+    __slots__ = ("call", "job", "placed")
+
+    def __init__(self, job: Job, call: Call) -> None:
+        self.job = job
+        self.call = call
+        self.placed = False
+
+
+class Jobs:
+    """The jobs of this run that are not finished, and their calls.
+
+    `finished` is called with each call that ended, and says when the rules want another attempt.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        turns: Turns,
+        placer: Placer,
+        wall: Callable[[], datetime],
+        tell: Callable[[Told], None],
+        finished: Callable[[CallFinished], bool],
+        follow: Callable[[str], bool],
+    ) -> None:
+        self.stopping = False
+        self.tasks = Tasks()
+        self._ledger = ledger
+        self._turns = turns
+        self._placer = placer
+        self._wall = wall
+        self._tell = tell
+        self._finished = finished
+        self._follow = follow
+        self._records: dict[str, JobRecord] = {}  # of those that are not finished
+        self._live: dict[int, Live] = {}
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def adopt(self, record: JobRecord) -> None:
+        """A job of an earlier run whose INVITE never left may yet be placed."""
+        self._records[record.id] = record
+
+    def place(self, job: Job, state: ExtensionRecord | None = None) -> None:
+        """Write the job down, with the state of its extension, then call when it is its turn."""
+        self.tasks.spawn(self._place(job, state))
+
+    def give_up(self, id: str, reason: str) -> None:
+        """A job that waited for another attempt, or for its first after a restart, gets none."""
+        record = self._records.pop(id, None)
+        if record is None:
+            return
+        state = JobState.FAILED if record.cause else JobState.ABANDONED
+        self._ledger.outcome(msgspec.structs.replace(record, state=state))
+        if state is JobState.ABANDONED:
+            self._tell(told.JobAbandoned(id, str(record.detail.get("to", "")), reason))
+
+    async def _place(self, job: Job, state: ExtensionRecord | None) -> None:
+        try:
+            ready = await self._make_ready(job, state)
+        except SipError as error:
+            self._not_placed(job, f"it cannot be written down, and might be called twice: {error}")
+            return
+        if not ready:
+            return
+        try:
+            call = self._placer.place(
+                job.to,
+                caller_id=job.caller_id,
+                headers=job.headers,
+                timeout=job.timeout or None,
+                account=job.account,
+            )
+        except SipError as error:
+            self._not_placed(job, str(error))
+            return
+        self._begin(Live(job, call))
+
+    async def _make_ready(self, job: Job, state: ExtensionRecord | None) -> bool:
+        """Write the job and await its turn; False where it is not to be placed. Raises SipError.
+
+        On the disk a job is `calling` before its INVITE leaves. Where it is its turn at once, that is the only
+        write; where it waits, it is `pending` meanwhile.
+        """
+        turn = self._turns.turn(job.id)
+        if turn is None:
+            if await self._write(job, state, JobState.FAILED):
+                self._not_placed(job, "too many calls wait for their turn already: see [dial] in robot.toml")
+            return False
+        at_once = turn.done()
+        if not await self._write(job, state, JobState.CALLING if at_once else JobState.PENDING):
+            self._turns.finished(job.id)
+            return False
+        if not at_once:
+            await turn
+            if not self.stopping:
+                await self._write(job, None, JobState.CALLING)
+        if self.stopping:
+            self._ledger.outcome(msgspec.structs.replace(self._records[job.id], state=JobState.PENDING))
+        return not self.stopping
+
+    async def _write(self, job: Job, state: ExtensionRecord | None, how_far: JobState) -> bool:
+        before = self._records.get(job.id)
+        if before is not None:
+            record = msgspec.structs.replace(before, state=how_far, attempt=job.attempt)
+            self._records[job.id] = record
+            await self._ledger.update(record)
+            return True
+        record = record_of(job, how_far, self._wall())
+        self._records[job.id] = record
+        if await self._ledger.add(record, state):
+            return True
+        del self._records[job.id]
+        self._tell(told.CallNotPlaced(job.id, "it was called before, as the store says"))
+        return False
+
+    def _not_placed(self, job: Job, reason: str) -> None:
+        self._turns.finished(job.id)
+        self._tell(told.CallNotPlaced(job.id, reason))
+        record = self._records.pop(job.id, None)
+        if record is not None:
+            detail = record.detail | {"reason": reason}
+            self._ledger.outcome(msgspec.structs.replace(record, state=JobState.FAILED, detail=detail))
+
+    # --- the call -----------------------------------------------------------------------------------
+
+    def _begin(self, live: Live) -> None:
+        self._live[live.call.id] = live
+        # What the engine said before the call had been handed to us.
+        if live.call.call_id:
+            self._placed(live, live.call.call_id)
+        if live.call.end is not None:
+            self.hear(live.call.end)
+
+    def hear(self, event: Event) -> None:
+        """What the engine says of a call; of those that are not ours nothing is taken."""
+        live = self._live.get(event.id) if isinstance(event, CALL_EVENTS) else None
+        if live is None:
+            return
+        job = live.job
+        match event:
+            case Calling():
+                self._placed(live, event.call_id)
+            case Ringing():
+                self._tell(told.CallRinging(job.id, event.status, event.reason))
+            case Redirected():
+                followed = next(filter(self._follow, event.contacts), "")
+                self._tell(told.CallRedirected(job.id, event.status, event.contacts, followed))
+            case Answered() if self._records[job.id].state is JobState.CALLING:
+                self._tell(told.CallAnswered(job.id))
+                self._records[job.id] = msgspec.structs.replace(self._records[job.id], state=JobState.ANSWERED)
+                self._ledger.outcome(self._records[job.id])
+            case CallEnded():
+                self._over(live, event)
+
+    def _placed(self, live: Live, call_id: str) -> None:
+        if not live.placed:
+            live.placed = True
+            job = live.job
+            self._tell(told.CallPlaced(job.id, job.attempt, job.account, job.to, job.caller_id, call_id))
+
+    def _over(self, live: Live, event: CallEnded) -> None:
+        job = live.job
+        del self._live[event.id]
+        self._tell(
+            told.CallOver(
+                job.id,
+                job.attempt,
+                event.status,
+                event.cause,
+                event.q850,
+                event.reason,
+                event.by,
+                event.answered,
+            )
+        )
+        self._turns.finished(job.id)
+        record = msgspec.structs.replace(self._records[job.id], cause=event.cause, status=event.status)
+        ended = CallFinished(job=job, cause=event.cause, status=event.status, answered=event.answered)
+        if not self.stopping and self._finished(ended):
+            again = msgspec.structs.replace(record, state=JobState.PENDING, attempt=job.attempt + 1)
+            self._records[job.id] = again
+            self._ledger.outcome(again)
+            return
+        del self._records[job.id]
+        state = JobState.DONE if event.answered else JobState.FAILED
+        self._ledger.outcome(msgspec.structs.replace(record, state=state))
+
+
+CALL_EVENTS = (Calling, Ringing, Redirected, Answered, CallEnded)
+
+
+def record_of(job: Job, state: JobState, at: datetime) -> JobRecord:
+    """A job as the store keeps it; `job_in` brings it back."""
+    return JobRecord(
+        id=job.id,
+        rule=job.rule,
+        account=job.watched,
+        extension=job.extension,
+        episode=job.episode,
+        state=state,
+        attempt=job.attempt,
+        created=at,
+        updated=at,
+        detail=msgspec.to_builtins(job),
+    )
+
+
+def job_in(record: JobRecord) -> Job | None:
+    """The job of a record, None where it is not a call's or was written by another version."""
+    try:
+        return msgspec.structs.replace(msgspec.convert(record.detail, Job), attempt=record.attempt)
+    except msgspec.ValidationError:
+        return None

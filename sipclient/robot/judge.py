@@ -1,0 +1,151 @@
+"""The rules at work: each change is decided at once, and what is decided is handed on to be done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+import msgspec
+
+from sipclient.protocol.events import ExtensionChanged
+from sipclient.robot import told
+from sipclient.robot.alarm import Alarm
+from sipclient.robot.told import Told
+from sipclient.rules import (
+    Action,
+    CallFinished,
+    Job,
+    Memory,
+    PlaceCall,
+    RuleSet,
+    RunHook,
+    Suppressed,
+    Tick,
+    Wait,
+    decide,
+)
+from sipclient.rules.values import Event
+from sipclient.shell import Clock
+from sipclient.store import ExtensionRecord
+
+Extension = tuple[str, str]  # account, extension
+
+
+class Doing(msgspec.Struct, frozen=True):
+    """Who does what was decided. Each takes the state that must be on the disk no sooner than the deed."""
+
+    place: Callable[[Job, ExtensionRecord | None], None]
+    run: Callable[[RunHook, ExtensionRecord | None], None]
+    give_up: Callable[[str, str], None]
+    write_state: Callable[[ExtensionRecord], None]
+
+
+class Judge:
+    """The rules, their memory and their alarm.
+
+    The order of writing is its affair: the state that closes an episode is written with the job it makes, or
+    after the settle time has passed. So a crash in between leaves the episode open in the store, and the next
+    start finds an edge that was missed, rather than nothing.
+    """
+
+    def __init__(
+        self,
+        rules: RuleSet,
+        doing: Doing,
+        clock: Clock,
+        wall: Callable[[], datetime],
+        tell: Callable[[Told], None],
+    ) -> None:
+        self.rules = rules
+        self.memory = Memory()
+        self._doing = doing
+        self._clock = clock
+        self._wall = wall
+        self._tell = tell
+        self._alarm = Alarm(clock, lambda: self.decide(Tick()))
+        self._held: dict[Extension, ExtensionRecord] = {}  # states that wait for the settle time
+        self._retrying: set[str] = set()
+
+    def changed(self, change: ExtensionChanged, state: ExtensionRecord | None) -> None:
+        """Decide what a change means. `state` is what is to be remembered of it."""
+        key = change.account, change.extension
+        if state is not None:
+            self._held[key] = state
+        self.decide(change)
+        self._release(key)
+
+    def finished(self, event: CallFinished) -> bool:
+        """A call ended: whether the rules want another attempt."""
+        self.decide(event)
+        again = event.job.id in self.memory.retries
+        if again:
+            self._retrying.add(event.job.id)
+        return again
+
+    def resume(self, job: Job) -> None:
+        """A job of an earlier run, to be placed now if it is still true."""
+        self._retrying.add(job.id)
+        self.memory.resume(job, self._clock.time())
+        self.decide(Tick())
+
+    def adopt(self, rules: RuleSet) -> None:
+        """New rules. What they no longer cover is forgotten."""
+        self.rules = rules
+        self.memory.adopt(rules)
+        self._settle_retries([], "its rule is gone")
+        for key in list(self._held):
+            self._release(key)
+        self._alarm.set(self.memory.deadline)
+
+    def close(self) -> None:
+        """Decide nothing more. States that wait for a settle time are left as the store has them."""
+        self._alarm.set(None)
+        self._held.clear()
+
+    def decide(self, event: Event) -> None:
+        """Ask the rules, and have done what they say."""
+        now = self._clock.time()
+        actions = decide(self.rules, self.memory, event, now, self._wall())
+        for action in actions:
+            self._act(action, now)
+        if self._retrying:
+            self._settle_retries(actions, "what it would say is no longer true")
+        self._alarm.set(self.memory.deadline)
+
+    def _act(self, action: Action, now: float) -> None:
+        match action:
+            case PlaceCall(job=job, because=because):
+                self._tell(told.RuleFired(job.rule, job.watched, job.extension, job.episode, job.id, because))
+                self._doing.place(job, self._state_with((job.watched, job.extension)))
+            case RunHook(change=change):
+                key = change.account, change.extension
+                self._tell(told.RuleFired(action.rule, *key, change.episode, action.id, action.because))
+                self._doing.run(action, self._state_with(key))
+            case Suppressed():
+                self._tell(told.RuleSuppressed(*msgspec.structs.astuple(action)))
+                self._release((action.account, action.extension))
+            case Wait():
+                key = action.account, action.extension
+                wait = action.until - now
+                self._tell(told.RuleWaits(action.rule, *key, action.episode, action.condition, wait))
+
+    def _settling(self, key: Extension) -> bool:
+        covered = self.rules.about(*key) if self.memory.settling else None
+        return covered is not None and any((str(r.name), *key) in self.memory.settling for r in covered.rules)
+
+    def _state_with(self, key: Extension) -> ExtensionRecord | None:
+        """The state to write together with a job; None while another rule still waits for it to settle."""
+        return None if self._settling(key) else self._held.pop(key, None)
+
+    def _release(self, key: Extension) -> None:
+        """Nothing waits for the state any more: it may be written."""
+        if key in self._held and not self._settling(key):
+            self._doing.write_state(self._held.pop(key))
+
+    def _settle_retries(self, actions: list[Action], reason: str) -> None:
+        """Those for which the wait is over: placed again, or given up."""
+        placed = {action.job.id for action in actions if isinstance(action, PlaceCall)}
+        for id in [id for id in self._retrying if id not in self.memory.retries]:
+            self._retrying.discard(id)
+            if id not in placed:
+                self._doing.give_up(id, reason)

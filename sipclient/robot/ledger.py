@@ -1,0 +1,125 @@
+"""What the robot writes down, and when.
+
+A job is on the disk before its INVITE leaves, and with it the state that made it. Other states and the
+outcomes of calls go out a moment later, many at once: losing the last of them in a crash costs one line that
+says a call was abandoned, never a second call.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from datetime import datetime
+
+import msgspec
+
+from sipclient.errors import StoreError
+from sipclient.robot.alarm import Alarm
+from sipclient.shell import Clock
+from sipclient.store import UNFINISHED, ExtensionRecord, JobRecord, Store
+from sipclient.tasks import Tasks
+
+SOON = 0.05  # seconds that what is not urgent may gather
+PAUSE = 5.0  # seconds after the store failed
+
+
+class Ledger:
+    """Writes jobs at once and the rest soon; `trouble` hears, in words, that the store fails."""
+
+    def __init__(
+        self, store: Store, clock: Clock, wall: Callable[[], datetime], trouble: Callable[[str], None]
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._wall = wall
+        self._trouble = trouble
+        self._alarm = Alarm(clock, lambda: self._tasks.spawn(self._flush_soon()))
+        self._armed = False
+        self._tasks = Tasks()
+        self._states: dict[tuple[str, str], ExtensionRecord] = {}
+        self._outcomes: dict[str, JobRecord] = {}
+
+    async def add(self, job: JobRecord, state: ExtensionRecord | None) -> bool:
+        """Write a new job, and the state that made it. False where the job was there. Raises StoreError."""
+        states = self._with_waiting(state)
+        try:
+            return await self._store.add_job(job, states)
+        except StoreError:
+            self._keep(states)
+            raise
+
+    async def update(self, job: JobRecord) -> None:
+        """Write how far a job is, now. Raises StoreError."""
+        self._outcomes.pop(job.id, None)
+        await self._store.update_job(msgspec.structs.replace(job, updated=self._wall()))
+
+    def outcome(self, job: JobRecord) -> None:
+        """Write how far a job is, soon."""
+        self._outcomes[job.id] = msgspec.structs.replace(job, updated=self._wall())
+        self._arm(SOON)
+
+    def state(self, record: ExtensionRecord) -> None:
+        """Write the state of an extension, soon."""
+        self._states[record.account, record.extension] = record
+        self._arm(SOON)
+
+    async def flush(self) -> None:
+        """Write what waits. Raises StoreError; then it waits still."""
+        states, self._states = list(self._states.values()), {}
+        try:
+            await self._store.save_extensions(states)
+        except StoreError:
+            self._keep(states)
+            raise
+        finished = await asyncio.gather(*map(self._write, tuple(self._outcomes)), return_exceptions=True)
+        for failure in finished:
+            if failure is not None:
+                raise failure
+
+    async def _write(self, id: str) -> None:
+        # Taken out and handed to the store without a pause between, so that no later word on this job, which
+        # `update` writes, can be overtaken by this one.
+        job = self._outcomes.pop(id, None)
+        if job is None:
+            return
+        try:
+            await self._store.update_job(job)
+        except StoreError:
+            if job.state not in UNFINISHED:  # nothing comes after it, so it is still true
+                self._outcomes.setdefault(id, job)
+            raise
+
+    async def close(self) -> None:
+        """Write the rest, if it can be written."""
+        self._alarm.set(None)
+        await self._tasks.close(1.0)
+        try:
+            await self.flush()
+        except StoreError as error:
+            self._trouble(f"what was still to be written down is lost: {error}")
+
+    def _with_waiting(self, state: ExtensionRecord | None) -> list[ExtensionRecord]:
+        """A job's write takes along whatever waits: the disk is asked once."""
+        if state is not None:
+            self._states[state.account, state.extension] = state
+        states, self._states = list(self._states.values()), {}
+        return states
+
+    def _keep(self, states: Iterable[ExtensionRecord]) -> None:
+        """Not written: they wait again, but for those that are no longer the latest."""
+        for record in states:
+            self._states.setdefault((record.account, record.extension), record)
+        self._arm(PAUSE)
+
+    def _arm(self, seconds: float) -> None:
+        if not self._armed:
+            self._armed = True
+            self._alarm.set(self._clock.time() + seconds)
+
+    async def _flush_soon(self) -> None:
+        self._armed = False
+        try:
+            await self.flush()
+        except StoreError as error:
+            self._trouble(f"the states of extensions and the outcomes of calls cannot be written down: {error}")
+            self._arm(PAUSE)

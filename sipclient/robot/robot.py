@@ -1,0 +1,212 @@
+"""The standalone client: watches, decides, writes down, calls."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, Self
+
+from sipclient.config import Config
+from sipclient.errors import SipError
+from sipclient.protocol.account import Account
+from sipclient.protocol.events import CallEnded, Event, ExtensionChanged
+from sipclient.robot import told
+from sipclient.robot.accounts import accounts_of
+from sipclient.robot.alarm import Alarm
+from sipclient.robot.guarded import GuardedClient
+from sipclient.robot.hook_runs import HookRuns
+from sipclient.robot.hooks import NO_HOOKS, Hooks
+from sipclient.robot.jobs import CALL_EVENTS, Jobs
+from sipclient.robot.judge import Doing, Judge
+from sipclient.robot.ledger import Ledger
+from sipclient.robot.recovery import FRESH, Recovery
+from sipclient.robot.told import Told
+from sipclient.robot.translate import told_of
+from sipclient.robot.turns import Turns
+from sipclient.robot.watched import Watched
+from sipclient.rules import RuleSet
+from sipclient.shell import Clock
+from sipclient.store import Store
+
+STOP = 4.0  # seconds that leaving the PBXs may take
+
+
+def utc_now() -> datetime:
+    """Now, by the wall clock."""
+    return datetime.now(UTC)
+
+
+class Robot:
+    """A checked robot.toml at work. `async with` begins; leaving hangs up, un-subscribes and un-registers.
+
+    `tell` hears everything worth a line. `folder` is where relative paths in the file begin. `client_options`
+    go to the Client. Entering raises StoreError where the store cannot be read; no PBX is waited for.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        store: Store,
+        tell: Callable[[Told], None],
+        hooks: Hooks = NO_HOOKS,
+        folder: str = "",
+        clock: Clock | None = None,
+        wall: Callable[[], datetime] = utc_now,
+        **client_options: Any,
+    ) -> None:
+        self._config = config
+        self._store = store
+        self._tell = tell
+        self._folder = folder
+        self._wall = wall
+        clock = clock or asyncio.get_running_loop()
+        self._clock = clock
+        self._accounts = accounts_of(config, folder)
+        self._ledger = Ledger(store, clock, wall, lambda text: tell(told.Notice("error", text)))
+        self._turns = Turns(config.dial, clock)
+        self.client = GuardedClient(
+            *self._accounts.values(),
+            permits=lambda account, target: self.judge.rules.allows(account, target),
+            turns=self._turns,
+            wait=False,
+            stop_timeout=STOP,
+            on_event=self._hear,
+            follow=self._may_follow,
+            clock=clock,
+            **client_options,
+        )
+        self.jobs = Jobs(
+            self._ledger,
+            self._turns,
+            self.client,
+            wall,
+            tell,
+            lambda event: self.judge.finished(event),
+            self._may_follow,
+        )
+        self._hook_runs = HookRuns(self._ledger, self.client, wall, tell)
+        self._hook_runs.hooks = hooks
+        doing = Doing(self.jobs.place, self._hook_runs.run, self.jobs.give_up, self._ledger.state)
+        self.judge = Judge(RuleSet(config), doing, clock, wall, tell)
+        self._watched = Watched(self.client.do, self.client.next_id)
+        self._recovery = Recovery(self._ledger, wall, tell)
+        self._recovery_ends = Alarm(clock, self._recovery.overdue)
+        self._reloading = asyncio.Lock()
+        self._stopping = False
+
+    # --- coming and going ---------------------------------------------------------------------------
+
+    async def __aenter__(self) -> Self:
+        try:
+            for name in self._accounts:
+                await self._remember(name)
+            self.judge.memory.remember(await self._recovery.begin(self._store))
+            if self._recovery.waiting:
+                self._recovery_ends.set(self._clock.time() + FRESH)
+            await self.client.__aenter__()
+        except BaseException:
+            await self.aclose()
+            raise
+        _, _, problems = self._watched.adopt(self._config, self._accounts, self._accounts)
+        self._tell(told.Started(len(self._accounts), len(self._watched), len(self.judge.rules.rules)))
+        self._complain(problems)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Place nothing more, hang up, un-subscribe, un-register, and write down what became of it all."""
+        if self._stopping:
+            return
+        self._stopping = self.jobs.stopping = True
+        self.judge.close()
+        self._turns.close()
+        self._recovery_ends.set(None)
+        try:
+            await self.client.aclose()
+            await self._hook_runs.close()
+        finally:
+            await self.jobs.tasks.close(0.0)
+            await self._ledger.close()
+
+    async def reload(self, config: Config, hooks: Hooks) -> None:
+        """Another configuration from now on. Accounts and watches that are the same in both are not touched."""
+        async with self._reloading:
+            before, after = self._accounts, accounts_of(config, self._folder)
+            kept = [name for name, account in after.items() if before.get(name) == account]
+            gone = [name for name in before if name not in kept]
+            new = [name for name in after if name not in kept]
+            await asyncio.gather(*map(self.client.remove, gone))
+            for name in gone:
+                del before[name]
+            problems = [problem for name in new if (problem := await self._add(after[name]))]
+            self._config, self._hook_runs.hooks = config, hooks
+            self._turns.adjust(config.dial)
+            self.judge.adopt(RuleSet(config))
+            more, fewer, unwatched = self._watched.adopt(config, kept, self._accounts)
+            self._tell(told.Reloaded(tuple(new), tuple(gone), more, fewer, len(self.judge.rules.rules)))
+            self._complain(problems + unwatched)
+
+    async def _add(self, account: Account) -> str:
+        """Empty, or why the account cannot be used."""
+        await self._remember(account.key)
+        try:
+            self.client.add(account)
+        except SipError as error:
+            return f"account {account.key} cannot be used: {error}"
+        self._accounts[account.key] = account
+        return ""
+
+    def _complain(self, problems: list[str]) -> None:
+        for problem in problems:
+            self._tell(told.Notice("error", problem))
+
+    async def _remember(self, account: str) -> None:
+        records = await self._store.extensions(account)
+        self._watched.remember(records)
+        for record in records:
+            self.judge.memory.observe(record.account, record.extension, record.state)
+
+    # --- what the engine says -----------------------------------------------------------------------
+
+    def _hear(self, event: Event) -> None:
+        if isinstance(event, ExtensionChanged):
+            self._changed(event)
+        elif isinstance(event, CALL_EVENTS):
+            self.jobs.hear(event)
+            if isinstance(event, CallEnded):
+                self.client.ended(event)
+        elif not self._stopping and (news := told_of(event, self._wall)) is not None:
+            self._tell(news)
+
+    def _changed(self, change: ExtensionChanged) -> None:
+        if self._stopping:
+            return
+        self._tell(
+            told.StateChanged(
+                change.account,
+                change.extension,
+                str(change.before),
+                str(change.after),
+                change.episode,
+                change.opened,
+                change.closed,
+                change.gap,
+                change.note,
+            )
+        )
+        self.judge.changed(change, self._watched.heard(change, self._wall()))
+        if self._recovery.waiting:
+            for record, job in self._recovery.heard(change):
+                self.jobs.adopt(record)
+                self.judge.resume(job)
+
+    def _may_follow(self, contact: str) -> bool:
+        """Where a redirected call may go: nowhere that it could not be dialled (RFC 3261 §8.1.3.4)."""
+        return any(self.judge.rules.allows(account, contact) for account in self._accounts)
