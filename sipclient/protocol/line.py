@@ -20,6 +20,7 @@ Waiter: TypeAlias = Callable[[Flow | None, str], None]
 SessionKey: TypeAlias = tuple[bool, str]
 
 FAIL_BACK = 60.0  # seconds on a later target before the first is tried again
+PLACED_MOST = 1024  # calls of ours whose Call-IDs are remembered
 
 
 class LineUser(Protocol):
@@ -34,8 +35,8 @@ class Line:
 
     __slots__ = (
         "_fail_back", "_flows", "_phase", "_waiting", "account", "aor", "core", "flow", "gruu", "hosts", "index",
-        "instance", "large_over_tcp", "networks", "problem", "public", "realm", "removing", "secret", "service_routes",
-        "sessions", "targets", "uri",
+        "instance", "large_over_tcp", "networks", "placed", "problem", "public", "realm", "removing", "secret",
+        "service_routes", "sessions", "targets", "uri",
     )  # fmt: skip
 
     def __init__(self, core: Core, flows: Flows, account: Account) -> None:
@@ -68,6 +69,7 @@ class Line:
         self.sessions: dict[SessionKey, Session] = {}
         self.large_over_tcp = True
         self.removing = False
+        self.placed: dict[str, None] = {}  # the Call-IDs of the latest calls of ours, oldest first
         self._phase = "closed"
         self._waiting: list[Waiter] = []
         self._fail_back: Timer | None = None
@@ -168,6 +170,12 @@ class Line:
             self.core.timers.stop(self._fail_back)
             self._fail_back = None
             self.core.emit(ServerChanged(self.account.key, flow, self.targets[0]))
+
+    def remember_call(self, call_id: str) -> None:
+        """A call of ours begins: a PBX may tell of it as of a call of whoever its From names."""
+        self.placed[call_id] = None
+        if len(self.placed) > PLACED_MOST:
+            del self.placed[next(iter(self.placed))]
 
     # --- what we are called there -------------------------------------------------------------------
 

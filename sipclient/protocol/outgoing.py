@@ -75,6 +75,7 @@ class OutgoingCall:
         self._invite = invite
         self.id = invite.id
         self.call_id = core.ids.token("call-id")
+        line.remember_call(self.call_id)
         self.tag = core.ids.token("tag")
         self._target = line.target_uri(invite.to)
         self._cseq = 0

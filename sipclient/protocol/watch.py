@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from sipclient.errors import MalformedBody
 from sipclient.message import Request
 from sipclient.presence import (
@@ -118,7 +120,7 @@ class WatchUsage:
         package = subscription.package
         if isinstance(document, DialogInfo):
             table = self._tables.setdefault(package, DialogTable())
-            if table.apply(document) is Applied.GAP:
+            if table.apply(self._without_echoes(document)) is Applied.GAP:
                 # RFC 4235 §4.3: a version is missing, and what it said may contradict this one. A refresh brings
                 # the full state; until then what we knew stands.
                 subscription.start()
@@ -132,6 +134,16 @@ class WatchUsage:
             return 200
         self._merge()
         return 200
+
+    def _without_echoes(self, document: DialogInfo) -> DialogInfo:
+        """Less the calls that we placed in the extension's name.
+
+        A PBX that goes by From (Kamailio's pua_dialoginfo) takes them for the extension's own. Believed, each
+        call would be the reason of the next. A call of ours *to* the extension does make it busy.
+        """
+        placed = self.line.placed
+        kept = tuple(each for each in document.dialogs if each.direction != "initiator" or each.call_id not in placed)
+        return document if len(kept) == len(document.dialogs) else msgspec.structs.replace(document, dialogs=kept)
 
     def on_lost(self, subscription: Subscription, status: int, reason: str, retry_in: float) -> None:
         """A package's subscription is gone (see Subscriber)."""
