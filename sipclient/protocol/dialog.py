@@ -192,7 +192,9 @@ class Ack:
         if self._flow is not None:
             branch = "z9hG4bK" + self._stack.core.ids.token("branch")
             via = via_of(self._flow, *self._line.via_address(self._flow), branch)
-            self._data = self._draft.encode(via, self._cseq, self._credentials)
+            # RFC 3261 §22.1 wants the INVITE's credentials here; a Contact that leads elsewhere gets none.
+            credentials = self._credentials if self._line.is_server(self._flow) else ()
+            self._data = self._draft.encode(via, self._cseq, credentials)
             self.again()
 
     def again(self) -> None:
