@@ -88,8 +88,8 @@ class Exchange:
         self.provisional = False
         self.cancelled = False
         self.problem = ""  # why a challenge was not answered, in words
-        self._answered: set[SessionKey] = set()
-        self._stale: set[SessionKey] = set()
+        self._answered: set[bool] = set()  # whether by the server (False) or a proxy (True)
+        self._stale: set[bool] = set()
         self._used: dict[SessionKey, Session] = {}
 
     def start(self, flow: Flow | None = None) -> Exchange:
@@ -222,22 +222,26 @@ class Exchange:
         if isinstance(session, str):
             self.problem = session
             return False
-        key = (session.proxy, session.realm)
+        key, asker = (session.proxy, session.realm), session.proxy
         stale = any(
             each.params.get("stale", "").lower() == "true"
             for each in response.challenges
             if each.params.get("realm", "") == session.realm
         )
-        if key in self._answered:
-            # One answered challenge, one more if the nonce was stale: then the password is wrong.
-            if not stale or key in self._stale:
+        if asker in self._answered:
+            # One answered challenge, one more if the nonce was stale: then the password is wrong. Of whatever
+            # realm: who names another one each time would keep us answering for ever.
+            if not stale or asker in self._stale:
                 self.problem = (
                     f"the password for {quote(self.line.secret.username)} is wrong (realm {quote(session.realm)})"
                 )
                 self.line.sessions.pop(key, None)
                 return False
-            self._stale.add(key)
-        self._answered.add(key)
+            self._stale.add(asker)
+        self._answered.add(asker)
+        for other in [each for each in self._used if each[0] is asker and each != key]:
+            del self._used[other]  # the server's realm has another name now
+            self.line.sessions.pop(other, None)
         self._used[key] = session
         self.line.realm = session.realm
         return True
