@@ -70,7 +70,10 @@ def test_mutations_keep_within_32_mib() -> None:
         tracemalloc.stop()
 
 
-PIDF = b'<presence xmlns="urn:ietf:params:xml:ns:pidf"><tuple id="1"><status><basic>open</basic></status></tuple></presence>'
+PIDF = (
+    b'<presence xmlns="urn:ietf:params:xml:ns:pidf">'
+    b'<tuple id="1"><status><basic>open</basic></status></tuple></presence>'
+)
 
 
 class Busy(Bench):
