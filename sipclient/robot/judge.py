@@ -105,7 +105,7 @@ class Judge:
     def decide(self, event: Event) -> None:
         """Ask the rules, and have done what they say."""
         now = self._clock.time()
-        actions = decide(self.rules, self.memory, event, now, self._wall())
+        actions = decide(self.rules, self.memory, event, now, self._wall().astimezone())
         for action in actions:
             self._act(action, now)
         if self._retrying:
