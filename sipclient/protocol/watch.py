@@ -78,7 +78,7 @@ class WatchUsage:
         self.note = ""
         self._state = State.UNKNOWN
         self._episode = Episode(command.episode, command.open)
-        # What each package says; None once the PBX refuses the package for this extension.
+        # What each package says; None once the PBX refuses the package for this extension, or says nothing.
         self._packages: dict[str, State | None] = dict.fromkeys(command.packages, State.UNKNOWN)
         self._tables: dict[str, DialogTable] = {}
         target = line.target_uri(command.extension)
@@ -105,7 +105,8 @@ class WatchUsage:
     def on_notify(self, subscription: Subscription, request: Request) -> int:
         """Take a NOTIFY's body (see Subscriber)."""
         if not request.body:
-            return 200  # a PBX that has nothing to say yet: the state stays as it is known
+            self._silent(subscription.package, request.subscription_state[0])
+            return 200
         media = request.content_type
         if media not in _BODIES and not media.startswith("multipart/"):
             return 415
@@ -115,6 +116,13 @@ class WatchUsage:
             text = f"{self.command.extension}: NOTIFY refused: {error}"
             self._stack.core.trace(text, self.line.account.key)
             return 400
+
+    def _silent(self, package: str, state: str) -> None:
+        """A NOTIFY without a body. What was said once stands. Where nothing was, a PBX that does not say `pending`
+        has nothing to say (to Kamailio nobody published anything): the other package is then believed alone."""
+        if state == "active" and self._packages[package] is State.UNKNOWN:
+            self._packages[package] = None
+            self._merge()
 
     def _take(self, subscription: Subscription, document: Presence | DialogInfo | MessageWaiting) -> int:
         package = subscription.package
