@@ -1,4 +1,4 @@
-"""NOTIFYs without a body: a PBX to which nobody published anything yet (Kamailio) has an event package, and says nothing.
+"""NOTIFYs without a body: a PBX to which nobody published anything (Kamailio) takes the SUBSCRIBE and says nothing.
 
 An extension whose phone publishes no presence is then known by its dialogs alone, and one that never called by its
 presence alone. What was said once stands until something else is said.
