@@ -32,7 +32,7 @@ class ExchangeOwner(Protocol):
     """Who wants the answer."""
 
     def on_provisional(self, exchange: Exchange, response: Response) -> None:
-        """A provisional response above 100."""
+        """A provisional response, 100 included."""
 
     def on_final(self, exchange: Exchange, response: Response) -> None:
         """The final response that is left after challenges and fail-over; for INVITE each 2xx."""
@@ -178,8 +178,7 @@ class Exchange:
         status = response.status
         if status < 200:
             self.provisional = True
-            if status > 100:
-                self.owner.on_provisional(self, response)
+            self.owner.on_provisional(self, response)
             return
         if status in (401, 407) and not self.cancelled:
             if self._answer(response, transaction.flow):

@@ -138,12 +138,14 @@ class OutgoingCall:
     # --- the answer ---------------------------------------------------------------------------------
 
     def on_provisional(self, exchange: Exchange, response: Response) -> None:
-        """18x and the like."""
+        """18x and the like; a 100 too, which tells nothing but lets a CANCEL leave (RFC 3261 §9.1)."""
         if self._ended or exchange is not self._exchange:
             return
         if self._failure is not None:
             exchange.cancel(self._cancel_headers)
             self._give_cancel_time()
+        if response.status == 100:
+            return
         if response.to_tag:
             session = self._fork(exchange, response)
             if session is not None and "100rel" in response.require:
