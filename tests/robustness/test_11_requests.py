@@ -64,7 +64,12 @@ def notify(bench: Bench, where: dict[str, str], note: str = "Ready", event: str 
     headers = (CONTACT, ("Event", event), ("Subscription-State", "active;expires=300"))
     body = PIDF % note.encode()
     return bench.pbx.request(
-        "NOTIFY", f"sip:robot@{ROBOT}", *headers, body=body, content_type="application/pidf+xml", **{**where, **more}  # type: ignore[arg-type]
+        "NOTIFY",
+        f"sip:robot@{ROBOT}",
+        *headers,
+        body=body,
+        content_type="application/pidf+xml",
+        **{**where, **more},  # type: ignore[arg-type]
     )
 
 
@@ -83,7 +88,9 @@ def swapped(where: dict[str, str], wrong: dict[str, str] | str) -> dict[str, str
     return {**where, **wrong}
 
 
-@pytest.mark.parametrize("method", ["BYE", "INVITE", "UPDATE", "INFO", "MESSAGE", "NOTIFY", "PRACK", "REFER", "OPTIONS"])
+@pytest.mark.parametrize(
+    "method", ["BYE", "INVITE", "UPDATE", "INFO", "MESSAGE", "NOTIFY", "PRACK", "REFER", "OPTIONS"]
+)
 @pytest.mark.parametrize("name", WRONG)
 def test_no_request_reaches_a_call_but_by_all_three_names(method: str, name: str) -> None:
     bench, where = in_call()
@@ -196,7 +203,9 @@ def test_what_a_stranger_cannot_cancel_or_acknowledge() -> None:
     assert bench.robot.of(CallEnded)[0].id == call.id
 
 
-@pytest.mark.parametrize(("peers", "admitted"), [((), False), ((STRANGER,), True), (("10.0.0.64/26",), True), (("10.1.0.0/16",), False)])
+@pytest.mark.parametrize(
+    ("peers", "admitted"), [((), False), ((STRANGER,), True), (("10.0.0.64/26",), True), (("10.1.0.0/16",), False)]
+)
 def test_the_configured_set_is_the_server_and_its_peers(peers: tuple[str, ...], admitted: bool) -> None:
     bench = Bench().add(peers=peers)
     stranger = Peer(bench.wire, STRANGER)
