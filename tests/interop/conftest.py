@@ -1,0 +1,42 @@
+"""The real peers, each started by the tests themselves and ended with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from interop.kamailio_server import Kamailio
+from interop.sipp_peer import Sipp
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Every test below this directory needs a real peer."""
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.interop)
+
+
+@pytest.fixture
+def kamailio(tmp_path: Path) -> Iterator[Kamailio]:
+    """A Kamailio that knows nothing yet."""
+    directory = tmp_path / "kamailio"
+    directory.mkdir()
+    server = Kamailio(directory)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def sipp(tmp_path: Path) -> Iterator[Sipp]:
+    """Starts SIPp scenarios, and ends those that still run."""
+    runner = Sipp(tmp_path)
+    try:
+        yield runner
+    finally:
+        runner.stop()

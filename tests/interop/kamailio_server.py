@@ -1,0 +1,96 @@
+"""Kamailio as the PBX: digest registrar, presence and dialog-info server, proxy."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from interop.processes import HOST, Child, answers_options, fill, free_port, lacking, need
+
+from sipclient import Account
+
+CONFIGURATION = Path(__file__).parent / "kamailio"
+DATABASE = Path("/usr/share/kamailio/dbtext/kamailio")  # empty tables, shipped with the server
+MODULES = "/usr/lib/*/kamailio/modules"
+PASSWORD = "correct horse"
+DOMAIN = "pbx.test"
+
+
+class Kamailio:
+    """One server on ports of its own. The queue is 7000, the phone 1001; both are where SIPp listens."""
+
+    def __init__(self, directory: Path) -> None:
+        self.binary = need("kamailio")
+        for module in ("presence", "presence_dialoginfo", "pua_dialoginfo", "tls"):
+            if not any(Path("/").glob(f"{MODULES[1:]}/{module}.so")):
+                lacking(f"the module {module} of kamailio is not installed here")
+        self.directory = directory
+        self.port = free_port()
+        self.ports = {"udp": self.port, "tcp": self.port, "tls": free_port()}
+        self.queue = free_port()
+        self.phone = free_port()
+        self.certificate = directory / "certificate.pem"
+        self._child: Child | None = None
+        self._write()
+
+    def _write(self) -> None:
+        shutil.copytree(DATABASE, self.directory / "db")
+        subprocess.run(
+            [
+                need("openssl"),
+                *("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", f"/CN={DOMAIN}"),
+                *("-addext", f"subjectAltName=DNS:{DOMAIN},IP:{HOST}"),
+                *("-keyout", str(self.directory / "key.pem"), "-out", str(self.certificate)),
+            ],
+            check=True,
+            capture_output=True,
+        )
+        words = {
+            "DIR": self.directory,
+            "UDP": self.port,
+            "TLS": self.ports["tls"],
+            "QUEUE": self.queue,
+            "PHONE": self.phone,
+            "PASSWORD": PASSWORD,
+        }
+        for name in ("kamailio.cfg", "tls.cfg"):
+            fill(CONFIGURATION / name, words, self.directory / name)
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        command = [self.binary, "-f", "kamailio.cfg", "-w", str(self.directory), "-Y", str(self.directory)]
+        self._child = Child(
+            [*command, "-DD", "-E", "-m", "64", "-M", "8"], self.directory / "kamailio.log", directory=self.directory
+        )
+        self._child.wait_ready(lambda: answers_options(self.port))
+
+    def kill(self) -> None:
+        """As a power cut does it: nobody is told, nothing is kept."""
+        self._stop(signal.SIGKILL)
+
+    def stop(self) -> None:
+        """End it."""
+        self._stop(signal.SIGTERM)
+
+    def _stop(self, how: signal.Signals) -> None:
+        if self._child is not None:
+            self._child.stop(how)
+            self._child = None
+
+    def account(self, transport: str = "udp", **more: Any) -> Account:
+        """The robot's account here."""
+        return Account(
+            f"sip:robot@{DOMAIN}",
+            password=PASSWORD,
+            server=f"{transport}:{HOST}:{self.ports[transport]}",
+            tls_ca=str(self.certificate) if transport == "tls" else "",
+            **more,
+        )
+
+    @property
+    def log(self) -> str:
+        """The end of its log."""
+        return self._child.tail() if self._child is not None else ""
