@@ -169,8 +169,10 @@ class Jobs:
         # What the engine said before the call had been handed to us.
         if live.call.call_id:
             self._placed(live, live.call.call_id)
+        if live.call.answered_at is not None:
+            self._answered(live)
         if live.call.end is not None:
-            self.hear(live.call.end)
+            self._over(live, live.call.end)
 
     def hear(self, event: Event) -> None:
         """What the engine says of a call; of those that are not ours nothing is taken."""
@@ -186,10 +188,8 @@ class Jobs:
             case Redirected():
                 followed = next(filter(self._follow, event.contacts), "")
                 self._tell(told.CallRedirected(job.id, event.status, event.contacts, followed))
-            case Answered() if self._records[job.id].state is JobState.CALLING:
-                self._tell(told.CallAnswered(job.id))
-                self._records[job.id] = msgspec.structs.replace(self._records[job.id], state=JobState.ANSWERED)
-                self._ledger.outcome(self._records[job.id])
+            case Answered():
+                self._answered(live)
             case CallEnded():
                 self._over(live, event)
 
@@ -198,6 +198,13 @@ class Jobs:
             live.placed = True
             job = live.job
             self._tell(told.CallPlaced(job.id, job.attempt, job.account, job.to, job.caller_id, call_id))
+
+    def _answered(self, live: Live) -> None:
+        id = live.job.id
+        if self._records[id].state is JobState.CALLING:
+            self._tell(told.CallAnswered(id))
+            self._records[id] = msgspec.structs.replace(self._records[id], state=JobState.ANSWERED)
+            self._ledger.outcome(self._records[id])
 
     def _over(self, live: Live, event: CallEnded) -> None:
         job = live.job

@@ -111,3 +111,14 @@ def test_rules_are_found_by_extension() -> None:
     first, other = rules.about("a", "1000"), rules.about("a", "1001")
     assert first is other and first is not None and first.missed == "tell"  # shared, and the first watch counts
     assert (rules.allows("a", "7000"), rules.allows("a", "7001"), rules.allows("b", "7000")) == (True, False, True)
+
+
+def test_new_limits_keep_who_waits_and_who_runs() -> None:
+    gate: Gate[str] = Gate(1, 1)
+    for id in "abc":
+        assert gate.submit(id, id)
+    assert gate.admit(0.0) == ["a"]
+    gate.adjust(10, 2)
+    assert (gate.running, gate.waiting) == (1, 2)
+    assert gate.admit(0.0) == ["b"]
+    assert not gate.submit("a", "a")
