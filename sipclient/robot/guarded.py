@@ -12,6 +12,8 @@ from sipclient.client import Client, GivenHeaders
 from sipclient.errors import NotAllowed
 from sipclient.protocol.account import Account
 from sipclient.protocol.events import CallEnded
+from sipclient.robot import told
+from sipclient.robot.told import Told
 from sipclient.robot.turns import Turns
 from sipclient.roster import Which
 
@@ -24,10 +26,13 @@ class GuardedClient(Client):
     `call` waits for its turn; `dial`, which gives the Call at once, raises NotAllowed where it would have to.
     """
 
-    def __init__(self, *accounts: Account, permits: Permits, turns: Turns, **more: Any) -> None:
+    def __init__(
+        self, *accounts: Account, permits: Permits, turns: Turns, tell: Callable[[Told], None], **more: Any
+    ) -> None:
         super().__init__(*accounts, **more)
         self._permits = permits
         self._turns = turns
+        self._tell = tell
         self._serial = itertools.count(1)
         self._turn_of: dict[int, str] = {}  # the calls of hooks
 
@@ -83,16 +88,18 @@ class GuardedClient(Client):
         except BaseException:
             self._turns.finished(turn)
             raise
+        caller_id = str(options.get("caller_id", ""))
+        self._tell(told.CallPlaced(turn, 1, call.account, to, caller_id, call.call_id))
+        self._turn_of[call.id] = turn
         if call.end is not None:
-            self._turns.finished(turn)
-        else:
-            self._turn_of[call.id] = turn
+            self.ended(call.end)
         return call
 
     def ended(self, event: CallEnded) -> None:
         """A call ended: if a hook placed it, the next may leave."""
         turn = self._turn_of.pop(event.id, None)
         if turn is not None:
+            self._tell(told.over(turn, 1, event))
             self._turns.finished(turn)
 
 

@@ -76,7 +76,10 @@ class HookRuns:
         """What the hook raised. It runs in a task, so that anything it raises is a value here."""
 
         async def call() -> None:
-            await hook(action.change, self._client)
+            try:
+                await hook(action.change, self._client)
+            except SystemExit as error:  # a loop ends at this one, and with it every call
+                raise RuntimeError(f"it called sys.exit({error.code!r})") from error
 
         task = asyncio.get_running_loop().create_task(call())
         try:

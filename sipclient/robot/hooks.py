@@ -50,13 +50,15 @@ async def _module(path: str) -> ModuleType:
     if spec is None or spec.loader is None:
         raise ConfigError("this is no Python file", file=path)
     # In a thread: a file may import much, and the calls go on meanwhile. What it raises is told, whatever it is.
-    (outcome,) = await asyncio.gather(asyncio.to_thread(_run, spec), return_exceptions=True)
-    if isinstance(outcome, ModuleType):
-        return outcome
-    if isinstance(outcome, OSError) and outcome.filename == path:
-        raise ConfigError(f"cannot be read: {outcome.strerror}", file=path)
-    line = outcome.lineno or 0 if isinstance(outcome, SyntaxError) else _line_in(path, outcome)
-    raise ConfigError(f"{type(outcome).__name__}: {outcome}", file=path, line=line)
+    running = asyncio.get_running_loop().run_in_executor(None, _run, spec)
+    await asyncio.wait([running])
+    failure = running.exception()
+    if failure is None:
+        return running.result()
+    if isinstance(failure, OSError) and failure.filename == path:
+        raise ConfigError(f"cannot be read: {failure.strerror}", file=path)
+    line = failure.lineno or 0 if isinstance(failure, SyntaxError) else _line_in(path, failure)
+    raise ConfigError(f"{type(failure).__name__}: {failure}", file=path, line=line)
 
 
 def _run(spec: ModuleSpec) -> ModuleType:

@@ -209,18 +209,7 @@ class Jobs:
     def _over(self, live: Live, event: CallEnded) -> None:
         job = live.job
         del self._live[event.id]
-        self._tell(
-            told.CallOver(
-                job.id,
-                job.attempt,
-                event.status,
-                event.cause,
-                event.q850,
-                event.reason,
-                event.by,
-                event.answered,
-            )
-        )
+        self._tell(told.over(job.id, job.attempt, event))
         self._turns.finished(job.id)
         record = msgspec.structs.replace(self._records[job.id], cause=event.cause, status=event.status)
         ended = CallFinished(job=job, cause=event.cause, status=event.status, answered=event.answered)

@@ -71,6 +71,7 @@ class Robot:
             *self._accounts.values(),
             permits=lambda account, target: self.judge.rules.allows(account, target),
             turns=self._turns,
+            tell=tell,
             wait=False,
             stop_timeout=STOP,
             on_event=self._hear,

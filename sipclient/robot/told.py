@@ -10,6 +10,8 @@ from typing import ClassVar
 
 import msgspec
 
+from sipclient.protocol.events import CallEnded
+
 
 def _kebab(name: str) -> str:
     return "".join(f"-{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("-")
@@ -360,6 +362,12 @@ class Received(Told, frozen=True):
 
     def words(self) -> str:
         return f"{self.from_} {self.message}"
+
+
+def over(job: str, attempt: int, event: CallEnded) -> CallOver:
+    """The end of a call, as the engine has it."""
+    end = (event.status, event.cause, event.q850, event.reason, event.by, event.answered)
+    return CallOver(job, attempt, *end)
 
 
 def _next(retry_in: float, at: str) -> str:
