@@ -14,11 +14,22 @@ from sipclient.message import (
     check_header_name,
     check_header_value,
     parse,
-    parse_uri,
     salvage,
 )
-from sipclient.protocol.account import Account
 from sipclient.protocol.build import response
+from sipclient.protocol.checks import (
+    OWN,
+    REGISTRARS,
+    check_account,
+    check_body,
+    check_caller_id,
+    check_headers,
+    check_method,
+    check_state,
+    check_target,
+    contact_text,
+    uri_text,
+)
 from sipclient.protocol.core import Core, Limits
 from sipclient.protocol.dialog import Dialogs
 from sipclient.protocol.events import (
@@ -34,7 +45,6 @@ from sipclient.protocol.events import (
     FlowOpened,
     Follow,
     Hangup,
-    Headers,
     InCallResponded,
     Input,
     Invite,
@@ -57,7 +67,6 @@ from sipclient.protocol.events import (
 )
 from sipclient.protocol.exchange import Stack
 from sipclient.protocol.identifiers import Identifiers
-from sipclient.protocol.identity import parse_caller_id
 from sipclient.protocol.inbound import Inbound
 from sipclient.protocol.incoming import IncomingInvite
 from sipclient.protocol.keepalive import PING, PONG
@@ -71,36 +80,6 @@ from sipclient.protocol.tables import E
 from sipclient.protocol.watch import WatchUsage
 from sipclient.protocol.wellformed import check_request, check_response
 
-# Headers the engine writes itself: a second one would make the message another than it is.
-_OWN = frozenset(
-    [
-        "via",
-        "from",
-        "to",
-        "call-id",
-        "cseq",
-        "contact",
-        "max-forwards",
-        "content-length",
-        "content-type",
-        "route",
-        "record-route",
-        "authorization",
-        "proxy-authorization",
-        "require",
-        "proxy-require",
-        "rseq",
-        "rack",
-        "v",
-        "f",
-        "t",
-        "i",
-        "m",
-        "l",
-        "c",
-    ]
-)
-_REGISTRARS = frozenset({"contact", "m"})  # but a registrar lists bindings
 _C = TypeVar("_C")
 
 
@@ -291,13 +270,13 @@ class UserAgent:
 
     def _watch(self, command: Watch) -> None:
         station = self._station(command.account)
-        check_target(station, command.extension)
+        check_target(station.line, command.extension)
         usage = WatchUsage(self._stack, self._dialogs, station.line, station.window, command)
         station.watch(command.id, usage)
 
     def _subscribe(self, command: Subscribe) -> None:
         station = self._station(command.account)
-        check_target(station, command.target)
+        check_target(station.line, command.target)
         check_header_value(command.accept, "accept")
         check_header_name(command.package)
         usage = PlainSubscription(self._stack, self._dialogs, station.line, station.window, command)
@@ -311,11 +290,10 @@ class UserAgent:
 
     def _invite(self, command: Invite) -> None:
         station = self._station(command.account)
-        check_target(station, command.to)
+        check_target(station.line, command.to)
         check_headers(command.headers)
-        check_header_value(command.content_type, "content type")
-        if command.caller_id:
-            parse_caller_id(command.caller_id)
+        check_body(command.body, command.content_type)
+        check_caller_id(station.line, command.caller_id)
         call = OutgoingCall(self._stack, self._dialogs, station.line, station, command)
         station.calls[command.id] = call
         call.start()
@@ -329,12 +307,12 @@ class UserAgent:
     def _follow(self, command: Follow) -> None:
         call = self._call(command.id)
         if isinstance(call, OutgoingCall):
-            check_header_value(command.to, "target")
-            call.follow(_uri_text(command.to))
+            call.follow(uri_text(command.to))
 
     def _incoming(self, method: Callable[[IncomingInvite, _C], None], command: Any) -> None:
         check_headers(command.headers)
-        check_header_value(command.content_type, "content type")
+        check_header_value(getattr(command, "reason", ""), "reason")
+        check_body(command.body, command.content_type)
         call = self._call(command.id)
         if isinstance(call, IncomingInvite):
             method(call, command)
@@ -352,8 +330,7 @@ class UserAgent:
     def _redirect(self, command: Redirect) -> None:
         contacts = []
         for contact in command.contacts:
-            check_header_value(contact, "contact")
-            contacts.append(("Contact", f"<{_uri_text(contact)}>"))
+            contacts.append(("Contact", f"<{contact_text(contact)}>"))
         call = self._call(command.id)
         if isinstance(call, IncomingInvite):
             call.reject(Reject(command.id, 302, headers=tuple(contacts)))
@@ -368,13 +345,13 @@ class UserAgent:
     def _offer(self, command: Offer) -> None:
         if command.method not in ("INVITE", "UPDATE"):
             raise InvalidValue(f"a description is offered by INVITE or UPDATE, not by {command.method!r}")
-        check_header_value(command.content_type, "content type")
+        check_body(command.body, command.content_type)
         call = self._call(command.id)
         if call is not None:
             call.offer(command.method, command.body, command.content_type)
 
     def _answer_offer(self, command: AnswerOffer) -> None:
-        check_header_value(command.content_type, "content type")
+        check_body(command.body, command.content_type)
         check_header_value(command.warning, "warning")
         call = self._call(command.id)
         if call is not None:
@@ -385,7 +362,7 @@ class UserAgent:
     def _send_in_call(self, command: SendInCall) -> None:
         check_headers(command.headers)
         check_method(command.method)
-        check_header_value(command.content_type, "content type")
+        check_body(command.body, command.content_type)
         call = self._call(command.id)
         if call is None or not call.request(
             command.request, command.method, command.headers, command.body, command.content_type
@@ -394,15 +371,16 @@ class UserAgent:
 
     def _send_request(self, command: SendRequest) -> None:
         station = self._station(command.account)
-        check_target(station, command.to)
+        check_target(station.line, command.to)
         check_headers(command.headers)
         check_method(command.method)
-        check_header_value(command.content_type, "content type")
+        check_body(command.body, command.content_type)
         PlainRequest(self._stack, station.line, command)
 
     def _respond(self, command: Respond) -> None:
-        check_headers(command.headers, ours=_OWN - _REGISTRARS)
+        check_headers(command.headers, ours=OWN - REGISTRARS)
         check_header_value(command.reason, "reason")
+        check_body(command.body, command.content_type)
         waiting = self._inbound.requests.pop(command.request, None)
         if waiting is not None:
             transaction, request, flow = waiting
@@ -430,45 +408,8 @@ class UserAgent:
             notifier.accept(command.expires)
 
     def _notify(self, command: Notify) -> None:
-        check_header_value(command.content_type, "content type")
-        check_header_value(command.reason, "reason")
+        check_body(command.body, command.content_type)
+        check_state(command.state, command.reason)
         notifier = self._notifier(command.id)
         if notifier is not None:
             notifier.notify(command)
-
-
-def check_headers(headers: Headers, ours: frozenset[str] = _OWN) -> None:
-    """Refuse names and values that would make more or other headers than the user meant."""
-    for name, value in headers:
-        check_header_name(name)
-        check_header_value(value, name)
-        if name.lower() in ours:
-            raise InvalidValue(f"the header {name} is written by sipclient itself and cannot be set")
-
-
-def check_method(method: str) -> None:
-    """A method is a token; those with a life of their own have commands of their own."""
-    check_header_name(method)
-    if method in ("INVITE", "ACK", "CANCEL", "BYE", "REGISTER", "SUBSCRIBE", "PRACK"):
-        raise InvalidValue(f"{method} is not sent as a plain request")
-
-
-def check_target(station: Station, target: str) -> None:
-    """A number, user or URI that a request can be sent to."""
-    check_header_value(target, "target")
-    if not target.strip() or set(target) & set('<>" \t') or len(target) > 1024:
-        raise InvalidValue(f"{target[:80]!r} is not a number or a SIP address")
-    _uri_text(station.line.target_uri(target))
-
-
-def check_account(account: Account) -> None:
-    """Refuse what would end up in a header as something else."""
-    for what in ("address", "username", "realm", "display_name", "user_agent", "public_address"):
-        check_header_value(getattr(account, what), f"account {account.key}: {what}")
-
-
-def _uri_text(text: str) -> str:
-    try:
-        return str(parse_uri(text))
-    except MalformedMessage as error:
-        raise InvalidValue(f"{text[:80]!r} is not a SIP address: {error.reason}") from None

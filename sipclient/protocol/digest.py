@@ -115,9 +115,10 @@ class Session:
         return ("Proxy-Authorization" if self.proxy else "Authorization", "Digest " + ", ".join(parts))
 
     def next_nonce(self, nonce: str) -> None:
-        """The server named the nonce of the next request (RFC 7616 §3.5)."""
-        self.nonce = nonce
-        self.count = 0
+        """The server named the nonce of the next request (RFC 7616 §3.5); the same again counts on (§3.4)."""
+        if nonce != self.nonce:
+            self.nonce = nonce
+            self.count = 0
 
 
 def digest_response(
@@ -135,16 +136,19 @@ def digest_response(
     session_nonce: str = "",
 ) -> str:
     """The `response` value of RFC 7616 §3.4.1 (of RFC 2069 where `qop` is empty), in lower-case hex."""
-    digest = ALGORITHMS[algorithm]
-    a1 = digest(f"{secret.username}:{realm}:{secret.password}".encode())
+    hash_of = ALGORITHMS[algorithm]
+
+    def digest(text: str) -> str:  # what the server sent need not be UTF-8: its bytes come back as they were
+        return hash_of(text.encode("utf-8", "surrogateescape"))
+
+    a1 = digest(f"{secret.username}:{realm}:{secret.password}")
     if algorithm.endswith("-sess"):
-        a1 = digest(f"{a1}:{session_nonce or nonce}:{cnonce}".encode())
+        a1 = digest(f"{a1}:{session_nonce or nonce}:{cnonce}")
     a2 = f"{method}:{uri}"
     if qop == "auth-int":
-        a2 += f":{digest(body)}"
-    hashed = digest(a2.encode("utf-8", "surrogateescape"))
+        a2 += f":{hash_of(body)}"
     middle = f"{nonce}:{nc}:{cnonce}:{qop}" if qop else nonce
-    return digest(f"{a1}:{middle}:{hashed}".encode())
+    return digest(f"{a1}:{middle}:{digest(a2)}")
 
 
 def choose(challenges: Sequence[Challenge], *, realm: str, strong_only: bool) -> Session | str:

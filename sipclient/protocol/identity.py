@@ -54,7 +54,11 @@ def identity_headers(line: Line, caller_id: str, *, private: bool) -> Identity:
     extra: list[tuple[str, str]] = []
     if caller_id:
         parsed = parse_caller_id(caller_id)
-        shown = f"{quote(parsed.name)} <{_uri(line, parsed.user)}>" if parsed.name else f"<{_uri(line, parsed.user)}>"
+        shown = (
+            f"{quote(parsed.name)} <{caller_uri(line, parsed.user)}>"
+            if parsed.name
+            else f"<{caller_uri(line, parsed.user)}>"
+        )
     else:
         shown = own
     if "pai" in kinds and (caller_id or private):
@@ -72,13 +76,11 @@ def identity_headers(line: Line, caller_id: str, *, private: bool) -> Identity:
     return Identity(from_value, tuple(extra))
 
 
-def _uri(line: Line, user: str) -> str:
+def caller_uri(line: Line, user: str) -> str:
+    """The URI of a caller ID's user: at the account's domain, unless it names its own."""
     if user.partition(":")[0].lower() in ("sip", "sips", "tel"):
         return user
     name, at, host = user.partition("@")
-    escaped = percent(name, safe=_USER_SAFE)
-    return (
-        f"{line.uri.scheme}:{escaped}@{host}"
-        if at
-        else f"{line.uri.scheme}:{escaped}@{host_port(line.uri.host, line.uri.port)}"
-    )
+    escaped = percent(name.encode("utf-8", "surrogateescape"), safe=_USER_SAFE)
+    where = host if at else host_port(line.uri.host, line.uri.port)
+    return f"{line.uri.scheme}:{escaped}@{where}"

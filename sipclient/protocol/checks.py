@@ -1,0 +1,132 @@
+"""What a user may put on the wire: whatever would make more or other of a message than was meant is refused."""
+
+from __future__ import annotations
+
+from sipclient.errors import InvalidValue, MalformedMessage
+from sipclient.message import SipUri, TelUri, Uri, check_header_name, check_header_value, parse_uri
+from sipclient.message.values import parse_media_type
+from sipclient.protocol.account import Account
+from sipclient.protocol.build import host_port
+from sipclient.protocol.events import Headers
+from sipclient.protocol.identity import caller_uri, parse_caller_id
+from sipclient.protocol.line import Line
+
+LONGEST_TARGET = 1024  # characters; nothing that can be called has a longer name
+STATES = ("active", "pending", "terminated")  # RFC 6665 §4.1.3
+
+# Headers the engine writes itself: a second one would make the message another than it is.
+OWN = frozenset(
+    (
+        *("via", "from", "to", "call-id", "cseq", "contact", "max-forwards", "content-length", "content-type"),
+        *("route", "record-route", "authorization", "proxy-authorization", "require", "proxy-require", "rseq", "rack"),
+        *("v", "f", "t", "i", "m", "l", "c"),
+    )
+)
+REGISTRARS = frozenset({"contact", "m"})  # but a registrar lists bindings
+
+
+def check_headers(headers: Headers, ours: frozenset[str] = OWN) -> None:
+    """Names are tokens that are not ours to write, values hold no control character."""
+    for name, value in headers:
+        check_header_name(name)
+        check_header_value(value, name)
+        if name.lower() in ours:
+            raise InvalidValue(f"the header {name} is written by sipclient itself and cannot be set")
+
+
+def check_method(method: str) -> None:
+    """A method is a token; those with a life of their own have commands of their own."""
+    check_header_name(method)
+    if method in ("INVITE", "ACK", "CANCEL", "BYE", "REGISTER", "SUBSCRIBE", "PRACK"):
+        raise InvalidValue(f"{method} is not sent as a plain request")
+
+
+def check_body(body: bytes, content_type: str) -> None:
+    """A body has a type, and that is `type/subtype` with parameters (RFC 3261 §20.15)."""
+    check_header_value(content_type, "content type")
+    if body or content_type:
+        try:
+            parse_media_type(content_type)
+        except MalformedMessage:
+            raise InvalidValue(f"the content type {content_type[:80]!r} is not type/subtype") from None
+
+
+def check_target(line: Line, target: str) -> None:
+    """A number, user or URI that a request can be sent to."""
+    check_header_value(target, "target")
+    if not target.strip() or not _fits(target):
+        raise InvalidValue(f"{target[:80]!r} is not a number or a SIP address")
+    uri_text(line.target_uri(target))
+
+
+def uri_text(text: str) -> str:
+    """A URI as it goes into a Request-URI: without headers, which RFC 3261 §19.1.1 forbids there."""
+    check_header_value(text, "target")
+    uri = _uri(text)
+    if isinstance(uri, SipUri) and uri.headers:
+        raise InvalidValue(f"{text[:80]!r} has headers after a `?`: give them as headers of the request")
+    return str(uri)
+
+
+def followable(uri: Uri) -> str:
+    """Where a 3xx may lead, as a target; empty where it is no target.
+
+    Its headers are left out: RFC 3261 §19.1.5 would put them in our request, and they are not the peer's to write.
+    """
+    if isinstance(uri, SipUri):
+        text = str(uri.replace(headers=()))
+    elif isinstance(uri, TelUri):
+        text = str(uri)
+    else:
+        return ""
+    return text if _fits(text) else ""
+
+
+def contact_text(text: str) -> str:
+    """A URI as it goes into a Contact."""
+    check_header_value(text, "contact")
+    if not _fits(text):
+        raise InvalidValue(f"{text[:80]!r} is not a SIP address")
+    return str(_uri(text))
+
+
+def check_caller_id(line: Line, text: str) -> None:
+    """`"Name" <user>` or a user, whose URI is one."""
+    if text:
+        uri_text(caller_uri(line, parse_caller_id(text).user))
+
+
+def check_state(state: str, reason: str) -> None:
+    """The Subscription-State of a NOTIFY (RFC 6665 §4.1.3)."""
+    check_header_value(reason, "reason")
+    if state not in STATES:
+        raise InvalidValue(f"the state {state[:80]!r} of a subscription is none of {', '.join(STATES)}")
+
+
+def check_account(account: Account) -> None:
+    """Refuse what would end up in a header as something else."""
+    for what in ("address", "username", "realm", "display_name", "user_agent", "public_address"):
+        check_header_value(getattr(account, what), f"account {account.key}: {what}")
+    try:
+        account.password.encode()
+    except UnicodeEncodeError:
+        raise InvalidValue(f"account {account.key}: the password is no text") from None
+    host = account.public_address
+    if host:
+        try:
+            uri = parse_uri(f"sip:{host_port(host, 5060)}")
+        except MalformedMessage:
+            uri = None
+        if not isinstance(uri, SipUri) or uri.host != host or uri.user is not None:
+            raise InvalidValue(f"account {account.key}: public_address {host!r} is not an address")
+
+
+def _fits(text: str) -> bool:
+    return len(text) <= LONGEST_TARGET and not set(text) & set('<>" \t')
+
+
+def _uri(text: str) -> Uri:
+    try:
+        return parse_uri(text)
+    except MalformedMessage as error:
+        raise InvalidValue(f"{text[:80]!r} is not a SIP address: {error.reason}") from None
