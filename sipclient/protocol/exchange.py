@@ -9,7 +9,7 @@ from sipclient.message import Response, quote
 from sipclient.protocol.build import Draft, via_of
 from sipclient.protocol.core import Core
 from sipclient.protocol.digest import Session
-from sipclient.protocol.events import Flow, Target
+from sipclient.protocol.events import Flow, Headers, Target
 from sipclient.protocol.flows import Flows
 from sipclient.protocol.line import Line, SessionKey
 from sipclient.protocol.transaction import ClientTransaction, Transactions
@@ -45,11 +45,15 @@ class Exchange:
     """Sends a draft and follows it through challenges (RFC 3261 §22) and fail-over (RFC 3263 §4.3)."""
 
     __slots__ = (
+        "_abandoned",
         "_answered",
+        "_progress",
         "_stale",
+        "_transaction",
         "_used",
         "branch",
         "cancelled",
+        "credentials",
         "cseq",
         "decorate",
         "dialog_flow",
@@ -72,7 +76,7 @@ class Exchange:
         owner: ExchangeOwner,
         next_cseq: Callable[[], int],
         *,
-        decorate: Callable[[Flow], tuple[tuple[str, str], ...]] | None = None,
+        decorate: Callable[[Flow], Headers] | None = None,
     ) -> None:
         self.stack = stack
         self.line = line
@@ -85,9 +89,13 @@ class Exchange:
         self.branch = ""
         self.cseq = 0
         self.tried = 0
-        self.provisional = False
+        self.provisional = False  # whether one came in the transaction under way
         self.cancelled = False
+        self.credentials: Headers = ()  # those of the request as it was sent last
         self.problem = ""  # why a challenge was not answered, in words
+        self._abandoned = False
+        self._progress = False  # a provisional above 100: somebody may be ringing there
+        self._transaction: ClientTransaction | None = None  # None while it waits for a flow
         self._answered: set[bool] = set()  # whether by the server (False) or a proxy (True)
         self._stale: set[bool] = set()
         self._used: dict[SessionKey, Session] = {}
@@ -103,14 +111,17 @@ class Exchange:
         return self
 
     def abandon(self) -> bool:
-        """Do not send it at all; False where it left already."""
-        if self.branch:
-            return False
-        self.cancelled = True
-        return True
+        """Send no more of it: no answer to a challenge, no other server. False where an answer is still awaited."""
+        self._abandoned = True
+        return self._transaction is None
+
+    def destroy(self) -> None:
+        """Await no answer any more (RFC 3261 §9.1): one that comes all the same is nobody's."""
+        if self._transaction is not None:
+            self._transaction.destroy()
 
     def _opened(self, flow: Flow | None, reason: str) -> None:
-        if self.cancelled:
+        if self._abandoned:
             return
         if flow is None:
             self.owner.on_failed(self, 503, reason)
@@ -118,6 +129,7 @@ class Exchange:
             self._transmit(flow)
 
     def _transmit(self, flow: Flow, *, same_cseq: bool = False) -> None:
+        self._transaction = None
         if not same_cseq or not self.cseq:
             self.cseq = self.next_cseq()
         data, ack = self._encode(flow)
@@ -128,6 +140,8 @@ class Exchange:
         self._put(flow, data, ack)
 
     def _over_tcp(self, tcp: Flow | None, udp: Flow) -> None:
+        if self._abandoned:
+            return
         if tcp is None:
             # RFC 3261 §18.1.1: where TCP is refused, UDP is tried after all; remembered for the account.
             self.line.large_over_tcp = False
@@ -141,26 +155,23 @@ class Exchange:
         self.flow = flow
         via = via_of(flow, *self.line.via_address(flow), self.branch)
         more = self.decorate(flow) if self.decorate is not None else ()
-        data = self.draft.encode(via, self.cseq, (*more, *self._credentials()))
+        self.credentials = self._credentials()
+        data = self.draft.encode(via, self.cseq, (*more, *self.credentials))
         ack = self.draft.ack(via, self.cseq) if self.draft.method == "INVITE" else b""
         return data, ack
 
     def _put(self, flow: Flow, data: bytes, ack: bytes) -> None:
-        self.stack.transactions.send(self.branch, self.draft.method, flow, data, ack, self)
+        self.provisional = self._progress = False
+        self._transaction = self.stack.transactions.send(self.branch, self.draft.method, flow, data, ack, self)
 
-    def _credentials(self) -> tuple[tuple[str, str], ...]:
+    def _credentials(self) -> Headers:
         draft, ids = self.draft, self.stack.core.ids
         return tuple(
             session.answer(self.line.secret, draft.method, draft.uri, draft.body, ids)
             for session in self._used.values()
         )
 
-    def credentials_for(self, method: str, uri: str) -> tuple[tuple[str, str], ...]:
-        """The credentials an ACK of this INVITE's 2xx must carry (RFC 3261 §13.2.2.4)."""
-        ids = self.stack.core.ids
-        return tuple(session.answer(self.line.secret, method, uri, b"", ids) for session in self._used.values())
-
-    def cancel(self, headers: tuple[tuple[str, str], ...] = ()) -> None:
+    def cancel(self, headers: Headers = ()) -> None:
         """Send CANCEL for the INVITE under way (RFC 3261 §9.1): only once a provisional response came."""
         if self.flow is None or self.cancelled:
             return
@@ -178,15 +189,16 @@ class Exchange:
         status = response.status
         if status < 200:
             self.provisional = True
+            self._progress = self._progress or status > 100
             self.owner.on_provisional(self, response)
             return
-        if status in (401, 407) and not self.cancelled:
+        if status in (401, 407) and not self.cancelled and not self._abandoned:
             if self._answer(response, transaction.flow):
                 self._transmit(transaction.flow)
                 return
         elif status < 300:
             self._remember(response)
-        if status == 503 and self._next_server(transaction.flow, "answers 503"):
+        if status == 503 and self._next_server(transaction.flow, "answers 503", refused=True):
             return
         self.owner.on_final(self, response)
 
@@ -195,20 +207,26 @@ class Exchange:
         if not self._next_server(transaction.flow, reason):
             self.owner.on_failed(self, status, reason)
 
-    def _next_server(self, flow: Flow, reason: str) -> bool:
-        if self.dialog_flow is not None or self.cancelled or self.provisional:
+    def _next_server(self, flow: Flow, reason: str, *, refused: bool = False) -> bool:
+        """Try the next one (RFC 3263 §4.3), unless this one may have begun to act on it: a call is not placed twice."""
+        if self.dialog_flow is not None or self.cancelled or self._abandoned:
+            return False
+        if self._progress or (self.provisional and not refused):
             return False
         self.tried += 1
         if self.tried >= len(self.line.targets):
-            if reason != "answers 503":
+            if not refused and flow == self.line.flow:
                 self.line.drop(reason)
             return False
         if not self.line.fail_over(flow, reason):
             return False
+        self._transaction = None
         self.line.with_flow(self._reopened)
         return True
 
     def _reopened(self, flow: Flow | None, reason: str) -> None:
+        if self._abandoned:
+            return
         if flow is None:
             self.owner.on_failed(self, 503, reason)
         else:
@@ -248,11 +266,14 @@ class Exchange:
     def _remember(self, response: Response) -> None:
         """The server took our credentials: the next request carries them at once, and its nonce counts on."""
         info = response.authentication_info
+        proxy = response.headers.get("Authentication-Info") is None
+        nonce = info.get("nextnonce", "")
+        sessions = self.line.sessions
         for key, session in self._used.items():
-            nonce = info.get("nextnonce") if info else None
-            if nonce:
+            if nonce and session.proxy is proxy:
                 session.next_nonce(nonce)
-            self.line.sessions[key] = session
+            if session.proxy in self._answered or key not in sessions:
+                sessions[key] = session  # else what we used is what is there, or another request has a newer one
 
 
 class _Ignored:

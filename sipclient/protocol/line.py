@@ -82,7 +82,7 @@ class Line:
             then(self.flow, "")
             return
         self._waiting.append(then)
-        if self._phase == "closed":
+        if self._phase in ("closed", "open"):  # open: the stream closed a moment ago, and nobody dropped it yet
             self._phase = "resolving"
             self._flows.resolve(self.account.server or self.aor, self.account.key, self._resolved)
 
@@ -133,7 +133,7 @@ class Line:
 
     def fail_over(self, flow: Flow, reason: str) -> bool:
         """`flow` does not answer: move on to the next target (RFC 3263 §4.3). False where there is none."""
-        if self._phase == "connecting" or (self.flow is not None and self.flow != flow):
+        if self._phase in ("connecting", "resolving") or (self.flow is not None and self.flow != flow):
             return True  # somebody else moved on already
         if self.index + 1 >= len(self.targets):
             self.drop(reason)

@@ -7,6 +7,7 @@ from typing import Protocol
 from sipclient.message import Request, Response
 from sipclient.protocol.build import ALLOW, SUPPORTED, Draft, response, response_flow
 from sipclient.protocol.causes import NO_ANSWER, NORMAL_CLEARING, cause_of
+from sipclient.protocol.checks import followable
 from sipclient.protocol.dialog import Dialog, Dialogs, contact_of, route_set
 from sipclient.protocol.events import (
     Answered,
@@ -164,12 +165,12 @@ class OutgoingCall:
         status = response.status
         if self._failure is not None:
             self._end(*self._failure)
-        elif status < 400 and response.contacts and self._redirects < REDIRECTS:
+        elif status < 400 and (contacts := _targets(response)) and self._redirects < REDIRECTS:
             self._drop_forks()
             self._moved = (status, reason_cause(response, status), response.reason, "remote")
-            contacts = tuple(str(contact.uri) for contact in response.contacts)
             self._stack.core.emit(Redirected(self.id, status, contacts))
         elif status == 422 and response.min_se and response.min_se > max(self._min_se, 89):
+            self._drop_forks()
             self._min_se = response.min_se
             self._wanted = max(self._wanted, float(response.min_se))
             self.start()
@@ -191,7 +192,7 @@ class OutgoingCall:
 
     def follow(self, to: str) -> None:
         """Try where a 3xx pointed (RFC 3261 §8.1.3.4)."""
-        if self._ended or self._session is not None:
+        if self._moved is None or self._ended:
             return
         self._moved = None
         self._redirects += 1
@@ -312,7 +313,8 @@ class OutgoingCall:
             self._guard = core.timers.start(core.now + 64 * T1, self._cancel_ignored)
 
     def _cancel_ignored(self, _: object) -> None:
-        if self._failure is not None and not self._ended:
+        if self._failure is not None and self._exchange is not None and not self._ended:
+            self._exchange.destroy()
             self._end(*self._failure)
 
     def answer_offer(self, status: int, body: bytes, content_type: str, warning: str) -> None:
@@ -394,3 +396,8 @@ class OutgoingCall:
         name, q850 = cause
         self._stack.core.emit(CallEnded(self.id, status, name, q850, reason, by, answered))
         self._registry.call_ended(self.id)
+
+
+def _targets(response: Response) -> tuple[str, ...]:
+    """The contacts of a 3xx that can be called."""
+    return tuple(text for contact in response.contacts if (text := followable(contact.uri)))

@@ -263,9 +263,9 @@ class Session:
     def acknowledge(self, exchange: Exchange, body: bytes, content_type: str) -> None:
         """ACK the 2xx of an INVITE of ours."""
         draft = self.dialog.draft("ACK", (), body, content_type)
-        credentials = exchange.credentials_for("ACK", draft.uri)
         self.ack_cseq = exchange.cseq
-        self.ack = self.dialog.send_ack(self.stack, draft, exchange.cseq, credentials)
+        # RFC 3261 §22.1: the very credentials of the INVITE.
+        self.ack = self.dialog.send_ack(self.stack, draft, exchange.cseq, exchange.credentials)
 
     # --- the peer's requests ------------------------------------------------------------------------
 

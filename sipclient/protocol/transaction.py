@@ -85,6 +85,12 @@ class _Transaction:
         for action in actions:
             self._act(action, message, text)
 
+    def destroy(self) -> None:
+        """End it while it still waits, without a word to its owner."""
+        if self.state in (S.CALLING, S.TRYING, S.PROCEEDING):
+            self.state = S.TERMINATED
+            self._enter(S.TERMINATED)
+
     def _act(self, action: A, message: Request | Response | None, text: str) -> None:
         if action is A.SEND or action is A.RESEND:
             self.layer.core.send(self.flow, self.data)
