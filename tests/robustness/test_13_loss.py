@@ -44,7 +44,7 @@ def gone(wire: Wire, *nodes: Node) -> bool:
 
 
 def test_registrations_complete_and_end() -> None:
-    complete, rounds = 0, share(800, 10_000)
+    complete, rounds = 0, share(400, 10_000)
     for seed in range(rounds):
         wire, pbx, robot = lossy(seed, expires=3600.0)
         wire.run(AFTER)
@@ -56,7 +56,7 @@ def test_registrations_complete_and_end() -> None:
 
 
 def test_subscriptions_complete_and_end() -> None:
-    complete, rounds = 0, share(800, 10_000)
+    complete, rounds = 0, share(400, 10_000)
     for seed in range(rounds):
         wire, pbx, robot = lossy(seed, register=False, expires=3600.0)
         pbx.states["1001"] = State.ON_THE_PHONE
@@ -71,7 +71,7 @@ def test_subscriptions_complete_and_end() -> None:
 
 @pytest.mark.parametrize("who", ["the caller", "the callee"])
 def test_calls_complete_and_end(who: str) -> None:
-    complete, rounds = 0, share(800, 10_000)
+    complete, rounds = 0, share(400, 10_000)
     for seed in range(rounds):
         wire, pbx, robot = lossy(seed, register=False)
         robot.do(Invite(1, "pbx", "7000", body=SDP))
@@ -94,7 +94,7 @@ def test_calls_complete_and_end(who: str) -> None:
 
 def test_calls_given_up_at_any_moment_leave_nothing_half_open() -> None:
     """Hung up after 0 to 16 s, on whatever side of whichever packet."""
-    for seed in range(share(800, 10_000)):
+    for seed in range(share(400, 10_000)):
         wire, pbx, robot = lossy(seed, register=False)
         robot.do(Invite(1, "pbx", "7000", body=SDP))
         wire.run(seed % 16 * 1.01)
