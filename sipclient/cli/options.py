@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import re
 from typing import Annotated, TypeVar
 
 import msgspec
@@ -20,6 +20,7 @@ T = TypeVar("T")
 
 DEFAULT_FILE = "robot.toml"
 PASSWORD = "SIPCLIENT_PASSWORD"
+_NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
 
 File = Annotated[str, typer.Argument(metavar="[FILE]", help="The robot.toml.", show_default=False)]
 ConfigFile = Annotated[str, typer.Option("--config", metavar="FILE", help="The robot.toml.")]
@@ -90,4 +91,4 @@ def seconds(option: str, text: str) -> float:
     """A duration: `45s`, `2m`, or a number of seconds; 0 where the option was not given."""
     if not text:
         return 0.0
-    return float(typed(option, Seconds.from_toml, text if not text.isdecimal() else f"{text}s"))
+    return float(typed(option, Seconds.from_toml, f"{text}s" if _NUMBER.fullmatch(text) else text))

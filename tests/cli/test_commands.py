@@ -1,0 +1,227 @@
+"""`check`, `call`, `watch` and the entry itself, as a user meets them."""
+
+from __future__ import annotations
+
+import re
+import signal
+from typing import Any
+
+import pytest
+
+from sipclient import __version__
+from sipclient.cli.app import COMMANDS, build
+from sipclient.cli.main import main
+from sipclient.cli.watch import SHAPES, Row, table_of
+from sipclient.errors import CallFailed, InvalidValue
+from sipclient.presence import State
+
+
+def status_of(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as left:
+        main(arguments)
+    return int(left.value.code or 0)
+
+
+# --- the entry --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("arguments", [("--version",), ("--version", "run")])
+def test_version(capsys: Any, arguments: tuple[str, ...]) -> None:
+    assert status_of(*arguments) == 0
+    assert capsys.readouterr().out == f"sipclient {__version__}\n"
+
+
+def test_help_names_every_command(capsys: Any) -> None:
+    assert status_of("--help") == 0
+    text = capsys.readouterr().out
+    assert all(name in text for name in COMMANDS)
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_every_command_has_help(capsys: Any, name: str) -> None:
+    assert status_of(name, "--help") == 0
+    text = capsys.readouterr().out
+    assert "--password" not in text
+    assert COMMANDS[name] in text
+
+
+@pytest.mark.parametrize("arguments", [("nonsense",), ("call",), ("check", "--nonsense")])
+def test_wrong_use_is_2(capsys: Any, arguments: tuple[str, ...]) -> None:
+    assert status_of(*arguments) == 2
+
+
+def test_only_the_module_of_the_command_is_imported() -> None:
+    assert [each.name for each in build(["check", "x"]).registered_commands] == ["check"]
+    assert len(build([]).registered_commands) == len(COMMANDS)
+
+
+@pytest.mark.parametrize(("error", "status"), [(CallFailed(486, "USER_BUSY"), 1), (InvalidValue("no address"), 2)])
+def test_errors_are_one_sentence(capsys: Any, monkeypatch: pytest.MonkeyPatch, error: Exception, status: int) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("sipclient.cli.check.check_file", fail)
+    assert status_of("check", "robot.toml") == status
+    assert capsys.readouterr().err == f"sipclient: {error}\n"
+
+
+# --- check ------------------------------------------------------------------------------------------
+
+GOOD = """[accounts.pbx]
+address = "sip:robot@pbx.example.com"
+[[watch]]
+extensions = ["1001"]
+[[rules]]
+name = "q"
+call = { to = "7000" }
+[dial]
+allow = ["7000"]
+"""
+
+
+def test_check(tmp_path: Any, capsys: Any) -> None:
+    file = tmp_path / "robot.toml"
+    file.write_text(GOOD)
+    assert status_of("check", str(file)) == 0
+    assert capsys.readouterr().out == f"{file}: 0 errors, 0 warnings, 0 notes\n"
+    file.write_text(GOOD.replace("address", 'password = "x"\naddress'))
+    assert status_of("check", "--config", str(file)) == 0
+    assert re.match(rf"{file}:2: warning: .*\n{file}: 0 errors, 1 warning, 0 notes\n", capsys.readouterr().out)
+    assert status_of("check", "--strict", str(file)) == 1
+    file.write_text(GOOD.replace("extensions", "extension"))
+    assert status_of("check", str(file)) == 1
+    assert f"{file}:4: error: " in capsys.readouterr().out
+
+
+def test_check_of_a_file_that_is_not_there(capsys: Any) -> None:
+    assert status_of("check", "/nowhere/robot.toml") == 2
+    assert capsys.readouterr().err == "sipclient: /nowhere/robot.toml: cannot be read: No such file or directory\n"
+
+
+def test_check_reads_password_files_beside_the_file(tmp_path: Any, capsys: Any) -> None:
+    (tmp_path / "secret").write_text("hunter2\n")
+    file = tmp_path / "robot.toml"
+    file.write_text(GOOD.replace("address", 'password_file = "secret"\naddress'))
+    assert status_of("check", str(file)) == 0
+    (tmp_path / "secret").unlink()
+    assert status_of("check", "--strict", str(file)) == 1
+    assert "hunter2" not in capsys.readouterr().out
+
+
+# --- call -------------------------------------------------------------------------------------------
+
+
+async def test_a_call_from_the_file(pbx: Any, sipclient: Any, robot_toml: Any) -> None:
+    call = await sipclient(
+        "call", "7000", "--caller-id", '"Ann" <55>', "--header", "X-A: b: c", "--hold-for", "100ms", "--timeout", "20"
+    )
+    assert await call.end() == 0
+    words = [line.split(" s  ")[1] for line in call.lines]
+    assert words[0] == "calling 7000" and "answered 7000" in words
+    assert words[-1] == "ended: 200 NORMAL_CLEARING by local"
+    request = pbx.calls[0].request
+    assert (request.from_.display_name, request.headers.get("X-A")) == ("Ann", "b: c")
+    assert pbx.registers == []  # it would take the contact of a robot that runs
+
+
+async def test_a_refused_call(pbx: Any, sipclient: Any, robot_toml: Any) -> None:
+    call = await sipclient("call", "486")
+    assert await call.end() == 1
+    assert "failed: 486 USER_BUSY by remote" in call.lines[-1]
+
+
+async def test_a_call_without_a_file(pbx: Any, sipclient: Any) -> None:
+    where = ("--address", "sip:me@127.0.0.1", "--server", f"udp:127.0.0.1:{pbx.port}")
+    call = await sipclient("call", "7000", *where, "--hold-for", "0.1", "--register", SIPCLIENT_PASSWORD="x")
+    assert await call.end() == 0
+    assert pbx.registers == [True, False]
+
+
+@pytest.mark.parametrize(("number", "status"), [("7000", 0), ("7999", 130)])
+async def test_an_interrupt_hangs_up(pbx: Any, sipclient: Any, robot_toml: Any, number: str, status: int) -> None:
+    call = await sipclient("call", number)
+    await call.until("answered" if status == 0 else "ringing")
+    call.signal(signal.SIGINT)
+    assert await call.end(5) == status
+    assert (
+        call.lines[-1]
+        .split(" s  ")[1]
+        .startswith("ended: 200" if status == 0 else "failed: ORIGINATOR_CANCEL by local")
+    )
+
+
+BAD_CALLS = [
+    (("900",), '[dial] allow does not name "900": nothing was sent'),
+    (("7000", "--header", "nonsense"), "--header is like 'X-Name: value', not 'nonsense'"),
+    (("7000", "--header", "X A: b"), "X A"),
+    (("7000", "--caller-id", "a\r\nX: y"), "caller ID"),
+    (("7000", "--timeout", "soon"), "--timeout: "),
+    (("7000", "--account", "other"), "robot.toml has no account 'other'; it has: pbx"),
+    (("7000", "--server", "udp:192.0.2.1"), "--server goes with --address"),
+    (("7000", "--address", "nonsense"), "--address: "),
+    (("7000", "--address", "sip:a@b", "--server", "nonsense"), "--server: "),
+    (("7000", "--address", "sip:a@b", "--account", "pbx"), "give one or the other"),
+    (("7000", "--config", "nowhere.toml"), "nowhere.toml: cannot be read"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), BAD_CALLS)
+async def test_what_cannot_be_called_is_said(
+    sipclient: Any, robot_toml: Any, arguments: tuple[str, ...], message: str
+) -> None:
+    call = await sipclient("call", *arguments)
+    assert await call.end() == 2
+    errors = await call.errors()
+    assert message in errors and errors.startswith("sipclient: ") and errors.count("\n") == 1
+
+
+async def test_no_file_and_no_address(sipclient: Any) -> None:
+    call = await sipclient("call", "7000")
+    assert await call.end() == 2
+    assert "there is no robot.toml here: name one by --config, or say who calls by --address" in await call.errors()
+
+
+# --- watch ------------------------------------------------------------------------------------------
+
+
+async def test_watching_prints_lines_where_there_is_no_terminal(pbx: Any, sipclient: Any, robot_toml: Any) -> None:
+    watch = await sipclient("watch", "1001", "1003-1004")
+    for extension in ("1001", "1003", "1004"):
+        await watch.until(f"{extension} ready (was unknown)")
+    pbx.set_state("1003", "ringing")
+    await watch.until("1003 ringing (was ready)")
+    watch.signal(signal.SIGINT)
+    assert await watch.end(5) == 0
+    assert pbx.registers == []
+
+
+async def test_watching_what_the_file_watches(pbx: Any, sipclient: Any, robot_toml: Any) -> None:
+    watch = await sipclient("watch")
+    await watch.until("1002 ready")
+    watch.signal(signal.SIGTERM)
+    assert await watch.end(5) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [(("1*",), "cannot be watched"), (("sip:@",), "is not a SIP address"), (("2000-1000",), "EXT")],
+)
+async def test_what_cannot_be_watched_is_said(
+    sipclient: Any, robot_toml: Any, arguments: tuple[str, ...], message: str
+) -> None:
+    watch = await sipclient("watch", *arguments)
+    assert await watch.end() == 2
+    assert message in await watch.errors()
+
+
+def test_states_differ_in_shape_word_and_colour() -> None:
+    assert set(SHAPES) == set(State)
+    assert len({shape for shape, _ in SHAPES.values()}) == len(State)
+    rows = {"1001": Row(State.ON_THE_PHONE, None, "ready -> on-the-phone"), "[red]x": Row()}
+    import io
+
+    from rich.console import Console
+
+    out = io.StringIO()
+    Console(file=out, width=100).print(table_of(rows))
+    assert "■ on-the-phone" in out.getvalue() and "[red]x" in out.getvalue()

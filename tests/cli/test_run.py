@@ -1,0 +1,193 @@
+"""`sipclient run`, the process: the main job, the signals, and the errors of its start."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import socket
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+async def busy_to_ready(pbx: Any, command: Any, extension: str) -> None:
+    pbx.set_state(extension, "on-the-phone")
+    await command.until(f"{extension}: ready -> on-the-phone")
+    pbx.set_state(extension, "ready")
+
+
+async def test_the_main_job(pbx: Any, sipclient: Any, robot_toml: Any) -> None:
+    run = await sipclient("run", "robot.toml")
+    await run.until("1002: unknown -> ready")
+    await busy_to_ready(pbx, run, "1001")
+    await run.until("answered (queue/pbx/1001/1)")
+    (call,) = pbx.calls
+    assert str(call.request.from_.display_name) == "Ext 1001" and call.request.headers.get("X-Ext") == "1001"
+    began = time.monotonic()
+    run.signal(signal.SIGTERM)
+    assert await run.end(5) == 0
+    assert time.monotonic() - began < 5
+    assert pbx.registers == [True, False]
+    assert sorted(pbx.gone) == ["1001", "1002"]
+    assert run.lines[-1].endswith("= stopped")
+    assert "secret" not in "\n".join(run.lines)
+    assert (robot_toml.folder / "robot.db").exists()
+
+
+async def test_a_restart_calls_nothing_again(pbx: Any, sipclient: Any, robot_toml: Any) -> None:
+    run = await sipclient("run")
+    await run.until("1002: unknown -> ready")
+    await busy_to_ready(pbx, run, "1001")
+    await run.until("answered")
+    run.signal(signal.SIGKILL)
+    await run.end()
+    again = await sipclient("run", "--config", "robot.toml")
+    assert "abandoned a call to 7000" in await again.until("abandoned")
+    await again.until("1002: unknown -> ready")
+    await busy_to_ready(pbx, again, "1001")
+    await again.until("answered (queue/pbx/1001/2)")
+    assert len(pbx.calls) == 2
+
+
+async def test_json_and_whole_messages(pbx: Any, sipclient: Any, robot_toml: Any) -> None:
+    run = await sipclient("run", "--log-format", "json", "-vv")
+    await run.until('"state-changed"')
+    run.signal(signal.SIGINT)
+    assert await run.end(5) == 0
+    events = [json.loads(line) for line in run.lines]
+    assert {"started", "sent", "received", "account-registered", "stopping"} <= {each["event"] for each in events}
+    assert events[-1]["event"] == "stopped"
+    assert any(each["message"].startswith("REGISTER ") for each in events if each["event"] == "sent")
+
+
+async def test_reloading(pbx: Any, sipclient: Any, robot_toml: Any) -> None:
+    run = await sipclient("run")
+    await run.until("1002: unknown -> ready")
+    text = robot_toml.text
+    robot_toml.write(text.replace("[[watch]]", "[[watch"))
+    run.signal(signal.SIGHUP)
+    assert "not reloaded, the old configuration stays in force: robot.toml:" in await run.until("reloaded")
+    robot_toml.write(text.replace('"1002"]', '"1003"]').replace('"7000"', '"7001"'))
+    run.signal(signal.SIGHUP)
+    assert "accounts unchanged, +1 -1 watched extensions" in await run.until("reloaded:")
+    await run.until("1003: unknown -> ready")
+    await busy_to_ready(pbx, run, "1001")
+    await run.until("> call to 7001")
+    assert pbx.registers == [True]
+    run.signal(signal.SIGTERM)
+    assert await run.end(5) == 0
+
+
+async def test_a_second_signal_ends_it_at_once(sipclient: Any, tmp_path: Path) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+        silent.bind(("127.0.0.1", 0))
+        port = silent.getsockname()[1]
+        (tmp_path / "robot.toml").write_text(
+            f'[accounts.pbx]\naddress = "sip:r@127.0.0.1"\nserver = "udp:127.0.0.1:{port}"\nmedia = "none"\n'
+        )
+        run = await sipclient("run")
+        await run.until("started")
+        silent.recv(2000)
+        run.signal(signal.SIGTERM)
+        await run.until("stopping")
+        run.signal(signal.SIGTERM)
+        assert await run.end(2) in (143, 0, -signal.SIGTERM)
+
+
+async def test_a_server_that_does_not_answer_is_told_and_stopping_takes_no_longer(
+    sipclient: Any, tmp_path: Path
+) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as closed:
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+        (tmp_path / "robot.toml").write_text(
+            f'[accounts.pbx]\naddress = "sip:r@127.0.0.1"\nserver = "tcp:127.0.0.1:{port}"\nmedia = "none"\n'
+        )
+        run = await sipclient("run")
+        assert "next try in" in await run.until("pbx: not registered")
+        run.signal(signal.SIGTERM)
+        assert await run.end(5) == 0
+
+
+async def test_a_wrong_password_is_told_with_the_next_try(pbx: Any, sipclient: Any, robot_toml: Any) -> None:
+    pbx.refuse_with = 403
+    run = await sipclient("run")
+    line = await run.until("pbx: not registered: 403")
+    assert "next try in" in line and ", at " in line
+    run.signal(signal.SIGTERM)
+    assert await run.end(5) == 0
+
+
+async def refused(command: Any, text: str) -> None:
+    assert await command.end() == 2
+    errors = await command.errors()
+    assert text in errors, errors
+    assert errors.startswith("sipclient: ") and errors.count("\n") == 1
+
+
+async def test_no_file(sipclient: Any) -> None:
+    await refused(await sipclient("run", "nowhere.toml"), "nowhere.toml: cannot be read: No such file or directory")
+
+
+async def test_a_mistake_in_the_file(sipclient: Any, tmp_path: Path) -> None:
+    (tmp_path / "robot.toml").write_text('[accounts.pbx]\naddres = "sip:r@127.0.0.1"\n')
+    await refused(await sipclient("run"), "robot.toml:")
+
+
+async def test_a_folder_in_place_of_a_file_and_no_utf8(sipclient: Any, tmp_path: Path) -> None:
+    await refused(await sipclient("run", "."), "cannot be read: Is a directory")
+    (tmp_path / "robot.toml").write_bytes(b"# \xff\n")
+    await refused(await sipclient("run"), "this is no UTF-8 text")
+
+
+async def test_a_port_in_use(sipclient: Any, tmp_path: Path) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        (tmp_path / "robot.toml").write_text(
+            f'[accounts.pbx]\naddress = "sip:r@127.0.0.1"\nlocal = "127.0.0.1:{port}"\nregister = false\n'
+        )
+        await refused(
+            await sipclient("run"), f"account pbx: 127.0.0.1:{port}/udp cannot be used: Address already in use"
+        )
+
+
+async def test_a_store_in_use(pbx: Any, sipclient: Any, robot_toml: Any) -> None:
+    first = await sipclient("run")
+    await first.until("started")
+    await refused(await sipclient("run"), "is in use by another robot")
+
+
+async def test_a_hook_that_is_not_there(pbx: Any, sipclient: Any, robot_toml: Any) -> None:
+    robot_toml.write(robot_toml.text + '[[rules]]\nname = "h"\nrun = "hooks.py:on_ready"\n')
+    await refused(await sipclient("run"), "hooks.py: cannot be read: No such file or directory")
+
+
+async def test_a_hook_that_fails_harms_nothing(pbx: Any, sipclient: Any, robot_toml: Any) -> None:
+    robot_toml.write("async def on_ready(change, client):\n    raise ValueError('oh')\n", "hooks.py")
+    robot_toml.write(robot_toml.text + '[[rules]]\nname = "h"\nrun = "hooks.py:on_ready"\n')
+    run = await sipclient("run")
+    await run.until("1002: unknown -> ready")
+    await busy_to_ready(pbx, run, "1001")
+    await run.until("hooks.py:on_ready failed: ValueError: oh")
+    await busy_to_ready(pbx, run, "1002")
+    await run.until("answered (queue/pbx/1002/1)")
+
+
+@pytest.mark.parametrize("arguments", [("--log-format", "xml"), ("a.toml", "--config", "b.toml"), ("--nonsense",)])
+async def test_wrong_use(sipclient: Any, arguments: tuple[str, ...]) -> None:
+    command = await sipclient("run", *arguments)
+    assert await command.end() == 2
+    assert "Traceback" not in await command.errors()
+
+
+def test_the_loop_is_uvloops_where_that_is_installed() -> None:
+    from sipclient.robot.service import loop_factory
+
+    factory = loop_factory()
+    loop = factory() if factory is not None else asyncio.new_event_loop()
+    assert type(loop).__module__.startswith(("uvloop", "asyncio"))
+    loop.close()
