@@ -10,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 import pytest
-from interop.processes import HOST, POLL, Child, free_port, need
+from interop.processes import HOST, POLL, Child, fill, free_port, need
 
 SCENARIOS = Path(__file__).parent / "sipp"
 LIMIT = 45  # seconds after which SIPp itself gives up a scenario
@@ -35,22 +35,25 @@ class Sipp:
         to: int = 0,
         calls: int = 1,
         keys: Mapping[str, str] = MappingProxyType({}),
+        words: Mapping[str, str] = MappingProxyType({}),
         login: tuple[str, str] = ("", ""),
         transport: str = "udp",
         pause: int = 300,
     ) -> Run:
         """Play a scenario `calls` times (0: until stopped) from `port`, to the port `to` where it begins itself.
 
-        A `<pause/>` without a length of its own takes `pause` milliseconds.
+        A `<pause/>` without a length of its own takes `pause` milliseconds. `keys` are SIPp's own keywords; `words`
+        are filled in before SIPp reads the file, for what it wants literally (methods and status codes).
         """
         port = port or free_port()
         stem = f"{scenario}-{next(self._serial)}"
         messages, errors, logs = (self._directory / f"{stem}.{end}" for end in ("messages", "errors", "logs"))
+        file = fill(SCENARIOS / f"{scenario}.xml", words, self._directory / f"{stem}.xml")
         command = [
             self._binary,
             *([f"{HOST}:{to}"] if to else []),
-            *("-sf", str(SCENARIOS / f"{scenario}.xml"), "-i", HOST, "-p", str(port), "-mi", HOST),
-            *("-mp", str(free_port(pair=True)), "-nostdin"),
+            *("-sf", str(file), "-i", HOST, "-p", str(port), "-mi", HOST),
+            *("-mp", str(free_port(pair=True)), "-nostdin", "-pause_msg_ign"),
             *("-t", {"udp": "u1", "tcp": "t1"}[transport], "-d", str(pause)),
             *("-trace_msg", "-message_file", str(messages), "-trace_err", "-error_file", str(errors)),
             *("-trace_logs", "-log_file", str(logs)),
