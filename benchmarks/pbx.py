@@ -145,11 +145,11 @@ class Pbx:
             return
         method, uri, _ = start.split(" ")
         self.counted[method] += 1
-        if method in ("REGISTER", "SUBSCRIBE", "INVITE") and ";tag=" not in headers["to"]:
-            if not authorized(method, headers):
-                self.counted["401"] += 1
-                self.reply(401, "Unauthorized", headers, address, CHALLENGE)
-                return
+        first = method in ("REGISTER", "SUBSCRIBE", "INVITE") and ";tag=" not in headers["to"]
+        if first and not authorized(method, headers):
+            self.counted["401"] += 1
+            self.reply(401, "Unauthorized", headers, address, CHALLENGE)
+            return
         handler = getattr(self, method.lower(), None)
         if handler is None:
             self.reply(200, "OK", headers, address)
@@ -233,9 +233,7 @@ class Pbx:
         branch = f"z9hG4bK{watched.call_id}{watched.cseq}"
         self.send("NOTIFY", watched.target, watched.address, branch, lines, body)
 
-    def send(
-        self, method: str, uri: str, address: tuple[str, int], branch: str, lines: list[str], body: str
-    ) -> None:
+    def send(self, method: str, uri: str, address: tuple[str, int], branch: str, lines: list[str], body: str) -> None:
         start = [f"{method} {uri} SIP/2.0", f"Via: SIP/2.0/UDP 127.0.0.1:{self.port};rport;branch={branch}"]
         end = ["Max-Forwards: 70", "User-Agent: bench-pbx", f"Content-Length: {len(body)}", "", body]
         self.sock.sendto("\r\n".join(start + lines + end).encode(), address)
