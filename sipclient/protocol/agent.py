@@ -16,7 +16,6 @@ from sipclient.message import (
     parse,
     salvage,
 )
-from sipclient.protocol.build import response
 from sipclient.protocol.checks import (
     OWN,
     REGISTRARS,
@@ -26,6 +25,7 @@ from sipclient.protocol.checks import (
     check_headers,
     check_method,
     check_state,
+    check_status,
     check_target,
     contact_text,
     uri_text,
@@ -65,7 +65,7 @@ from sipclient.protocol.events import (
     Unwatch,
     Watch,
 )
-from sipclient.protocol.exchange import Stack
+from sipclient.protocol.exchange import LARGE, Stack
 from sipclient.protocol.identifiers import Identifiers
 from sipclient.protocol.inbound import Inbound
 from sipclient.protocol.incoming import IncomingInvite
@@ -154,6 +154,8 @@ class UserAgent:
         elif isinstance(input, FlowClosed):
             self._stack.flows.open.discard(input.flow)
             self._flow_failed(input.flow, input.reason)
+        elif isinstance(input, SendFailed) and input.too_large:
+            self._stack.transactions.too_large(input.flow, LARGE, input.reason)
         elif isinstance(input, SendFailed):
             self._flow_failed(input.flow, input.reason)
         return self._finish(now)
@@ -208,12 +210,12 @@ class UserAgent:
         transaction = self._stack.transactions.server_for(request)
         if transaction is None:
             self._core.send(to, answer)
-        else:
-            transaction.respond(error.status, answer)
+        elif transaction.owner is None and not transaction.data:
+            transaction.respond(error.status, answer)  # what it began is over; else it is a broken copy: absorbed
 
     def _response(self, message: Response, flow: Flow) -> None:
         transaction = self._stack.transactions.client_for(message, flow)
-        if transaction is None:
+        if transaction is None or len(message.vias) > 1:  # RFC 3261 §8.1.3.3: what has two is not for us
             self._core.trace(f"stray response {message.status} from {flow.remote_host}:{flow.remote_port}")
             return
         try:
@@ -262,7 +264,7 @@ class UserAgent:
 
     def _station(self, account: str) -> Station:
         station = self._stations.get(account)
-        if station is None:
+        if station is None or station.line.removing:
             raise InvalidValue(f"there is no account {account!r}")
         return station
 
@@ -271,16 +273,22 @@ class UserAgent:
     def _watch(self, command: Watch) -> None:
         station = self._station(command.account)
         check_target(station.line, command.extension)
+        self._check_watch(command.id)
         usage = WatchUsage(self._stack, self._dialogs, station.line, station.window, command)
         station.watch(command.id, usage)
 
     def _subscribe(self, command: Subscribe) -> None:
         station = self._station(command.account)
         check_target(station.line, command.target)
+        self._check_watch(command.id)
         check_header_value(command.accept, "accept")
         check_header_name(command.package)
         usage = PlainSubscription(self._stack, self._dialogs, station.line, station.window, command)
         station.watch(command.id, usage)
+
+    def _check_watch(self, id: int) -> None:
+        if any(id in station.watches for station in self._stations.values()):
+            raise InvalidValue(f"there is a watch or subscription {id} already")
 
     def _unwatch(self, command: Unwatch | Unsubscribe) -> None:
         for station in self._stations.values():
@@ -294,6 +302,8 @@ class UserAgent:
         check_headers(command.headers)
         check_body(command.body, command.content_type)
         check_caller_id(station.line, command.caller_id)
+        if self._call(command.id) is not None:
+            raise InvalidValue(f"there is a call {command.id} already")
         call = OutgoingCall(self._stack, self._dialogs, station.line, station, command)
         station.calls[command.id] = call
         call.start()
@@ -320,6 +330,7 @@ class UserAgent:
     def _reject(self, command: Reject) -> None:
         check_headers(command.headers)
         check_header_value(command.reason, "reason")
+        check_status(command.status, 300)
         call = self._call(command.id)
         notifier = self._notifier(command.id)
         if isinstance(call, IncomingInvite):
@@ -381,20 +392,8 @@ class UserAgent:
         check_headers(command.headers, ours=OWN - REGISTRARS)
         check_header_value(command.reason, "reason")
         check_body(command.body, command.content_type)
-        waiting = self._inbound.requests.pop(command.request, None)
-        if waiting is not None:
-            transaction, request, flow = waiting
-            data = response(
-                request,
-                flow,
-                command.status,
-                command.reason,
-                to_tag=self._core.ids.token("tag"),
-                headers=command.headers,
-                body=command.body,
-                content_type=command.content_type,
-            )
-            transaction.respond(command.status, data)
+        check_status(command.status, 200)
+        self._inbound.respond(command)
 
     def _notifier(self, id: int) -> Notifier | None:
         for station in self._stations.values():

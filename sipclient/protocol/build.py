@@ -101,8 +101,12 @@ def _stamped_via(request: Request, flow: Flow) -> str:
     """The top Via with `received` and `rport` filled in (RFC 3261 §18.2.1, RFC 3581 §4)."""
     via = request.via
     raw = str(via)
-    if via.rport is None and via.host == flow.remote_host:
+    rport = via.params.get("rport")
+    if rport is None and via.host == flow.remote_host:
         return raw
+    if rport == "" and (raw.endswith(";rport") or ";rport;" in raw) and raw.count(";r") == 1 and '"' not in raw:
+        # What nearly every request has: asked for once, in lower case, and nothing filled in yet.
+        return raw.replace(";rport", f";received={flow.remote_host};rport={flow.remote_port}")
     parts = [part for part in raw.split(";") if part.partition("=")[0].strip().lower() not in ("rport", "received")]
     parts.append(f"received={flow.remote_host}")
     if via.rport is not None:
@@ -137,6 +141,9 @@ def response(
     to = source.get("To") or ""
     if to_tag and status > 100 and not request.to_tag:
         to = f"{to};tag={to_tag}"
+    timestamp = source.get("Timestamp") if status == 100 else None
+    if timestamp is not None:
+        lines.append(f"Timestamp: {timestamp}")  # RFC 3261 §8.2.6.1; we never wait, so there is no delay to add
     lines.append(f"From: {source.get('From') or ''}")
     lines.append(f"To: {to}")
     lines.append(f"Call-ID: {request.call_id}")

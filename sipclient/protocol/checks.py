@@ -41,6 +41,12 @@ def check_method(method: str) -> None:
         raise InvalidValue(f"{method} is not sent as a plain request")
 
 
+def check_status(status: int, least: int) -> None:
+    """A final status of the right kind: another one would leave the peer waiting."""
+    if not least <= status <= 699:
+        raise InvalidValue(f"{status} is not a status from {least} to 699")
+
+
 def check_body(body: bytes, content_type: str) -> None:
     """A body has a type, and that is `type/subtype` with parameters (RFC 3261 §20.15)."""
     check_header_value(content_type, "content type")

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 from sipclient.errors import MalformedBody
 from sipclient.message import Request, SipUri, TelUri
 from sipclient.presence import MessageWaiting, parse
 from sipclient.protocol.build import ACCEPT, ALLOW, SUPPORTED, response, response_flow
 from sipclient.protocol.dialog import Dialog, Dialogs
-from sipclient.protocol.events import Flow, Headers, MessageReceived, MessagesWaiting, RequestReceived
+from sipclient.protocol.events import Flow, Headers, MessageReceived, MessagesWaiting, RequestReceived, Respond
 from sipclient.protocol.exchange import Stack
 from sipclient.protocol.incoming import IncomingInvite
-from sipclient.protocol.notifier import Notifier
+from sipclient.protocol.notifier import PATIENCE, Notifier
 from sipclient.protocol.refuse import refuse, stateless_tag
 from sipclient.protocol.session import Session
 from sipclient.protocol.station import Station
 from sipclient.protocol.subscription import Subscription
 from sipclient.protocol.tables import E
+from sipclient.protocol.timers import Timer
 from sipclient.protocol.transaction import ServerTransaction
+
+Waiting: TypeAlias = tuple[ServerTransaction, Request, Timer]  # a request until its Respond
 
 EXTENSIONS = frozenset({"100rel", "timer"})  # option tags a Require may name
 ALLOW_EVENTS = "presence, dialog, message-summary"
@@ -41,13 +46,13 @@ KNOWN = frozenset(
 class Inbound:
     """The way of a request into the engine."""
 
-    __slots__ = ("_dialogs", "_stack", "_stations", "requests")
+    __slots__ = ("_dialogs", "_requests", "_stack", "_stations")
 
     def __init__(self, stack: Stack, dialogs: Dialogs, stations: dict[str, Station]) -> None:
         self._stack = stack
         self._dialogs = dialogs
         self._stations = stations
-        self.requests: dict[int, tuple[ServerTransaction, Request, Flow]] = {}  # wait for Respond
+        self._requests: dict[int, Waiting] = {}
 
     def receive(self, request: Request, flow: Flow) -> None:
         """One request, parsed and checked."""
@@ -266,8 +271,30 @@ class Inbound:
         if transaction is not None:
             core = self._stack.core
             id = core.next_id()
-            self.requests[id] = (transaction, request, transaction.flow)
+            timer = core.timers.start(core.now + PATIENCE, self._never_answered, id)
+            self._requests[id] = (transaction, request, timer)
             core.emit(RequestReceived(id, station.line.account.key, request, flow))
+
+    def _never_answered(self, id: int) -> None:
+        self.respond(Respond(id, 500, "Not Answered"))
+
+    def respond(self, command: Respond) -> None:
+        """The user's answer to RequestReceived; none where it comes too late."""
+        waiting = self._requests.pop(command.request, None)
+        if waiting is not None:
+            transaction, request, timer = waiting
+            self._stack.core.timers.stop(timer)
+            data = response(
+                request,
+                transaction.flow,
+                command.status,
+                command.reason,
+                to_tag=self._stack.core.ids.token("tag"),
+                headers=command.headers,
+                body=command.body,
+                content_type=command.content_type,
+            )
+            transaction.respond(command.status, data)
 
     # --- writing ------------------------------------------------------------------------------------
 
@@ -301,6 +328,9 @@ class _Reinvite:
 
     def on_cancel(self, transaction: ServerTransaction, cancel: Request) -> None:
         """The re-INVITE is answered all the same."""
+
+    def on_failure(self, transaction: ServerTransaction, reason: str) -> None:
+        """The call outlives its stream; where it does not, the missing ACK tells."""
 
 
 def capabilities() -> Headers:

@@ -24,7 +24,7 @@ from sipclient.protocol.session import Repeater, Session, reason_cause
 from sipclient.protocol.timers import Timer
 from sipclient.protocol.transaction import ServerTransaction
 
-PATIENCE = 180.0  # seconds an unanswered call may ring before it is refused with 480
+PATIENCE = 180.0  # seconds an unanswered call may ring before it is refused
 SESSION_EXPIRES = 1800.0  # seconds, asked for in our own refreshes
 REMINDER = 60.0  # RFC 3261 §13.3.1.1: a provisional at least every minute keeps proxies from giving up
 
@@ -178,6 +178,15 @@ class IncomingInvite:
         self._respond(487)
         name, q850 = reason_cause(cancel, 487)
         self._end(487, (name, q850), "", "remote")
+
+    def on_failure(self, transaction: ServerTransaction, reason: str) -> None:
+        """The caller's stream closed while it waits: no answer reaches it any more, and it knows (RFC 3261 §17.2.4).
+
+        A datagram that was refused proves nothing: the next one may be taken.
+        """
+        if self._flow.reliable and not self._answered and not self._ended:
+            self._respond(503)
+            self._end(0, cause_of(502), reason, "network")
 
     def on_session_ack(self, request: Request) -> None:
         """Our 200, or our 2xx to a re-INVITE, was acknowledged."""

@@ -14,14 +14,16 @@ from sipclient.protocol.timers import Timer
 from sipclient.protocol.transaction import ServerTransaction
 
 DEFAULT_EXPIRES = 3600.0
+PATIENCE = 30.0  # seconds the user has to answer; the peer gives up after 32 (RFC 3261 Timer F), and 408 is not for us
+# to send (RFC 4320 §4.2)
 
 
 class Notifier:
     """One subscription to us, from its first SUBSCRIBE until SubscriberGone."""
 
     __slots__ = (
-        "_asked", "_dialogs", "_ended", "_expires", "_on_gone", "_stack", "_timer", "accepted", "dialog", "event", "id",
-        "line", "package",
+        "_asked", "_dialogs", "_ended", "_expires", "_on_gone", "_patience", "_stack", "_timer", "accepted", "dialog",
+        "event", "id", "line", "package",
     )  # fmt: skip
 
     def __init__(
@@ -45,6 +47,7 @@ class Notifier:
         self._ended = False
         self._expires = 0.0
         self._timer: Timer | None = None
+        self._patience: Timer | None = None
         tag = stack.core.ids.token("tag")
         self.dialog = Dialog(
             line,
@@ -65,11 +68,17 @@ class Notifier:
         self._ask(transaction, request, flow, refresh=False)
 
     def _ask(self, transaction: ServerTransaction, request: Request, flow: Flow, *, refresh: bool) -> None:
-        self._asked = (transaction, request, response_flow(request, flow))
+        core, to = self._stack.core, response_flow(request, flow)
+        if self._asked is not None:
+            transaction.respond(500, response(request, to, 500, headers=(("Retry-After", "1"),)))
+            return
+        self._asked = (transaction, request, to)
+        self._patience = core.timers.start(core.now + PATIENCE, self._never_answered)
         expires = DEFAULT_EXPIRES if request.expires is None else float(request.expires)
-        self._stack.core.emit(
-            SubscribeReceived(self.id, self.line.account.key, request, flow, self.package, expires, refresh)
-        )
+        core.emit(SubscribeReceived(self.id, self.line.account.key, request, flow, self.package, expires, refresh))
+
+    def _never_answered(self, _: object) -> None:
+        self.reject(Reject(self.id, 500, "Not Answered"))
 
     def on_ack(self, request: Request) -> None:
         """No INVITE lives here."""
@@ -96,6 +105,13 @@ class Notifier:
         core.timers.stop(self._timer)
         self._timer = core.timers.start(self._expires, self._expired)
 
+    def leave(self) -> None:
+        """The account leaves: the subscriber is told (RFC 6665 §4.2.2), or refused where it still waits."""
+        if self.accepted:
+            self.notify(Notify(self.id, state="terminated", reason="deactivated"))
+        else:
+            self.reject(Reject(self.id, 480))
+
     def reject(self, command: Reject) -> None:
         """Refuse the SUBSCRIBE that waits; a refused refresh ends nothing by itself."""
         self._answer(command.status, command.reason, command.headers)
@@ -107,6 +123,7 @@ class Notifier:
             return
         transaction, request, to = self._asked
         self._asked = None
+        self._stack.core.timers.stop(self._patience)
         data = response(request, to, status, reason, to_tag=self.dialog.local_tag, headers=headers)
         transaction.flow = to
         transaction.respond(status, data)
@@ -146,6 +163,7 @@ class Notifier:
 
     def _end(self, reason: str) -> None:
         self._ended = True
+        self._answer(481, "", ())
         core = self._stack.core
         core.timers.stop(self._timer)
         self._dialogs.drop(self.dialog)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from sipclient.message import Request, Response
-from sipclient.protocol.build import ACCEPT, ALLOW, SUPPORTED, response, response_flow
+from sipclient.message import Request, Response, quote
+from sipclient.protocol.build import ACCEPT, ALLOW, SUPPORTED, host_port, response, response_flow
 from sipclient.protocol.causes import cause_of
 from sipclient.protocol.dialog import Ack, Dialog, Dialogs
 from sipclient.protocol.events import (
@@ -354,7 +354,9 @@ class Session:
         transaction, request, flow = self._offered
         self._offered = None
         if status >= 300:
-            more = (("Warning", f'399 {self.dialog.line.uri.host} "{warning}"'),) if warning else ()
+            more = (
+                (("Warning", f"399 {host_port(self.dialog.line.uri.host, None)} {quote(warning)}"),) if warning else ()
+            )
             self._reply(transaction, request, flow, status, headers=more)
             return
         self.dialog.refresh_target(request)

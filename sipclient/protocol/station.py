@@ -120,6 +120,8 @@ class Station:
         for call in list(self.calls.values()):
             self._pending += 1
             call.hangup(())
+        for notifier in list(self.notifiers.values()):
+            notifier.leave()
         watches, self.watches = self.watches, {}
         for usage in watches.values():
             for subscription in usage.subscriptions:

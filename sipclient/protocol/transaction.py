@@ -50,6 +50,9 @@ class ServerOwner(Protocol):
     def on_cancel(self, transaction: ServerTransaction, cancel: Request) -> None:
         """A CANCEL matched this transaction while it waits for a final response."""
 
+    def on_failure(self, transaction: ServerTransaction, reason: str) -> None:
+        """The way back to the peer broke while it waits for a final response (RFC 3261 §17.2.4)."""
+
 
 class _Transaction:
     """What the four machines share: the table, the state, the timers."""
@@ -206,6 +209,8 @@ class ServerTransaction(_Transaction):
             return  # a retransmitted INVITE that came before our 100
         if action is A.PASS and isinstance(message, Request) and self.owner is not None:
             self.owner.on_ack(self, message)
+        elif action is A.FAIL and self.owner is not None:
+            self.owner.on_failure(self, text)
         else:
             super()._act(action, message, text)
 
@@ -279,6 +284,11 @@ class Transactions:
         self._servers[key] = transaction
         self._merged.setdefault(transaction.merge_key, transaction)
         return transaction
+
+    def too_large(self, flow: Flow, least: int, reason: str) -> None:
+        """A datagram was too large to leave: so is every request of `least` bytes or more on this flow."""
+        for transaction in [each for each in self._clients.values() if each.flow == flow and len(each.data) >= least]:
+            transaction.step(E.ERROR, None, reason)
 
     def flow_failed(self, flow: Flow, reason: str) -> None:
         """Every transaction on this flow has a transport error."""
