@@ -25,6 +25,15 @@ from sipclient.message.uri import Uri, parse_uri
 _Q = re.compile(r"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?")
 _NOT_IN_NAME = re.compile(r'[",;:<>\x00-\x08\x0a-\x1f\x7f]')
 _DEFAULT_EXPIRES = 3600
+# What most addresses look like: nothing escaped, a plain host, and no parameter behind the bracket but the tag.
+# Whatever it matches `parse_name_addr` takes, with this URI and this tag.
+_USUAL = re.compile(
+    r"""[ \t]*+(?:"[^"\\\x00-\x1f\x7f]*+"[ \t]*+|[A-Za-z0-9\-.!%*_+`'~ ]*+)
+    <(sips?:(?:[A-Za-z0-9\-_.!~*'()&=+$,;?/\#]++@)?+[A-Za-z0-9.\-]++(?::(?:[1-5][0-9]{4}|6[0-4][0-9]{3}|[0-9]{1,4})(?![0-9]))?+
+    (?:;[a-z]++(?:=[A-Za-z0-9.\-]++)?+){0,8}+)>
+    (?:;tag=([A-Za-z0-9\-.!%*_+`'~]++))?+[ \t]*+""",
+    re.X,
+)
 
 
 class NameAddr(msgspec.Struct, frozen=True):
@@ -99,6 +108,15 @@ def parse_name_addr(text: str) -> NameAddr:
         raise MalformedMessage("an address does not end in `>`")
     params = text[end + 1 :]
     return NameAddr(name, parse_uri(text[start + 1 : end].strip(" \t")), parse_params(params) if params else EMPTY)
+
+
+def read_usual(text: str) -> tuple[str, str] | None:
+    """The URI as written and the tag ("" if there is none) of an address of the usual form; None for any other.
+
+    The form is decided without making any value of it: most addresses are only asked whether they are one.
+    """
+    match = _USUAL.fullmatch(text)
+    return (match[1], match[2] or "") if match is not None else None
 
 
 def _addr_spec(text: str) -> NameAddr:

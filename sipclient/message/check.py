@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 from sipclient.errors import MalformedMessage
+from sipclient.message import readers
+from sipclient.message.headers import Headers
 from sipclient.message.message import Message, Request
 from sipclient.message.uri import SipUri
 
@@ -10,6 +14,18 @@ _SINGLE = frozenset(
     {"from", "to", "call-id", "cseq", "max-forwards", "content-length", "content-type", "expires", "event"}
     | {"subscription-state", "rack", "rseq"}
 )
+_FORMED: Mapping[str, Callable[[Headers], object]] = {
+    "via": readers.via,
+    "from": readers.from_tag,
+    "to": readers.to_tag,
+    "call-id": readers.call_id,
+    "cseq": readers.cseq,
+    "max-forwards": readers.max_forwards,
+    "content-type": readers.media_type,
+    "contact": readers.contact_uri,
+    "route": readers.routes,
+    "record-route": readers.record_routes,
+}
 
 
 def check(message: Message) -> None:
@@ -23,11 +39,16 @@ def check(message: Message) -> None:
     Let through: no tag in From and no Max-Forwards (RFC 2543 peers, RFC 4475 §3.4.1), a body without
     Content-Type, unknown schemes (416 is for whoever needs to reach the address), any Date.
     """
-    _ = message.via, message.from_, message.to, message.call_id, message.max_forwards, message.content_type
-    _ = message.contacts, message.routes, message.record_routes
+    headers = message.headers
+    for key in headers.index:
+        reader = _FORMED.get(key)
+        if reader is not None:
+            headers.read(reader)
+    # What is missing is found by reading it; what is there was read above.
+    _ = message.via, message.from_tag, message.to_tag, message.call_id
     cseq = message.cseq
-    twice = message.headers.repeated() & _SINGLE
-    if twice:
+    repeated = headers.repeated()
+    if repeated and (twice := repeated & _SINGLE):
         raise MalformedMessage(f"there is more than one {min(twice)}")
     if isinstance(message, Request):
         if cseq.method != message.method:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from sipclient.message.names import check_header_name, check_header_value, key_of
@@ -38,12 +38,18 @@ class Headers:
         headers._derived = {}
         return headers
 
-    def first(self, key: str) -> str | None:
-        """The first value of a header by its key (long form, lower case), blanks around it kept."""
+    @property
+    def index(self) -> Mapping[str, str]:
+        """The first value of each header by its key (long form, lower case), blanks around it kept."""
         first = self._first
         if first is None:
             first = self._first = {key: value for key, _, value in reversed(self._entries)}
-        return first.get(key)
+        return first
+
+    def first(self, key: str) -> str | None:
+        """The first value of a header by its key, blanks around it kept; None if there is none."""
+        first = self._first
+        return (self.index if first is None else first).get(key)
 
     def get(self, name: str) -> str | None:
         """The first value of that name, None if there is none."""

@@ -90,12 +90,12 @@ class Message:
     @property
     def from_tag(self) -> str:
         """The tag of From, "" if there is none."""
-        return self.headers.read(readers.from_).tag
+        return self.headers.read(readers.from_tag)
 
     @property
     def to_tag(self) -> str:
         """The tag of To, "" if there is none."""
-        return self.headers.read(readers.to).tag
+        return self.headers.read(readers.to_tag)
 
     @property
     def call_id(self) -> str:
@@ -118,6 +118,11 @@ class Message:
     def contacts(self) -> tuple[NameAddr, ...]:
         """The addresses of Contact; none for `*`."""
         return self.headers.read(readers.contacts)
+
+    @property
+    def contact_uri(self) -> str:
+        """The URI of the first Contact as text, "" if there is none: where requests in a dialog go."""
+        return self.headers.read(readers.contact_uri)
 
     @property
     def contact_star(self) -> bool:

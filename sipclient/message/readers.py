@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from sipclient.errors import MalformedMessage
-from sipclient.message.address import NameAddr, parse_name_addr, parse_name_addrs
+from sipclient.message.address import NameAddr, parse_name_addr, parse_name_addrs, read_usual
 from sipclient.message.headers import Headers
 from sipclient.message.limits import MAX_DELTA, MAX_VALUES
 from sipclient.message.text import EMPTY, Params, number
@@ -37,7 +37,10 @@ def _needed(headers: Headers, key: str, name: str) -> str:
 
 def vias(headers: Headers) -> tuple[Via, ...]:
     """All hops, ours (or the peer's) first."""
-    return tuple(hop for line in headers.lines("via") for hop in parse_vias(line))
+    lines = headers.lines("via")
+    if len(lines) == 1:
+        return tuple(parse_vias(lines[0]))
+    return tuple(hop for line in lines for hop in parse_vias(line))
 
 
 def via(headers: Headers) -> Via:
@@ -56,6 +59,20 @@ def from_(headers: Headers) -> NameAddr:
 def to(headers: Headers) -> NameAddr:
     """To."""
     return parse_name_addr(_needed(headers, "to", "To"))
+
+
+def tag_of(key: str, whole: Callable[[Headers], NameAddr]) -> Callable[[Headers], str]:
+    """A reader of the tag of From or To, "" if there is none, that makes no address where the usual form tells it."""
+
+    def read(headers: Headers) -> str:
+        usual = read_usual(headers.first(key) or "")
+        return usual[1] if usual is not None else headers.read(whole).tag
+
+    return read
+
+
+from_tag = tag_of("from", from_)
+to_tag = tag_of("to", to)
 
 
 def call_id(headers: Headers) -> str:
@@ -101,6 +118,16 @@ _all_contacts = addresses("contact")
 def contacts(headers: Headers) -> tuple[NameAddr, ...]:
     """The addresses of Contact; none for `*`."""
     return () if contact_star(headers) else _all_contacts(headers)
+
+
+def contact_uri(headers: Headers) -> str:
+    """The URI of the first Contact as text, "" if there is none or it is `*`."""
+    lines = headers.lines("contact")
+    usual = read_usual(lines[0]) if len(lines) == 1 else None
+    if usual is not None:
+        return usual[0]
+    found = headers.read(contacts)
+    return str(found[0].uri) if found else ""
 
 
 routes = addresses("route")

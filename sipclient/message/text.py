@@ -19,6 +19,8 @@ _PARAM = re.compile(
     rf"""[ \t]*+;[ \t]*+([A-Za-z0-9\-.!%*_+`'~]++)(?:[ \t]*+=[ \t]*+({_VALUE}|"(?:[^"\\]++|\\.)*+"))?+[ \t]*+""",
     re.S,
 )
+# What most parameters look like: names in lower case, plain values, no blanks.
+_USUAL_PARAMS = re.compile(r"(?:;[a-z0-9\-]++(?:=[A-Za-z0-9\-.!%*_+`'~:]++)?+)++")
 _PLAIN = re.compile(r"[A-Za-z0-9\-.!%*_+`'~:\[\]]+")  # token or host: what needs no quotes
 
 
@@ -120,6 +122,12 @@ def parse_params(text: str) -> Params:
     PBXs put URIs and base64 there. Raises 400 otherwise, for an empty parameter (`;;`) as well.
     """
     values: dict[str, str] = {}
+    if _USUAL_PARAMS.fullmatch(text) is not None and text.count(";") <= MAX_VALUES:
+        for part in text[1:].split(";"):
+            name, _, value = part.partition("=")
+            if name not in values:
+                values[name] = value
+        return Params(values, text)
     position, end, count = 0, len(text), 0
     while position < end:
         match = _PARAM.match(text, position)

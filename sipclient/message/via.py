@@ -74,10 +74,12 @@ def parse_via(text: str) -> Via:
     name, version, transport, literal, host, port, params = match.groups()
     if literal is not None:
         host = read_ipv6(literal)
+    if port is not None and int(port) > 65535:
+        raise MalformedMessage("the port of Via is above 65535")
     via = Via(
         transport.upper(),
         host,
-        number(port, "the port of Via", 65535) if port is not None else None,
+        int(port) if port is not None else None,
         parse_params(params) if params is not None else EMPTY,
         "SIP/2.0" if name == "SIP" and version == "2.0" else f"{name.upper()}/{version}",
     )
