@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
+from importlib.util import find_spec
 from types import MappingProxyType
 from typing import Annotated, Any
 
@@ -21,6 +22,8 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "check": "Say what is wrong with a robot.toml.",
         "watch": "Show the state of extensions.",
         "call": "Place a call and show how it goes.",
+        "lab": "Start an embedded PBX to try rules on.",
+        "demo": "Show the main job, with no PBX at hand.",
     }
 )
 
@@ -36,9 +39,14 @@ def build(arguments: Sequence[str]) -> typer.Typer:
     )
     app.callback()(_root)
     named = next((word for word in arguments if not word.startswith("-")), "")
-    for name in [named] if named in COMMANDS else COMMANDS:
+    for name in [named] if named in installed() else installed():
         app.command(name, help=COMMANDS[name])(command(name))
     return app
+
+
+def installed() -> list[str]:
+    """The commands whose modules are there."""
+    return [name for name in COMMANDS if find_spec(f"sipclient.cli.{name}") is not None]
 
 
 def command(name: str) -> Callable[..., Any]:
