@@ -84,7 +84,7 @@ def picture(text: str) -> str:
     """Terminal output as SVG."""
     console = Console(record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True, color_system="truecolor")
     for line in text.replace("\r\n", "\n").strip("\n").split("\n"):
-        console.print(Text.from_ansi(line), soft_wrap=True)
+        console.print(Text.from_ansi(line), overflow="fold")
     return console.export_svg(title="sipclient demo", theme=THEME, code_format=FRAME, unique_id="demo")
 
 
