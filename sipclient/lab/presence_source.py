@@ -16,6 +16,7 @@ from sipclient.protocol.events import (
     Value,
 )
 
+_LAST_BREATH = 0.5  # seconds: below one, so that Expires says 0
 PACKAGES = ("presence", "dialog", "message-summary")
 
 
@@ -65,7 +66,9 @@ class PresenceSource:
             if refusal is not None:
                 self._do(Reject(event.id, refusal.status, refusal.reason, refusal.headers))
                 return
-        self._do(AcceptSubscription(event.id, min(event.expires, self._settings.max_expires)))
+        expires = min(event.expires, self._settings.max_expires)
+        # The engine ends by itself what has expired: the last NOTIFY shall be ours, with a body as Asterisk sends it.
+        self._do(AcceptSubscription(event.id, max(expires, _LAST_BREATH)))
         self._watchers[event.id].told = None
         self._notify(event.id, "active" if event.expires else "terminated")
 
