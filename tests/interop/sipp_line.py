@@ -11,11 +11,11 @@ from interop.processes import HOST, free_port
 from sipclient import Account, Client
 
 
-def account(server: int, *, transport: str = "udp", local: int = 0, **more: Any) -> Account:
+def account(server: int, *, transport: str = "udp", host: str = HOST, local: int = 0, **more: Any) -> Account:
     """An account without registration at the server on that port."""
     settings: dict[str, Any] = {
         "password": "secret",
-        "server": f"{transport}:{HOST}:{server}",
+        "server": f"{transport}:{host}:{server}",
         "local": f"{HOST}:{local}" if local else "",
         "register": False,
         "keepalive": 0.0,
@@ -34,9 +34,9 @@ async def calling(server: int, **more: Any) -> AsyncIterator[Client]:
 
 
 @asynccontextmanager
-async def called(**more: Any) -> AsyncIterator[tuple[Client, int]]:
-    """A client that listens on a port of its own, and takes calls from this machine."""
+async def called(host: str = HOST, **more: Any) -> AsyncIterator[tuple[Client, int]]:
+    """A client that listens on a port of its own, and takes calls from its server, which is said to be on `host`."""
     port = free_port()
-    async with Client(account(free_port(), local=port, **more)) as client:
+    async with Client(account(free_port(), host=host, local=port, **more)) as client:
         yield client, port
     assert client.failures == 0

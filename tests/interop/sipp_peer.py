@@ -13,7 +13,7 @@ import pytest
 from interop.processes import HOST, POLL, Child, fill, free_port, need
 
 SCENARIOS = Path(__file__).parent / "sipp"
-LIMIT = 45  # seconds after which SIPp itself gives up a scenario
+LIMIT = 55  # seconds after which SIPp itself gives up a scenario
 
 _HEADING = re.compile(rb"^-{20,} [^\n]*\n(\w+) message (sent|received) [^\n]*\n\n", re.MULTILINE)
 
