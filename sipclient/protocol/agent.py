@@ -237,8 +237,9 @@ class UserAgent:
                 station.keepalive.pong(flow)
 
     def _flow_failed(self, flow: Flow, reason: str) -> None:
-        self._stack.transactions.flow_failed(flow, reason)
-        for station in list(self._stations.values()):
+        losing = [station for station in self._stations.values() if station.line.flow == flow]
+        self._stack.transactions.flow_failed(flow, reason)  # which may move a line on to its next server
+        for station in losing:
             station.flow_lost(flow, reason)
 
     # --- accounts -----------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from sipclient.message import Response
-from sipclient.protocol.build import Draft
+from sipclient.protocol.build import Draft, host_port
 from sipclient.protocol.events import CloseFlow, Flow
 from sipclient.protocol.exchange import Exchange, Stack
 from sipclient.protocol.line import Line
@@ -14,6 +14,7 @@ from sipclient.protocol.timers import Timer
 PING, PONG = b"\r\n\r\n", b"\r\n"
 PONG_WAIT = 10.0  # seconds, RFC 5626 §4.4.1
 ANSWER_WAIT = 8.0  # seconds an OPTIONS may stay unanswered: five retransmissions
+AWAY = (408, 502, 503)  # the answers of a proxy whose PBX is away
 
 
 class Keepalive:
@@ -40,13 +41,13 @@ class Keepalive:
         self._wait: Timer | None = None
 
     def start(self) -> None:
-        """Ask from now on."""
+        """Ask from now on; or the server took us again."""
+        self._quiet = False
         if self._interval > 0 and self._timer is None:
             self._again()
 
     def stop(self) -> None:
         """Ask no more."""
-        self._quiet = False
         self._stack.core.timers.stop(self._timer)
         self._stack.core.timers.stop(self._wait)
         self._timer = self._wait = self._exchange = None
@@ -65,7 +66,7 @@ class Keepalive:
     def _ask(self, _: object) -> None:
         core, flow = self._stack.core, self._line.flow
         self._again()
-        if self._wait is not None or (flow is None and self._line.account.register):
+        if self._wait is not None or (self._quiet and self._line.account.register):
             return  # asked already; or the registration is on its way to find the server again
         stream = flow is not None and flow.reliable
         if flow is not None and stream:
@@ -77,9 +78,7 @@ class Keepalive:
 
     def _options(self) -> None:
         line = self._line
-        host = line.aor.partition("@")[2] or line.aor.partition(":")[2]
-        uri = f"{line.uri.scheme}:{host}"
-        draft = Draft("OPTIONS", uri, line.from_value(self._tag), f"<{uri}>", self._call_id)
+        draft = options(line, self._tag, self._call_id)
         self._exchange = Exchange(self._stack, line, draft, self, self._next_cseq).start(line.flow)
 
     def _next_cseq(self) -> int:
@@ -91,8 +90,8 @@ class Keepalive:
         self._answered()
 
     def on_final(self, exchange: Exchange, response: Response) -> None:
-        """Any answer proves life, a refusal too; but a 408, 502 or 503 is a proxy whose PBX is away."""
-        if response.status in (408, 502, 503):
+        """Any answer proves life, a refusal too."""
+        if response.status in AWAY:
             self._lost(f"the server answers {response.status} {response.reason}")
         else:
             self._answered()
@@ -116,11 +115,51 @@ class Keepalive:
         self._lost("the server does not answer")
 
     def _lost(self, reason: str) -> None:
-        self._settle()
+        if self._timer is None:
+            return  # stopped; the account leaves by the way that is there
         flow = self._line.flow
         if flow is not None and flow.reliable:
             self._stack.core.emit(CloseFlow(flow))
         self._line.drop(reason)
+        self.lost(reason)
+
+    def lost(self, reason: str) -> None:
+        """The way to the server broke, however that was found out: told once, until an answer comes again."""
+        self._settle()
         if not self._quiet:
-            self._quiet = True
+            self._quiet = self._interval > 0
             self._on_silent(reason)
+
+
+class Probe:
+    """One OPTIONS to a server that is not used at the moment; `then()` if it is alive."""
+
+    __slots__ = ("_cseq", "_then")
+
+    def __init__(self, stack: Stack, line: Line, flow: Flow, then: Callable[[], None]) -> None:
+        ids = stack.core.ids
+        self._then = then
+        self._cseq = 0
+        draft = options(line, ids.token("tag"), ids.token("call-id"))
+        Exchange(stack, line, draft, self, self._next_cseq).start(flow)
+
+    def _next_cseq(self) -> int:
+        self._cseq += 1
+        return self._cseq
+
+    def on_provisional(self, exchange: Exchange, response: Response) -> None:
+        """The final one tells."""
+
+    def on_final(self, exchange: Exchange, response: Response) -> None:
+        """Any answer proves life, a refusal too."""
+        if response.status not in AWAY:
+            self._then()
+
+    def on_failed(self, exchange: Exchange, status: int, reason: str) -> None:
+        """Not back yet."""
+
+
+def options(line: Line, tag: str, call_id: str) -> Draft:
+    """An OPTIONS to the account's domain (RFC 3261 §11.1)."""
+    uri = f"{line.uri.scheme}:{host_port(line.uri.host, line.uri.port)}"
+    return Draft("OPTIONS", uri, line.from_value(tag), f"<{uri}>", call_id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
-from typing import Protocol, TypeAlias
+from typing import TypeAlias
 
 from sipclient.errors import InvalidValue, MalformedMessage
 from sipclient.message import Challenge, Response, SipUri, parse_uri, quote
@@ -23,20 +23,13 @@ FAIL_BACK = 60.0  # seconds on a later target before the first is tried again
 PLACED_MOST = 1024  # calls of ours whose Call-IDs are remembered
 
 
-class LineUser(Protocol):
-    """Who must hear that the way to the server broke."""
-
-    def line_lost(self, reason: str) -> None:
-        """The flow closed, or the server fell silent."""
-
-
 class Line:
     """One account in the engine. At most one flow to the server is used at a time."""
 
     __slots__ = (
-        "_fail_back", "_flows", "_phase", "_waiting", "account", "aor", "core", "flow", "gruu", "hosts", "index",
-        "instance", "large_over_tcp", "networks", "placed", "problem", "public", "realm", "removing", "secret",
-        "service_routes", "sessions", "targets", "uri",
+        "_fail_back", "_flows", "_last", "_phase", "_waiting", "account", "aor", "ask", "core", "flow", "gruu", "hosts",
+        "index", "instance", "large_over_tcp", "networks", "on_moved", "placed", "problem", "public", "realm",
+        "removing", "secret", "service_routes", "sessions", "targets", "uri",
     )  # fmt: skip
 
     def __init__(self, core: Core, flows: Flows, account: Account) -> None:
@@ -63,7 +56,8 @@ class Line:
         self.index = 0
         self.flow: Flow | None = None
         self.problem = ""
-        self.public: tuple[str, int] | None = None  # where the server sees us (RFC 3581)
+        # Where the server sees us (RFC 3581), and the transport and port of the socket it sees there.
+        self.public: tuple[str, int, tuple[str, int]] | None = None
         self.gruu = ""
         self.service_routes: tuple[str, ...] = ()
         self.sessions: dict[SessionKey, Session] = {}
@@ -73,6 +67,9 @@ class Line:
         self._phase = "closed"
         self._waiting: list[Waiter] = []
         self._fail_back: Timer | None = None
+        self._last: Flow | None = None  # the flow that was open last
+        self.on_moved: Callable[[], None] = _nothing  # packets go another way now
+        self.ask: Callable[[Flow, Callable[[], None]], None] = _ask_nobody  # whether a server is alive
 
     # --- the flow -----------------------------------------------------------------------------------
 
@@ -113,15 +110,16 @@ class Line:
                 self._give_up(self.problem)
             return
         self._phase = "open"
-        if flow != self.flow:
-            self.public = None
-        self.flow = flow
+        moved = self._last is not None and flow != self._last
+        self.flow = self._last = flow
         self.core.emit(ServerChanged(self.account.key, flow, target))
         if self.index and self._fail_back is None:
             self._fail_back = self.core.timers.start(self.core.now + FAIL_BACK, self._back)
         waiting, self._waiting = self._waiting, []
         for then in waiting:
             then(flow, "")
+        if moved:
+            self.on_moved()
 
     def _give_up(self, reason: str) -> None:
         self._phase = "closed"
@@ -159,17 +157,23 @@ class Line:
         self._fail_back = None
         if self.index and self._phase == "open" and not self.removing:
             self._fail_back = self.core.timers.start(self.core.now + FAIL_BACK, self._back)
-            self._flows.connect(self.targets[0], self.account.key, self._first_answers)
+            self._flows.connect(self.targets[0], self.account.key, self._first_opened)
 
-    def _first_answers(self, flow: Flow | None, reason: str) -> None:
-        # An open stream proves that the server is back; a UDP "connection" proves nothing, so there
-        # only a registration that falls due (and fails over again at worst) tries it.
-        if flow is not None and self.index and self._phase == "open":
+    def _first_opened(self, flow: Flow | None, reason: str) -> None:
+        # An open stream proves that the server is back; a UDP "connection" proves nothing, so there it is asked.
+        if flow is not None and flow.reliable:
+            self._first_answers(flow)
+        elif flow is not None:
+            self.ask(flow, lambda: self._first_answers(flow))
+
+    def _first_answers(self, flow: Flow) -> None:
+        if self.index and self._phase == "open":
             self.index = 0
-            self.flow = flow
+            self.flow = self._last = flow
             self.core.timers.stop(self._fail_back)
             self._fail_back = None
             self.core.emit(ServerChanged(self.account.key, flow, self.targets[0]))
+            self.on_moved()
 
     def remember_call(self, call_id: str) -> None:
         """A call of ours begins: a PBX may tell of it as of a call of whoever its From names."""
@@ -187,7 +191,7 @@ class Line:
         """The URI at which we can be reached over a flow; the GRUU where we have one, unless `plain`."""
         if self.gruu and not plain:
             return self.gruu
-        host, port = self.public or (self.account.public_address or flow.local_host, flow.local_port)
+        host, port = self._reached_at(flow)
         user = f"{self.uri.user}@" if self.uri.user else ""
         transport = "" if flow.transport == "udp" else f";transport={flow.transport}"
         if self.uri.scheme == "sips":
@@ -201,11 +205,16 @@ class Line:
         via = response.via
         host = via.received or via.host
         port = via.rport if isinstance(via.rport, int) else (via.port or flow.local_port)
-        before = self.public or (flow.local_host, flow.local_port)
-        if (host, port) == before:
+        if not _is_address(host) or (host, port) == self._reached_at(flow):
             return False
-        self.public = (host, port)
+        self.public = (host, port, (flow.transport, flow.local_port))
         return True
+
+    def _reached_at(self, flow: Flow) -> tuple[str, int]:
+        """Address and port under which the far end of a flow reaches us: behind a NAT, those of the same socket."""
+        if self.public is not None and self.public[2] == (flow.transport, flow.local_port):
+            return self.public[:2]
+        return self.account.public_address or flow.local_host, flow.local_port
 
     def from_value(self, tag: str) -> str:
         """The From (or a REGISTER's To) of the account itself; no tag where it is empty."""
@@ -230,12 +239,9 @@ class Line:
         """Whether requests outside a dialog are taken from the far end: the server, or one of `peers`."""
         if flow.remote_host in self.hosts:
             return True
-        if not self.networks:
+        if not self.networks or not _is_address(flow.remote_host):
             return False
-        try:
-            address = ip_address(flow.remote_host)
-        except ValueError:
-            return False
+        address = ip_address(flow.remote_host)
         return any(address in network for network in self.networks)
 
     def session_for(self, challenges: Sequence[Challenge], flow: Flow, *, any_realm: bool) -> Session | str:
@@ -251,6 +257,22 @@ class Line:
             return "the server asks for a password and the account has none"
         strong = self.account.require_strong_digest and flow.transport not in ("tls", "wss")
         return choose(challenges, realm=realm, strong_only=strong)
+
+
+def _nothing() -> None:
+    """Nobody needs to know."""
+
+
+def _ask_nobody(flow: Flow, then: Callable[[], None]) -> None:
+    """There is nobody to ask by."""
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _networks(account: Account) -> tuple[IPv4Network | IPv6Network, ...]:

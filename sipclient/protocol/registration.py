@@ -14,13 +14,14 @@ from sipclient.protocol.timers import Timer
 
 REFUSED_FIRST, REFUSED_MOST = 60.0, 1800.0  # a wrong password: not hammered, PBXs ban for that
 EXPIRES_MOST = 7 * 86400
+SETTLE = 60.0  # seconds between corrections of our address: a NAT may give each packet another one
 
 
 class Registration:
     """Keeps one address-of-record bound to where we are."""
 
     __slots__ = (
-        "_exchange", "_lost", "_old_contact", "_refused", "_timer", "call_id", "cseq", "expires",
+        "_ending", "_exchange", "_lost", "_old_contact", "_refused", "_settled", "_timer", "call_id", "cseq", "expires",
         "line", "on_back", "on_gone", "registered", "stack", "tag",
     )  # fmt: skip
 
@@ -41,6 +42,8 @@ class Registration:
         self._lost = Backoff(core, "register", 1.0, min(max(keepalive, 4.0), 60.0) if keepalive else 30.0)
         self._refused = Backoff(core, "register", REFUSED_FIRST, REFUSED_MOST)
         self._old_contact = ""
+        self._ending = False  # whether the REGISTER under way is the one that ends it
+        self._settled = 0.0  # when our address may be corrected again
         self._timer: Timer | None = None
         self._exchange: Exchange | None = None
 
@@ -62,14 +65,24 @@ class Registration:
             self.registered = False
             self.stack.core.emit(RegistrationLost(self.line.account.key, 0, reason, 0.0))
 
+    def moved(self) -> None:
+        """Packets go to another server, or over another stream: bind us there."""
+        if self.registered and self._exchange is None and self.on_gone is None:
+            self.start()
+
     def end(self, on_gone: Callable[[], None]) -> None:
-        """Un-register, then call back."""
+        """Un-register, then call back. A REGISTER under way is awaited first: it may bind us once more."""
         self.on_gone = on_gone
         self.stack.core.timers.stop(self._timer)
-        if not self.registered:
-            on_gone()
-        elif self._exchange is None:
+        if self._exchange is None or self._exchange.abandon():
+            self._unregister()
+
+    def _unregister(self) -> None:
+        if self.registered and not self._ending:
+            self._ending = True
             self._send(0)
+        else:
+            self._gone()
 
     # --- REGISTER -----------------------------------------------------------------------------------
 
@@ -113,13 +126,14 @@ class Registration:
         self._exchange = None
         status = response.status
         if self.on_gone is not None:
-            self._gone()
+            self.registered = self.registered or status < 300
+            self._unregister()
         elif status < 300:
             self._granted(exchange, response)
         elif status == 423 and response.min_expires and self.expires < response.min_expires <= EXPIRES_MOST:
             self.expires = float(response.min_expires)
             self._send(self.expires)
-        elif status in (408, 430, 480) or status >= 500:
+        elif status in (408, 430, 480) or 500 <= status < 600:
             retry = min(float(response.retry_after or 0), 3600.0)
             self._failed(status, response.reason, self._lost.wait(retry))
         else:
@@ -150,13 +164,16 @@ class Registration:
         if granted <= 0:
             self._failed(response.status, "the registrar granted no time", self._lost.wait(5.0))
             return
-        line.service_routes = tuple(str(route) for route in response.service_routes)
+        line.service_routes = tuple(str(route.uri) for route in response.service_routes)
         line.gruu = _gruu(binding)
         was, self.registered = self.registered, True
         self._old_contact = used
         self._lost.reset()
         self._refused.reset()
-        if line.learn_public(response, flow):
+        corrected = core.now >= self._settled and line.learn_public(response, flow)
+        if corrected:
+            self._settled = core.now + SETTLE
+        if corrected or _moved(flow, line.flow):
             # Behind NAT: bind the address the registrar saw, and release the one nobody reaches (RFC 3581 §9).
             self._send(self.expires)
         else:
@@ -176,6 +193,11 @@ class Registration:
         core.timers.stop(self._timer)
         self._timer = core.timers.start(core.now + retry_in, self._due)
         core.emit(RegistrationLost(self.line.account.key, status, reason, retry_in))
+
+
+def _moved(used: Flow, now: Flow | None) -> bool:
+    """Whether the way to the server changed while a REGISTER was under way (a large one takes a way of its own)."""
+    return now is not None and now != used and now.transport == used.transport
 
 
 def _urn(token: str) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol, TypeAlias
 
 from sipclient.protocol.dialog import Dialogs
 from sipclient.protocol.events import AccountRemoved, Flow, RegistrationLost
 from sipclient.protocol.exchange import Stack
 from sipclient.protocol.incoming import IncomingInvite
-from sipclient.protocol.keepalive import Keepalive
+from sipclient.protocol.keepalive import Keepalive, Probe
 from sipclient.protocol.line import Line
 from sipclient.protocol.notifier import Notifier
 from sipclient.protocol.outgoing import OutgoingCall
@@ -47,8 +48,11 @@ class Station:
         self._owner = owner
         self.line = line
         self.window = Window(stack.core.limits.subscribe_window, is_open=not register)
-        self.keepalive = Keepalive(stack, line, self.silent, self.back)
+        self.keepalive = Keepalive(stack, line, self.silent, _nothing if register else self.back)
         self.registration = Registration(stack, line, self.back) if register else None
+        line.ask = self._ask
+        if self.registration is not None:
+            line.on_moved = self.registration.moved
         self.watches: dict[int, Watching] = {}
         self.calls: dict[int, Call] = {}
         self.notifiers: dict[int, Notifier] = {}
@@ -92,7 +96,10 @@ class Station:
         """A stream closed, or a datagram to the server was refused."""
         if flow == self.line.flow:
             self.line.drop(reason)
-            self.silent(reason)
+        self.keepalive.lost(reason)
+
+    def _ask(self, flow: Flow, then: Callable[[], None]) -> None:
+        Probe(self._stack, self.line, flow, then)
 
     def watch(self, id: int, usage: Watching) -> None:
         """Begin a watch or subscription; it asks once the account is registered."""
@@ -163,4 +170,4 @@ class Station:
 
 
 def _nothing() -> None:
-    """Nobody waits for the end of this one."""
+    """Nobody waits for this."""
