@@ -54,7 +54,7 @@ class Gatekeeper:
         """
         proxy = proxy and self._settings.dialect is not Dialect.ASTERISK
         try:
-            found = self._ours(request.authorizations)
+            found = self._ours(request.authorizations, proxy=proxy)
         except MalformedMessage as error:
             return Refusal(400, error.reason[:80])
         if found is None:
@@ -72,12 +72,13 @@ class Gatekeeper:
             return self._challenge(now, proxy=proxy, stale=True)
         return user
 
-    def _ours(self, given: tuple[Credentials, ...]) -> Credentials | None:
-        """The credentials for our realm, with an algorithm that we offer."""
+    def _ours(self, given: tuple[Credentials, ...], *, proxy: bool) -> Credentials | None:
+        """The credentials for our realm, in the header that answers our challenge, with an algorithm that we offer."""
         offered = {name.lower() for name in self._settings.algorithms}
         for each in given:
             algorithm = each.params.get("algorithm", "MD5").lower()
-            if each.scheme.lower() == "digest" and each.params.get("realm") == self._settings.realm:
+            ours = each.proxy == proxy and each.params.get("realm") == self._settings.realm
+            if ours and each.scheme.lower() == "digest":
                 return each if algorithm in offered else None
         return None
 

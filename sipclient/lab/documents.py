@@ -99,7 +99,7 @@ def dialog_info(
     elif dialect is Dialect.FREESWITCH:
         body = _freeswitch_dialog(view, domain, told)
     else:
-        gone = [_ended(id) for id in told if all(id != dialog.id for dialog in view.dialogs)]
+        gone = [_ended(each) for id, each in told.items() if all(id != dialog.id for dialog in view.dialogs)]
         news = [_dialog(view, each, domain) for each in view.dialogs if told.get(each.id) != each]
         body = "".join((*gone, *news))
     entity = _attribute(f"sip:{view.extension}@{domain}")
@@ -114,7 +114,7 @@ def _asterisk_dialog(view: View, domain: str) -> str:
     """One dialog, always there, always named like the extension; identities only while it rings."""
     address = f"sip:{view.extension}@{domain}"
     own = _attribute(address)
-    head, parties = f" <dialog id={_attribute(view.extension)}>\n", ""
+    head, parties, rendering = f" <dialog id={_attribute(view.extension)}>\n", "", ""
     if view.state is State.RINGING:
         head = f' <dialog id={_attribute(view.extension)} direction="recipient">\n'
         other = next((each for each in view.dialogs if each.state is State.RINGING and each.other), None)
@@ -127,11 +127,11 @@ def _asterisk_dialog(view: View, domain: str) -> str:
                 f"   <target uri={own} />\n  </local>\n"
             )
     elif view.state is State.ON_HOLD:
-        parties = (
+        rendering = (
             f"  <local>\n   <target uri={own}>\n"
             '    <param pname="+sip.rendering" pvalue="no" />\n   </target>\n  </local>\n'
         )
-    return f"{head}{parties}  <state>{_state_word(view.state)}</state>\n </dialog>\n"
+    return f"{head}{parties}  <state>{_state_word(view.state)}</state>\n{rendering} </dialog>\n"
 
 
 def _freeswitch_dialog(view: View, domain: str, told: Mapping[str, Dialog]) -> str:
@@ -139,14 +139,14 @@ def _freeswitch_dialog(view: View, domain: str, told: Mapping[str, Dialog]) -> s
     for dialog in view.dialogs:
         if told.get(dialog.id) != dialog:
             return _dialog(view, dialog, domain)
-    for id in told:
+    for id, each in told.items():
         if all(id != dialog.id for dialog in view.dialogs):
-            return _ended(id)
+            return _ended(each)
     return _dialog(view, view.dialogs[0], domain) if view.dialogs else ""
 
 
 def _dialog(view: View, dialog: Dialog, domain: str) -> str:
-    direction = "initiator" if dialog.caller else "recipient"
+    direction = _direction(dialog)
     rendering = "no" if dialog.state is State.ON_HOLD else "yes"
     own, remote = f"sip:{view.extension}@{domain}", f"sip:{dialog.other}@{domain}"
     remote = (
@@ -163,8 +163,13 @@ def _dialog(view: View, dialog: Dialog, domain: str) -> str:
     )
 
 
-def _ended(id: str) -> str:
-    return f"<dialog id={_attribute(id)}>\n<state>terminated</state>\n</dialog>\n"
+def _ended(dialog: Dialog) -> str:
+    direction = _direction(dialog)
+    return f'<dialog id={_attribute(dialog.id)} direction="{direction}">\n<state>terminated</state>\n</dialog>\n'
+
+
+def _direction(dialog: Dialog) -> str:
+    return "initiator" if dialog.caller else "recipient"
 
 
 def summary(extension: str, domain: str, new: int, old: int) -> bytes:
