@@ -73,6 +73,11 @@ class Message:
         return self.headers.read(readers.via)
 
     @property
+    def hop(self) -> tuple[str, str]:
+        """Branch and sent-by (`host:port`, lower case) of the top Via: what tells requests apart (§17.2.3)."""
+        return self.headers.read(readers.hop)
+
+    @property
     def vias(self) -> tuple[Via, ...]:
         """All hops, top first."""
         return self.headers.read(readers.vias)

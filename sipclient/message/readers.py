@@ -51,6 +51,12 @@ def via(headers: Headers) -> Via:
     return hops[0]
 
 
+def hop(headers: Headers) -> tuple[str, str]:
+    """Branch and sent-by of the top hop, in lower case where case does not count."""
+    top = headers.read(via)
+    return top.branch, f"{top.host}:{top.port or ''}".lower()
+
+
 def from_(headers: Headers) -> NameAddr:
     """From."""
     return parse_name_addr(_needed(headers, "from", "From"))

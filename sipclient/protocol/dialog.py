@@ -250,8 +250,7 @@ def _is_loose(route: str) -> bool:
 
 def contact_of(message: Request | Response) -> str:
     """The URI of the (first) Contact, or empty."""
-    contacts = message.contacts
-    return str(contacts[0].uri) if contacts else ""
+    return message.contact_uri
 
 
 def route_set(values: list[str], *, reverse: bool) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from sipclient.message import Response, quote
 from sipclient.protocol.build import Draft, via_of
 from sipclient.protocol.core import Core
 from sipclient.protocol.digest import Session
+from sipclient.protocol.documents import Documents
 from sipclient.protocol.events import Flow, Headers, Target
 from sipclient.protocol.flows import Flows
 from sipclient.protocol.line import Line, SessionKey
@@ -20,10 +21,11 @@ LARGE = 1300  # RFC 3261 §18.1.1: above this a request must not go by UDP unles
 class Stack:
     """The layers below the usages, handed around as one."""
 
-    __slots__ = ("core", "flows", "transactions")
+    __slots__ = ("core", "documents", "flows", "transactions")
 
     def __init__(self, core: Core) -> None:
         self.core = core
+        self.documents = Documents()
         self.flows = Flows(core)
         self.transactions = Transactions(core)
 

@@ -25,6 +25,13 @@ Waiting: TypeAlias = tuple[ServerTransaction, Request, Timer]  # a request until
 
 EXTENSIONS = frozenset({"100rel", "timer"})  # option tags a Require may name
 ALLOW_EVENTS = "presence, dialog, message-summary"
+CAPABILITIES: Headers = (  # what we can do, as OPTIONS asks (RFC 3261 §11.2)
+    ("Allow", ALLOW),
+    ("Accept", "application/sdp"),
+    ("Accept-Encoding", "identity"),
+    ("Supported", SUPPORTED),
+    ("Allow-Events", ALLOW_EVENTS),
+)
 KNOWN = frozenset(
     (
         "INVITE",
@@ -170,7 +177,7 @@ class Inbound:
             self._refuse(request, flow, 482)
         elif method == "OPTIONS":
             # Answering it changes nothing, so it needs no transaction (RFC 3261 §8.2.7, §11.2).
-            self._refuse(request, flow, 200, headers=capabilities())
+            self._refuse(request, flow, 200, headers=CAPABILITIES)
         elif method == "INVITE":
             self._invite(station, request, flow)
         elif method == "NOTIFY":
@@ -211,7 +218,7 @@ class Inbound:
         if 0 < seconds < 90 and "timer" in request.supported:
             self._refuse(request, flow, 422, headers=(("Min-SE", "90"),))
             return
-        if not request.contacts:
+        if not request.contact_uri:
             self._refuse(request, flow, 400, "Missing Contact")
             return
         if sum(len(each.calls) for each in self._stations.values()) >= self._stack.core.limits.calls:
@@ -247,7 +254,7 @@ class Inbound:
         limit = self._stack.core.limits.subscribers
         if not request.event[0]:
             self._refuse(request, flow, 489, headers=(("Allow-Events", ALLOW_EVENTS),))
-        elif not request.contacts:
+        elif not request.contact_uri:
             self._refuse(request, flow, 400, "Missing Contact")
         elif sum(len(each.notifiers) for each in self._stations.values()) >= limit:
             self._refuse(request, flow, 503, "Too Many Subscriptions", (("Retry-After", "10"),))
@@ -331,17 +338,6 @@ class _Reinvite:
 
     def on_failure(self, transaction: ServerTransaction, reason: str) -> None:
         """The call outlives its stream; where it does not, the missing ACK tells."""
-
-
-def capabilities() -> Headers:
-    """What we can do, as OPTIONS asks (RFC 3261 §11.2)."""
-    return (
-        ("Allow", ALLOW),
-        ("Accept", "application/sdp"),
-        ("Accept-Encoding", "identity"),
-        ("Supported", SUPPORTED),
-        ("Allow-Events", ALLOW_EVENTS),
-    )
 
 
 def _forget(notifiers: dict[int, Notifier], id: int) -> None:

@@ -11,7 +11,13 @@ from types import MappingProxyType
 from typing import TypeAlias
 
 
-class S(StrEnum):
+class Word(StrEnum):
+    """Words of the tables. Looked up at every step: the hash of the text itself, not one computed in Python."""
+
+    __hash__ = str.__hash__
+
+
+class S(Word):
     """States."""
 
     CALLING = "Calling"
@@ -23,7 +29,7 @@ class S(StrEnum):
     TERMINATED = "Terminated"
 
 
-class E(StrEnum):
+class E(Word):
     """Events: what the network, the transaction user (TU) or a timer did."""
 
     PROVISIONAL = "1xx"
@@ -51,7 +57,7 @@ class E(StrEnum):
     M = "Timer M"
 
 
-class A(StrEnum):
+class A(Word):
     """Actions. `start X` actions are named by their timer's event and kept apart, in `STARTS`."""
 
     PASS = "pass to TU"

@@ -176,14 +176,13 @@ class ClientTransaction(_Transaction):
 class ServerTransaction(_Transaction):
     """A request of somebody else's, until our final response is delivered (RFC 3261 §17.2)."""
 
-    __slots__ = ("merge_key", "owner", "request")
+    __slots__ = ("merge_key", "owner")
 
-    def __init__(self, layer: Transactions, key: Key, merge_key: Key, flow: Flow, request: Request) -> None:
-        invite = request.method == "INVITE"
+    def __init__(self, layer: Transactions, key: Key, merge_key: Key | None, flow: Flow, method: str) -> None:
+        invite = method == "INVITE"
         state = S.PROCEEDING if invite else S.TRYING
         super().__init__(layer, "INVITE server" if invite else "server", state, key, flow)
-        self.merge_key = merge_key
-        self.request = request
+        self.merge_key = merge_key  # of a request outside any dialog: no other can be merged
         self.owner: ServerOwner | None = None
 
     @property
@@ -261,11 +260,11 @@ class Transactions:
 
         A branch that is the magic cookie alone counts as one of RFC 2543 (RFC 4475 §3.2.1).
         """
-        via = request.via
-        if via.branch.startswith("z9hG4bK") and via.branch != "z9hG4bK":
-            return (via.branch, f"{via.host}:{via.port or ''}".lower(), method)
+        hop = request.hop
+        if hop[0].startswith("z9hG4bK") and hop[0] != "z9hG4bK":
+            return (*hop, method)
         cseq = str(request.cseq.number)
-        return (request.uri_text, request.from_tag, request.call_id, cseq, str(via), method)
+        return (request.uri_text, request.from_tag, request.call_id, cseq, str(request.via), method)
 
     def server_for(self, request: Request, method: str = "") -> ServerTransaction | None:
         """The transaction a request retransmits, or (`method` INVITE) the one an ACK or CANCEL is for."""
@@ -280,9 +279,11 @@ class Transactions:
         if len(self._servers) >= self.core.limits.server_transactions:
             return None
         key = self.server_key(request, request.method)
-        transaction = ServerTransaction(self, key, self._merge_key(request), flow, request)
+        merge_key = None if request.to_tag else self._merge_key(request)
+        transaction = ServerTransaction(self, key, merge_key, flow, request.method)
         self._servers[key] = transaction
-        self._merged.setdefault(transaction.merge_key, transaction)
+        if merge_key is not None:
+            self._merged.setdefault(merge_key, transaction)
         return transaction
 
     def too_large(self, flow: Flow, least: int, reason: str) -> None:
@@ -301,7 +302,7 @@ class Transactions:
         """Called by a transaction that terminated."""
         if isinstance(transaction, ServerTransaction):
             self._servers.pop(transaction.key, None)
-            if self._merged.get(transaction.merge_key) is transaction:
+            if transaction.merge_key is not None and self._merged.get(transaction.merge_key) is transaction:
                 del self._merged[transaction.merge_key]
         else:
             self._clients.pop(transaction.key, None)

@@ -16,7 +16,6 @@ from sipclient.presence import (
     State,
     accept_for,
     merge,
-    parse,
 )
 from sipclient.protocol.dialog import Dialogs
 from sipclient.protocol.events import ExtensionChanged, MessagesWaiting, Watch, WatchProblem
@@ -111,7 +110,9 @@ class WatchUsage:
         if media not in _BODIES and not media.startswith("multipart/"):
             return 415
         try:
-            return self._take(subscription, parse(request.headers.get("Content-Type") or "", request.body))
+            return self._take(
+                subscription, self._stack.documents.read(request.headers.get("Content-Type") or "", request.body)
+            )
         except MalformedBody as error:
             text = f"{self.command.extension}: NOTIFY refused: {error}"
             self._stack.core.trace(text, self.line.account.key)
