@@ -33,8 +33,8 @@ NOTES = {
 class MiniPbx:
     """`calls` counts the INVITEs that reached it, by Call-ID; `state(ext, ...)` notifies whoever watches."""
 
-    def __init__(self, wire: Wire, host: str = "10.0.0.1") -> None:
-        self.node: Node = wire.node(host, seed=99)
+    def __init__(self, wire: Wire, host: str = "10.0.0.1", seed: int = 99) -> None:
+        self.node: Node = wire.node(host, seed=seed)
         self.node.on_event = self._event
         self.states: dict[str, State] = {}
         self.watchers: dict[int, str] = {}
