@@ -55,6 +55,7 @@ class Pbx:
         self.gone: list[str] = []
         self.calls: list[Any] = []
         self.refuse_with = 0
+        self.mute = False
         self.port = 0
         self._subscribers: dict[int, str] = {}
         self.client = Client(
@@ -70,6 +71,8 @@ class Pbx:
         )
 
     def hear(self, event: Event) -> None:
+        if self.mute:
+            return
         if isinstance(event, RequestReceived):
             request = event.message
             leaves = request.expires == 0 or "expires=0" in (request.headers.get("Contact") or "")

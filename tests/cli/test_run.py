@@ -112,6 +112,15 @@ async def test_a_server_that_does_not_answer_is_told_and_stopping_takes_no_longe
         assert await run.end(5) == 0
 
 
+async def test_a_pbx_that_has_gone_silent_does_not_keep_it(pbx: Any, sipclient: Any, robot_toml: Any) -> None:
+    run = await sipclient("run")
+    await run.until("1002: unknown -> ready")
+    pbx.mute = True
+    run.signal(signal.SIGTERM)
+    assert await run.end(5) == 0
+    assert run.lines[-1].endswith("= stopped")
+
+
 async def test_a_wrong_password_is_told_with_the_next_try(pbx: Any, sipclient: Any, robot_toml: Any) -> None:
     pbx.refuse_with = 403
     run = await sipclient("run")
