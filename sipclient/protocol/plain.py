@@ -82,7 +82,7 @@ class PlainSubscription:
 
     def start(self) -> None:
         """Ask, or ask again after the server was away."""
-        self.subscriptions[0].start()
+        self.subscriptions[0].start_afresh()
 
     def on_notify(self, subscription: Subscription, request: Request) -> int:
         """Hand the body on (see Subscriber)."""

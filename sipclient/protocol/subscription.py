@@ -104,6 +104,11 @@ class Subscription:
         if not self._end:
             self.window.enter(self)
 
+    def start_afresh(self) -> None:
+        """The server is back: ask, whatever ended before. That it was away is no reason to make it wait."""
+        self._backoff = None
+        self.start()
+
     def proceed(self) -> None:
         """There is room: refresh what lives (a PBX that restarted answers 481 and is asked anew), else subscribe."""
         if self._end or self._exchange is not None:

@@ -99,7 +99,7 @@ class WatchUsage:
     def start(self) -> None:
         """Ask, or ask again after the server was away."""
         for subscription in self.subscriptions:
-            subscription.start()
+            subscription.start_afresh()
 
     def on_notify(self, subscription: Subscription, request: Request) -> int:
         """Take a NOTIFY's body (see Subscriber)."""
