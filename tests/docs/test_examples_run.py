@@ -1,4 +1,4 @@
-"""The examples of README.md and docs/library.md run as they stand, against a PBX on loopback."""
+"""The examples of README.md and docs/library.md run as they stand, against the embedded PBX."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ import inspect
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
-from importlib.util import module_from_spec, spec_from_file_location
 from typing import Any
 
 import pytest
 from docs.pages import ROOT, Block, blocks
 
-from sipclient import Account, CallFailed, Client
+from sipclient import Account, CallEnded, CallFailed, Client, State
+from sipclient.lab.phone import Phone
+from sipclient.lab.server import LabServer
+from sipclient.lab.values import Queue, User
 
 TIMEOUT = 20  # seconds after which an example that hangs has failed
 LIBRARY = [block for block in blocks("python") if block.page == "docs/library.md"]
@@ -35,65 +37,45 @@ def taking_a_client(names: dict[str, Any]) -> list[Callable[[Client], Awaitable[
     ]
 
 
+USERS = {each: User(each, "secret", f"Phone {each}") for each in ("1001", "1002", "2001", "robot")}
+
+
 @pytest.fixture
-async def pbx() -> AsyncIterator[Any]:
-    """The PBX of the client's own tests."""
-    spec = spec_from_file_location("loopback_pbx", ROOT / "tests/client/loopback/conftest.py")
-    assert spec is not None and spec.loader is not None
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    pbx = module.Pbx()
-    await pbx.start()
-    yield pbx
-    await pbx.client.aclose()
+async def lab() -> AsyncIterator[LabServer]:
+    """The embedded PBX, and an agent who answers and hangs up soon."""
+    async with LabServer(USERS.values(), [Queue("7000", ("2001",))]) as lab:
+        async with Phone(USERS["2001"], lab.server(), answer_after=0.02, talk_for=0.02):
+            yield lab
+        assert lab.failures == 0
 
 
-async def take_calls(pbx: Any) -> None:
-    """Whoever is called answers, and hangs up soon."""
-    async with pbx.client.incoming() as calls:
-        async for incoming in calls:
-            incoming.ring()
-            with suppress(CallFailed):  # an example that hangs up first
-                async with await incoming.answer():
-                    pass
+def robot(lab: LabServer) -> Account:
+    return Account("sip:robot@127.0.0.1", password="secret", server=lab.server(), peers=("127.0.0.0/8",))
 
 
-async def live(pbx: Any) -> None:
-    """1001 talks and hangs up again and again."""
-    while True:
-        for state in ("on-the-phone", "ready"):
-            pbx.set_state("1001", state)
-            await asyncio.sleep(0.02)
-
-
-async def place_a_call(pbx: Any, client: Client) -> None:
-    """Somebody calls the robot, until it is taken."""
-    _, port = await client.listen("udp", "127.0.0.1")
-    caller = Account("sip:1002@127.0.0.1", server=f"udp:127.0.0.1:{port}", register=False, keepalive=0.0)
-    async with Client(caller) as other:
+async def live(lab: LabServer) -> None:
+    """1001 talks and hangs up again and again, and the robot is called until it answers."""
+    async with Phone(USERS["1002"], lab.server()) as phone:
         while True:
-            try:
-                async with other.call("robot"):
-                    return
-            except CallFailed:  # nobody listens yet
-                await asyncio.sleep(0.02)
+            for state in (State.ON_THE_PHONE, State.READY):
+                lab.set_state("1001", state)
+                await asyncio.sleep(0.05)
+            with suppress(CallFailed):  # nobody listens yet
+                async with phone.client.call("robot", timeout=5):
+                    pass
 
 
 @pytest.mark.parametrize(
     "block", [block for block in LIBRARY if "(client: Client)" in block.text], ids=lambda block: block.place
 )
-async def test_library_example(block: Block, pbx: Any) -> None:
+async def test_library_example(block: Block, lab: LabServer) -> None:
     functions = taking_a_client(run(block))
     assert functions
-    async with asyncio.timeout(TIMEOUT), Client(pbx.account(peers=("127.0.0.0/8",))) as client:
-        tasks = [asyncio.create_task(take_calls(pbx)), asyncio.create_task(live(pbx))]
-        if "client.incoming()" in block.text:
-            tasks.append(asyncio.create_task(place_a_call(pbx, client)))
+    async with asyncio.timeout(TIMEOUT), Client(robot(lab)) as client:
+        living = asyncio.create_task(live(lab))
         for function in functions:
             await function(client)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await stop(living)
         assert client.failures == 0
 
 
@@ -104,12 +86,22 @@ def test_example_without_a_client(block: Block) -> None:
     assert len(run(block)) > 2
 
 
-async def test_the_first_example_of_the_library(pbx: Any) -> None:
+async def test_the_first_example_of_the_library(lab: LabServer, capsys: pytest.CaptureFixture[str]) -> None:
     names = run(LIBRARY[0])
-    names["pbx"] = pbx.account()
+    names["pbx"] = robot(lab)
     async with asyncio.timeout(TIMEOUT):
         await names["main"]()
-    assert len(pbx.registered) == len(pbx.unregistered) == 1
+    assert capsys.readouterr().out.startswith("True <Client running")
+    assert not lab.pbx.registered("robot")
+
+
+async def test_the_tests_among_the_examples() -> None:
+    tests = [each for block in LIBRARY if "async def test_" in block.text for name, each in run(block).items()
+             if name.startswith("test_")]  # fmt: skip
+    assert tests
+    async with asyncio.timeout(TIMEOUT):
+        for test in tests:
+            await test()
 
 
 def test_every_public_method_of_a_client_is_told_of() -> None:
@@ -118,19 +110,23 @@ def test_every_public_method_of_a_client_is_told_of() -> None:
     assert [name for name in public if f"client.{name}" not in text and f"`{name}" not in text] == []
 
 
-async def test_the_main_job_of_the_readme(pbx: Any) -> None:
+async def test_the_main_job_of_the_readme() -> None:
     (block,) = [block for block in blocks("python") if block.page == "README.md"]
     assert len([line for line in block.text.splitlines() if line.strip()]) <= 16
     names = run(block)
-    names["pbx"] = pbx.account()
-    async with asyncio.timeout(TIMEOUT):
-        living = asyncio.create_task(live(pbx))
-        calls = pbx.client.incoming()
-        main = asyncio.create_task(names["main"]())
-        incoming = await anext(calls)
-        assert (incoming.caller, incoming.caller_name) == ("1001", "Ext 1001 is free")
-        async with await incoming.answer():
-            pass
-        for task in (main, living):
-            task.cancel()
-        await asyncio.gather(main, living, return_exceptions=True)
+    async with asyncio.timeout(TIMEOUT), LabServer(USERS.values(), [Queue("7000", ("2001",))]) as lab:
+        names["pbx"] = robot(lab)
+        async with Phone(USERS["2001"], lab.server(), answer_after=0.02, talk_for=0.02) as agent:
+            running = asyncio.create_task(names["main"]())
+            living = asyncio.create_task(live(lab))
+            async for event in agent.client.events():
+                if isinstance(event, CallEnded):
+                    break
+            await stop(running)
+            await stop(living)
+        assert (agent.seen[0].number, agent.seen[0].name) == ("1001", "Ext 1001 is free")
+
+
+async def stop(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
