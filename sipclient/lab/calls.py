@@ -246,8 +246,7 @@ class Calls:
             self._do(Hangup(bridge.a.id, reason))
         elif bridge.ringing.pop(leg.id, None) is not None:
             self._not_answered(bridge, leg, event, reason)
-        if leg is not bridge.a and not leg.caller:
-            self.agent_changed(leg.extension)
+        self.agent_changed(leg.extension)
 
     def _caller_gone(self, bridge: Bridge, reason: str) -> None:
         if bridge.over:
