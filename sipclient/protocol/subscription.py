@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Protocol
 
 from sipclient.message import Request, Response
-from sipclient.protocol.backoff import Backoff, refresh_after
+from sipclient.protocol.again import AFTER_REASON, AT_ONCE, SLOWLY, SOON, Again
+from sipclient.protocol.backoff import refresh_after
 from sipclient.protocol.build import Draft, response, response_flow
 from sipclient.protocol.dialog import Dialog, Dialogs, contact_of, route_set
 from sipclient.protocol.events import Flow
@@ -16,27 +17,8 @@ from sipclient.protocol.timers import T1, Timer
 from sipclient.protocol.transaction import ServerTransaction
 from sipclient.protocol.window import Window
 
-NEVER = -1.0
-SLOW_FIRST, SLOW_MOST = (
-    120.0,
-    1800.0,
-)  # seconds between tries of what the PBX refused by name (403, 404, noresource)
 STEADY = 30.0  # seconds a subscription must live before its end counts as the first one again
 EXPIRES_MOST = 7 * 86400
-
-# RFC 6665 §4.1.3: what to do when the notifier ends a subscription. Where it says "should not
-# re-subscribe", we still ask now and then: extensions are created again, and a watch is meant to last.
-_AT_ONCE, _SOON, _SLOWLY, _NOT = "at once", "soon", "slowly", "not"
-_AFTER_REASON = {
-    "": _AT_ONCE,  # Asterisk ends without one
-    "deactivated": _AT_ONCE,
-    "timeout": _AT_ONCE,
-    "probation": _SOON,
-    "giveup": _SOON,
-    "rejected": _SLOWLY,
-    "noresource": _SLOWLY,
-    "invariant": _NOT,
-}
 
 
 class Subscriber(Protocol):
@@ -56,9 +38,9 @@ class Subscription:
     """A SUBSCRIBE usage with at most one dialog: the first NOTIFY's (or the 2xx's); forks beyond it get 481."""
 
     __slots__ = (
-        "_backoff", "_cseq", "_dialogs", "_end", "_exchange", "_expiry", "_on_gone", "_refresh_at",
-        "_renewed", "_since", "_slow", "accept", "call_id", "dialog", "expires", "line", "owner", "package", "stack",
-        "tag", "target", "window",
+        "_again", "_cseq", "_dialogs", "_end", "_exchange", "_expiry", "_on_gone", "_refresh_at", "_renewed", "_since",
+        "_unsubscribing", "accept", "call_id", "dialog", "expires", "line", "owner", "package", "stack", "tag",
+        "target", "window",
     )  # fmt: skip
 
     def __init__(
@@ -91,11 +73,11 @@ class Subscription:
         self._refresh_at: Timer | None = None
         self._expiry: Timer | None = None
         self._end = False
+        self._unsubscribing = False  # whether the SUBSCRIBE under way is the one that ends it
         self._on_gone: Callable[[], None] | None = None
         self._since = 0.0
         self._renewed = -STEADY
-        self._backoff: Backoff | None = None
-        self._slow: Backoff | None = None
+        self._again = Again(stack.core, line.account.keepalive)
 
     # --- asking -------------------------------------------------------------------------------------
 
@@ -106,7 +88,7 @@ class Subscription:
 
     def start_afresh(self) -> None:
         """The server is back: ask, whatever ended before. That it was away is no reason to make it wait."""
-        self._backoff = None
+        self._again.come_back()
         self.start()
 
     def proceed(self) -> None:
@@ -143,10 +125,16 @@ class Subscription:
         self._end = True
         self._on_gone = on_gone
         self._stop_refresh()
-        if self._exchange is None and self.dialog is not None:
-            self._in_dialog(0.0)
-        elif self._exchange is None:
+        if self._exchange is None or self._exchange.abandon():
+            self._unsubscribe()
+        # else: its answer says whether there is something to end
+
+    def _unsubscribe(self) -> None:
+        if self.dialog is None or self._unsubscribing:
             self._gone()
+        else:
+            self._unsubscribing = True
+            self._in_dialog(0.0)
 
     def _in_dialog(self, expires: float) -> None:
         dialog = self.dialog
@@ -183,21 +171,23 @@ class Subscription:
         status = response.status
         if status < 300:
             self._accepted(exchange, response)
-        elif self._end:
+        elif self._end and status == 481:
             self._gone()
+        elif self._end:
+            self._unsubscribe()
         elif status == 423 and response.min_expires and self.expires < response.min_expires <= EXPIRES_MOST:
             self.expires = float(response.min_expires)
             self.start()
         elif status == 481:
             # RFC 6665 §4.1.2.2: the subscription is gone there; ask anew, at once.
-            self._lost(status, response.reason, _AT_ONCE)
+            self._lost(status, response.reason, AT_ONCE)
         elif self.dialog is not None and (status in (408, 480, 500) or status > 500):
             # One failed refresh does not end what was granted: try again within it.
             self._later(float(min(response.retry_after or 0, 3600)))
         elif status in (403, 404, 405, 410, 489, 501, 603, 604) or 400 <= status < 408:
-            self._lost(status, exchange.problem or response.reason, _SLOWLY)
+            self._lost(status, exchange.problem or response.reason, SLOWLY)
         else:
-            self._lost(status, response.reason, _SOON, float(min(response.retry_after or 0, 3600)))
+            self._lost(status, response.reason, SOON, float(min(response.retry_after or 0, 3600)))
 
     def on_failed(self, exchange: Exchange, status: int, reason: str) -> None:
         """Nobody answered a SUBSCRIBE."""
@@ -210,16 +200,13 @@ class Subscription:
         elif self.dialog is not None:
             self._later(0.0)
         else:
-            self._lost(status, reason, _SOON)
+            self._lost(status, reason, SOON)
 
     def _accepted(self, exchange: Exchange, response: Response) -> None:
         core = self.stack.core
         granted = self.expires if response.expires is None else float(min(response.expires, EXPIRES_MOST, self.expires))
-        if self._end:
-            if self.dialog is None or exchange.dialog_flow is not None:
-                self._gone()
-            else:
-                self._in_dialog(0.0)
+        if self._unsubscribing:
+            self._left()
             return
         if self.dialog is None and exchange.flow is not None:
             self._establish(
@@ -229,20 +216,25 @@ class Subscription:
                 contact_of(response) or self.target,
                 route_set(response.headers.values("Record-Route"), reverse=True),
             )
-        elif self.dialog is not None:
+        elif self.dialog is not None and response.to_tag == self.dialog.remote_tag:
             self.dialog.refresh_target(response)
+        if self._end:
+            self._unsubscribe()
+            return
         if granted <= 0:
-            self._lost(response.status, "the PBX granted no time", _SOON)
+            self._lost(response.status, "the PBX granted no time", SOON)
             return
         self._granted(granted)
         if self._since and core.now - self._since >= STEADY:
-            self._backoff = self._slow = None
+            self._again.reset()
         if not self._since:
             # Timer N (RFC 6665 §4.1.2.4): a NOTIFY must follow.
             core.timers.stop(self._expiry)
             self._expiry = core.timers.start(core.now + 64 * T1, self._no_notify)
 
     def _establish(self, flow: Flow, remote_tag: str, remote: str, target: str, routes: tuple[str, ...]) -> Dialog:
+        cseq = self._cseq if self.dialog is None else max(self._cseq, self.dialog.local_cseq)
+        self._dialogs.drop(self.dialog)
         dialog = self.dialog = Dialog(
             self.line,
             flow,
@@ -254,10 +246,9 @@ class Subscription:
             remote_tag=remote_tag,
             remote_target=target,
             routes=routes,
-            local_cseq=self._cseq,
+            local_cseq=cseq,
         )
         self._dialogs.add(dialog)
-        self._dialogs.expect_no_more(self.call_id, self.tag)
         return dialog
 
     def _granted(self, granted: float) -> None:
@@ -275,16 +266,16 @@ class Subscription:
             self._in_dialog(self.expires)
 
     def _expired(self, _: object) -> None:
-        self._lost(0, "the subscription expired", _SOON)
+        self._lost(0, "the subscription expired", SOON)
 
     def _no_notify(self, _: object) -> None:
-        self._lost(0, "no NOTIFY came", _SOON)
+        self._lost(0, "no NOTIFY came", SOON)
 
     def _later(self, at_least: float) -> None:
         """Try the refresh again; whatever the back-off says, more than once before what was granted runs out."""
         core = self.stack.core
         self._stop_refresh()
-        wait = self._soon().wait()
+        wait = self._again.soon().wait()
         if self._expiry is not None:
             wait = min(wait, max((self._expiry.when - core.now) / 2, 1.0))
         self._refresh_at = core.timers.start(core.now + max(wait, at_least), self._due)
@@ -292,8 +283,11 @@ class Subscription:
     # --- NOTIFY -------------------------------------------------------------------------------------
 
     def awaits(self, request: Request) -> bool:
-        """Whether a NOTIFY is the first of this subscription (it may come before the 2xx, RFC 6665 §4.1.2.4)."""
-        return self.dialog is None and request.event[0] == self.package
+        """Whether a NOTIFY is the first of this subscription (RFC 6665 §4.1.2.4).
+
+        It may come before the 2xx, and from another fork than the 2xx did.
+        """
+        return not self._since and request.from_tag != "" and request.event[0] == self.package
 
     def adopt(self, request: Request, flow: Flow) -> Dialog:
         """Make the dialog from a NOTIFY."""
@@ -349,11 +343,12 @@ class Subscription:
                 self._gone()
             else:
                 text = f"terminated{f' ({reason})' if reason else ''}"
-                self._lost(status if status >= 300 else 0, text, _AFTER_REASON.get(reason, _AT_ONCE), retry_after)
+                self._lost(status if status >= 300 else 0, text, AFTER_REASON.get(reason, AT_ONCE), retry_after)
             return
         first = not self._since
         if first:
             self._since = core.now
+            self._dialogs.expect_no_more(self.call_id, self.tag)
         expires = _number(params.get("expires", ""))
         if 0 < expires <= EXPIRES_MOST and self._exchange is None and not self._end:
             self._shorten(expires, first)
@@ -382,35 +377,19 @@ class Subscription:
             self._gone()
             return
         if lived:
-            self._backoff = self._slow = None
-        if again == _NOT:
-            wait = NEVER
-        elif again == _SLOWLY:
-            self._slow = self._slow or Backoff(core, "subscribe", SLOW_FIRST, SLOW_MOST)
-            wait = self._slow.wait(retry_after)
-        elif again == _AT_ONCE and self._backoff is None and not retry_after:
-            self._backoff = Backoff(core, "subscribe", 1.0, 60.0)  # the next end within STEADY waits
-            wait = 0.0
-        else:
-            wait = self._soon().wait(retry_after)
+            self._again.reset()
+        wait = self._again.after(again, retry_after)
         self.owner.on_lost(self, status, reason, wait)
         if wait == 0.0:
             self.start()
         elif wait > 0.0:
             self._refresh_at = core.timers.start(core.now + wait, self._due)
 
-    def _soon(self) -> Backoff:
-        if self._backoff is None:
-            keepalive = self.line.account.keepalive
-            self._backoff = Backoff(
-                self.stack.core, "subscribe", 1.0, min(max(keepalive, 4.0), 60.0) if keepalive else 60.0
-            )
-        return self._backoff
-
     def _forget(self) -> None:
         self._stop_refresh()
         self.stack.core.timers.stop(self._expiry)
         self._expiry = None
+        self._dialogs.expect_no_more(self.call_id, self.tag)
         self._dialogs.drop(self.dialog)
         self.dialog = None
         self._exchange = None
@@ -420,8 +399,18 @@ class Subscription:
         self.stack.core.timers.stop(self._refresh_at)
         self._refresh_at = None
 
+    def _left(self) -> None:
+        """We un-subscribed: the dialog stays for the last NOTIFY (RFC 6665 §4.1.2.3), but nobody waits for that."""
+        core = self.stack.core
+        core.timers.stop(self._expiry)
+        self._expiry = core.timers.start(core.now + 64 * T1, self._expired)
+        self._tell_gone()
+
     def _gone(self) -> None:
         self._forget()
+        self._tell_gone()
+
+    def _tell_gone(self) -> None:
         self.window.forget(self)
         on_gone, self._on_gone = self._on_gone, None
         if on_gone is not None:
