@@ -205,9 +205,17 @@ class Calls:
             # An offer without one: what the other side said last is still what it wants.
             self._do(AnswerOffer(leg.id, other.description))
         else:
-            answer = reflected(event.body) if bridge.answered is leg else None
-            self._do(AnswerOffer(leg.id, answer or b"", status=200 if answer is not None else 488))
-            self._held(leg, event.body)
+            self._offered_to_us(bridge, leg, event.body)
+
+    def _offered_to_us(self, bridge: Bridge, leg: Leg, offer: bytes) -> None:
+        """The echo takes what it took before; a phone that only rings has nobody to offer anything to."""
+        answer = reflected(offer or leg.description) if bridge.answered is leg else None
+        if answer is None:
+            self._do(AnswerOffer(leg.id, status=488))
+            return
+        self._do(AnswerOffer(leg.id, answer))
+        leg.description = offer or leg.description
+        self._held(leg, leg.description)
 
     def _offer_answered(self, bridge: Bridge, leg: Leg, event: OfferAnswered) -> None:
         other = bridge.other(leg)

@@ -224,6 +224,41 @@ def test_a_refused_offer_changes_nothing() -> None:
     assert bench["robot"].states("1001")[-1] == "on-the-phone"
 
 
+@pytest.mark.parametrize(("number", "description"), [("1002", OTHER), ("9196", SDP)])
+def test_an_offer_is_asked_for_in_the_call(number: str, description: bytes) -> None:
+    bench = Bench("1001", "1002")
+    bench["1002"].sdp = OTHER
+    bench["1001"].call(number)
+    bench.run(1)
+    before = len(bench.node.node.sent)
+    bench["1001"].node.do(Offer(1, b""))
+    bench.run(1)
+    assert not bench["1002"].of(OfferReceived)
+    sent = [data for _, data in bench.node.node.sent[before:]]
+    answers = [data for data in sent if data.startswith(b"SIP/2.0 200") and b" INVITE\r\n" in data]
+    assert answers and all(data.endswith(description) for data in answers)
+
+
+def test_a_late_offer_without_its_answer_ends_the_call() -> None:
+    bench = Bench("1001", "1002")
+    bench["1001"].call("1002", body=b"")
+    bench.run(1)
+    bench["1001"].node.do(AnswerOffer(1, b""))
+    bench.run(5)
+    assert bench["1002"].of(CallEnded)
+    bench.quiet()
+
+
+def test_the_echo_refuses_a_second_offer_it_cannot_reflect() -> None:
+    bench = Bench("1001")
+    bench["1001"].call("9196")
+    bench.run(1)
+    bench["1001"].node.do(Offer(1, SDP.replace(b"RTP/AVP", b"RTP/SAVP")))
+    bench.run(1)
+    assert bench["1001"].last(OfferAnswered).status == 488
+    assert bench.pbx.calls == 1
+
+
 def test_offers_that_cross_end_in_one_each() -> None:
     bench = Bench("1001", "1002")
     bench["1001"].call("1002")
