@@ -38,9 +38,9 @@ class Subscription:
     """A SUBSCRIBE usage with at most one dialog: the first NOTIFY's (or the 2xx's); forks beyond it get 481."""
 
     __slots__ = (
-        "_again", "_cseq", "_dialogs", "_end", "_exchange", "_expiry", "_on_gone", "_refresh_at", "_renewed", "_since",
-        "_unsubscribing", "accept", "call_id", "dialog", "expires", "line", "owner", "package", "stack", "tag",
-        "target", "window",
+        "_again", "_cseq", "_dialogs", "_end", "_exchange", "_expiry", "_missing", "_on_gone", "_refresh_at",
+        "_renewed", "_since", "_unsubscribing", "accept", "call_id", "dialog", "expires", "line", "owner", "package",
+        "stack", "tag", "target", "window",
     )  # fmt: skip
 
     def __init__(
@@ -78,6 +78,7 @@ class Subscription:
         self._since = 0.0
         self._renewed = -STEADY
         self._again = Again(stack.core, line.account.keepalive)
+        self._missing = False  # something the notifier said, since the SUBSCRIBE under way left
 
     # --- asking -------------------------------------------------------------------------------------
 
@@ -90,6 +91,16 @@ class Subscription:
         """The server is back: ask, whatever ended before. That it was away is no reason to make it wait."""
         self._again.come_back()
         self.start()
+
+    def ask_for_all(self) -> None:
+        """Something the notifier said is missing: a refresh brings the full state (RFC 6665 §4.2.1.4).
+
+        The SUBSCRIBE under way may have brought its own before that, so it does not count.
+        """
+        if self._exchange is None:
+            self.start()
+        else:
+            self._missing = True
 
     def proceed(self) -> None:
         """There is room: refresh what lives (a PBX that restarted answers 481 and is asked anew), else subscribe."""
@@ -137,6 +148,7 @@ class Subscription:
             self._in_dialog(0.0)
 
     def _in_dialog(self, expires: float) -> None:
+        self._missing = False
         dialog = self.dialog
         if dialog is not None:
             draft = dialog.draft("SUBSCRIBE", self._headers(expires))
@@ -171,6 +183,8 @@ class Subscription:
         status = response.status
         if status < 300:
             self._accepted(exchange, response)
+            if self._missing:
+                self.start()
         elif self._end and status == 481:
             self._gone()
         elif self._end:
@@ -393,6 +407,7 @@ class Subscription:
         self._dialogs.drop(self.dialog)
         self.dialog = None
         self._exchange = None
+        self._missing = False
         self._since = 0.0
 
     def _stop_refresh(self) -> None:
