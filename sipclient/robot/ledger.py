@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -21,6 +21,8 @@ from sipclient.tasks import Tasks
 
 SOON = 0.05  # seconds that what is not urgent may gather
 PAUSE = 5.0  # seconds after the store failed
+KEPT = timedelta(days=90)  # finished jobs are forgotten after that; episodes go on counting all the same
+DAY = 86_400.0  # seconds between two looks for what is that old
 
 
 class Ledger:
@@ -35,6 +37,7 @@ class Ledger:
         self._trouble = trouble
         self._alarm = Alarm(clock, lambda: self._tasks.spawn(self._flush_soon()))
         self._armed = False
+        self._forgot = float("-inf")
         self._tasks = Tasks()
         self._states: dict[tuple[str, str], ExtensionRecord] = {}
         self._outcomes: dict[str, JobRecord] = {}
@@ -64,7 +67,7 @@ class Ledger:
         self._arm(SOON)
 
     async def flush(self) -> None:
-        """Write what waits. Raises StoreError; then it waits still."""
+        """Write what waits, and once a day forget what is old. Raises StoreError; then it waits still."""
         states, self._states = list(self._states.values()), {}
         try:
             await self._store.save_extensions(states)
@@ -75,6 +78,13 @@ class Ledger:
         for failure in finished:
             if failure is not None:
                 raise failure
+        await self._forget_old()
+
+    async def _forget_old(self) -> None:
+        now = self._clock.time()
+        if now >= self._forgot + DAY:
+            self._forgot = now
+            await self._store.prune(self._wall() - KEPT)
 
     async def _write(self, id: str) -> None:
         # Taken out and handed to the store without a pause between, so that no later word on this job, which

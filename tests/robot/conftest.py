@@ -224,7 +224,10 @@ class Store:
         return list(found.values())
 
     async def prune(self, before: datetime) -> int:
-        return 0
+        old = [id for id, job in self.world.jobs.items() if job.updated < before and job.state not in UNFINISHED]
+        for id in old:
+            del self.world.jobs[id]
+        return len(old)
 
     def _save(self, records: list[ExtensionRecord]) -> None:
         for record in records:

@@ -16,7 +16,7 @@ from sipclient.robot import told
 from sipclient.robot.accounts import accounts_of
 from sipclient.robot.alarm import Alarm
 from sipclient.robot.files import store_url
-from sipclient.robot.ledger import PAUSE, SOON, Ledger
+from sipclient.robot.ledger import DAY, KEPT, PAUSE, SOON, Ledger
 from sipclient.robot.service import check_ports
 from sipclient.robot.turns import Turns
 from sipclient.store import ExtensionRecord, JobRecord, JobState
@@ -169,6 +169,19 @@ async def test_only_a_jobs_last_word_is_said_again(stage: Any, state: JobState, 
     stage.store.trouble = ""
     await world.clock.advance(PAUSE)
     assert world.jobs["q/pbx/1001/1"].state is (state if kept else JobState.CALLING)
+
+
+async def test_finished_jobs_are_forgotten_after_ninety_days(stage: Any) -> None:
+    world = stage.world
+    ledger, _ = a_ledger(stage)
+    await ledger.add(a_job(world, JobState.DONE), None)
+    await ledger.flush()
+    world.clock.now += KEPT.total_seconds() - 1
+    await ledger.flush()
+    assert world.jobs
+    world.clock.now += DAY + 1
+    await ledger.flush()
+    assert not world.jobs
 
 
 async def test_a_ledger_that_cannot_be_closed_says_what_is_lost(stage: Any) -> None:
