@@ -14,7 +14,6 @@ from sipclient.protocol.line import Line
 from sipclient.protocol.transaction import ServerTransaction
 
 DialogKey: TypeAlias = tuple[str, str, str]  # Call-ID, local tag, remote tag
-CSEQ_LIMIT = 2**31
 
 
 class DialogUsage(Protocol):
@@ -102,7 +101,7 @@ class Dialog:
         """A request in this dialog (RFC 3261 §12.2.1.1), strict routers included."""
         uri, routes = self.remote_target, self.routes
         if routes and not _is_loose(routes[0]):
-            uri, routes = routes[0].strip("<> "), (*routes[1:], f"<{uri}>")
+            uri, routes = _uri_of(routes[0]), (*routes[1:], f"<{uri}>")
         return Draft(
             method,
             uri,
@@ -214,7 +213,7 @@ def with_next_hop(stack: Stack, dialog: Dialog, draft: Draft, then: Callable[[Fl
     if flow.reliable and stack.flows.usable(flow):
         then(flow)
         return
-    text = draft.routes[0].strip("<> ").partition(">")[0] if draft.routes else draft.uri
+    text = _uri_of(dialog.routes[0]) if dialog.routes else draft.uri  # a strict router is the Request-URI by now
     try:
         uri = parse_uri(text)
     except MalformedMessage:
@@ -245,7 +244,13 @@ def with_next_hop(stack: Stack, dialog: Dialog, draft: Draft, then: Callable[[Fl
 
 
 def _is_loose(route: str) -> bool:
-    return ";lr" in route.lower()
+    return any(param.partition("=")[0].strip().lower() == "lr" for param in _uri_of(route).split(";")[1:])
+
+
+def _uri_of(route: str) -> str:
+    """The URI of a Route or Record-Route value, without display name and header parameters."""
+    _, bracket, rest = route.rpartition("<")
+    return rest.partition(">")[0] if bracket else route.partition(";")[0].strip()
 
 
 def contact_of(message: Request | Response) -> str:

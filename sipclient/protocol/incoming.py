@@ -33,8 +33,9 @@ class IncomingInvite:
     """From IncomingCall to CallEnded."""
 
     __slots__ = (
-        "_acked", "_answered", "_bye_headers", "_ended", "_ending", "_flow", "_late", "_patience", "_provisional",
-        "_registry", "_reliable", "_reminder", "_request", "_rseq", "_stack", "_transaction", "id", "line", "session",
+        "_acked", "_answered", "_bye_headers", "_ended", "_ending", "_flow", "_held", "_late", "_patience",
+        "_provisional", "_registry", "_reliable", "_reminder", "_request", "_rseq", "_stack", "_transaction", "id",
+        "line", "session",
     )  # fmt: skip
 
     def __init__(
@@ -64,7 +65,9 @@ class IncomingInvite:
         self._bye_headers: Headers = ()
         self._late = not request.body
         self._rseq = 0
-        self._reliable: tuple[Repeater, int] | None = None  # the reliable provisional not yet acknowledged
+        # The reliable provisional not yet acknowledged: its RSeq, and whether it describes something.
+        self._reliable: tuple[Repeater, int, bool] | None = None
+        self._held: Answer | None = None  # waits for the PRACK of that
         self._provisional = b""
         dialog = Dialog(
             line,
@@ -82,7 +85,8 @@ class IncomingInvite:
         dialog.local_tag = dialog.local.rpartition(";tag=")[2]
         self.session = Session(stack, dialogs, self, dialog, session_expires=SESSION_EXPIRES)
         self.session.learn(request)
-        self._patience: Timer | None = core.timers.start(core.now + PATIENCE, self._too_long)
+        patience = min(float(request.expires or PATIENCE), PATIENCE)
+        self._patience: Timer | None = core.timers.start(core.now + patience, self._too_long)
         self._reminder: Timer | None = core.timers.start(core.now + REMINDER, self._remind)
         self._respond(100)
         core.emit(IncomingCall(self.id, line.account.key, request, flow))
@@ -91,7 +95,7 @@ class IncomingInvite:
 
     def ring(self, command: Ring) -> None:
         """A provisional response (RFC 3261 §13.3.1.1), reliable where asked and possible (RFC 3262 §3)."""
-        if self._answered or self._ended or not 101 <= command.status <= 199:
+        if self._answered or self._ended or self._held is not None or not 101 <= command.status <= 199:
             return
         request = self._request
         reliable = "100rel" in request.require or (command.reliable and "100rel" in request.supported)
@@ -101,17 +105,23 @@ class IncomingInvite:
         if reliable:
             self._rseq = self._rseq + 1 if self._rseq else 1 + int(self._stack.core.ids.spread("rseq", 0, 2**30))
             headers = (*headers, ("Require", "100rel"), ("RSeq", str(self._rseq)))
-        data = self._respond(command.status, command.reason, headers, command.body, command.content_type)
+        # RFC 3262 §5: to an INVITE without one, a description in a reliable provisional is an offer that the PRACK
+        # would have to answer; it waits for the 200.
+        body = b"" if reliable and self._late else command.body
+        data = self._respond(command.status, command.reason, headers, body, command.content_type)
         if reliable:
             # RFC 3262 §3: doubling without a cap until 64·T1.
             repeater = Repeater(self._stack, self._flow, data, self._never_pracked, top=64.0)
-            self._reliable = (repeater, self._rseq)
+            self._reliable = (repeater, self._rseq, bool(body))
         else:
             self._provisional = data
 
     def answer(self, command: Answer) -> None:
         """200 (RFC 3261 §13.3.1.4), again and again until its ACK."""
         if self._answered or self._ended:
+            return
+        if self._reliable is not None and self._reliable[2]:
+            self._held = command  # RFC 3262 §3: no 2xx before the PRACK of a provisional with a description
             return
         self._answered = True
         self._stop_timers()
@@ -126,7 +136,7 @@ class IncomingInvite:
             *command.headers,
         )
         data = self._respond(200, "", headers, command.body, command.content_type)
-        session.repeat(self._flow, data)
+        session.repeat(self._flow, data, self._request.cseq.number)
 
     def reject(self, command: Reject) -> None:
         """Refuse it."""
@@ -200,7 +210,7 @@ class IncomingInvite:
         self._stack.core.emit(Answered(self.id, None, body, request.content_type if body else ""))
 
     def on_prack(self, transaction: ServerTransaction, request: Request, flow: Flow) -> None:
-        """RFC 3262 §3: the PRACK of a reliable provisional stops its retransmission."""
+        """RFC 3262 §3: the PRACK of a reliable provisional stops its retransmission; it may cross our 200."""
         to = response_flow(request, flow)
         rack = request.rack
         waiting = self._reliable
@@ -211,6 +221,9 @@ class IncomingInvite:
         waiting[0].stop()
         self._reliable = None
         transaction.respond(200, response(request, to, 200))
+        held, self._held = self._held, None
+        if held is not None:
+            self.answer(held)
 
     def on_bye(self, request: Request) -> None:
         """The peer hung up; in an early dialog its INVITE still wants an answer (RFC 3261 §15.1.2)."""
@@ -229,13 +242,13 @@ class IncomingInvite:
 
     def _never_pracked(self) -> None:
         # RFC 3262 §3: refuse the INVITE.
-        if not self._answered and not self._ended:
-            self.reject(Reject(self.id, 504, "No PRACK"))
+        self.reject(Reject(self.id, 504, "No PRACK"))
 
     def _too_long(self, _: object) -> None:
         self._patience = None
-        if not self._answered and not self._ended:
-            self.reject(Reject(self.id, 480, "Not answered"))
+        expired = self._request.expires or PATIENCE
+        status, reason = (487, "Expired") if expired < PATIENCE else (480, "Not answered")  # RFC 3261 §13.3.1
+        self.reject(Reject(self.id, status, reason))
 
     def _remind(self, _: object) -> None:
         core = self._stack.core
@@ -271,7 +284,6 @@ class IncomingInvite:
         self._patience = self._reminder = None
         if self._reliable is not None:
             self._reliable[0].stop()
-            self._reliable = None
 
     def _end(self, status: int, cause: tuple[str, int], reason: str, by: str) -> None:
         if self._ended:

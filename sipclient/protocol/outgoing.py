@@ -107,7 +107,8 @@ class OutgoingCall:
         extra = (
             *identity.headers,
             ("Allow", ALLOW),
-            ("Supported", SUPPORTED),
+            # RFC 3262 §5: without an offer of ours a reliable provisional may bring one, and its PRACK must answer.
+            ("Supported", SUPPORTED if invite.body else "timer"),
             *timer,
             ("User-Agent", line.account.user_agent or self._stack.core.product),
             *invite.headers,
@@ -230,6 +231,7 @@ class OutgoingCall:
             if kept.ack is not None:
                 kept.ack.again()
             return
+        self._make_room(response.to_tag)
         session = self._fork(exchange, response)
         if session is None:
             return
@@ -259,6 +261,13 @@ class OutgoingCall:
             return
         session.acknowledge(exchange, b"", "")
         core.emit(Answered(self.id, response, response.body, response.content_type))
+
+    def _make_room(self, tag: str) -> None:
+        """A 2xx must be acknowledged, however many branches rang before."""
+        if tag not in self._forks and len(self._forks) >= self._stack.core.limits.early_dialogs:
+            early = next((tag for tag, session in self._forks.items() if not session.confirmed), None)
+            if early is not None:
+                self._forks.pop(early).drop()
 
     @staticmethod
     def _confirm(session: Session, exchange: Exchange, response: Response) -> None:

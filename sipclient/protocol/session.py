@@ -85,8 +85,9 @@ class Session:
     """One dialog of one call."""
 
     __slots__ = (
-        "_bye", "_glare", "_offer", "_offered", "_repeater", "_requests", "_retry", "ack", "ack_cseq", "allow",
-        "confirmed", "dialog", "dialogs", "ended", "local_body", "owner", "rseq", "stack", "timer",
+        "_ack_awaited", "_answer_awaited", "_bye", "_glare", "_offer", "_offered", "_repeater", "_requests", "_retry",
+        "ack", "ack_cseq", "allow", "confirmed", "dialog", "dialogs", "ended", "local_body", "owner", "rseq", "stack",
+        "timer",
     )  # fmt: skip
 
     def __init__(
@@ -109,6 +110,8 @@ class Session:
         self._retry: Timer | None = None
         self._glare: tuple[str, bytes, str] | None = None
         self._repeater: Repeater | None = None
+        self._ack_awaited = 0  # the CSeq of the INVITE that the repeated 2xx answers
+        self._answer_awaited = False  # that INVITE had no description: the ACK answers ours
         self._bye: Exchange | None = None
         self._requests: dict[Exchange, tuple[int, str]] = {}
         dialog.usage = self
@@ -122,7 +125,21 @@ class Session:
         if self._repeater is not None:
             self._repeater.stop()
         self._refuse_offered()
+        self._tell_unanswered()
         self.dialogs.drop(self.dialog)
+
+    def _tell_unanswered(self) -> None:
+        """What is not answered by the end of the dialog will not be: nothing is told of a call after its end."""
+        core, id, why = self.stack.core, self.owner.id, "the call ended"
+        requests, self._requests = self._requests, {}
+        for request, _ in requests.values():
+            if request:
+                core.emit(InCallResponded(id, request, 481, why))
+        offer, self._offer = self._offer, None
+        if offer is not None:
+            if offer.draft.body:
+                core.emit(OfferAnswered(id, 481, why))
+            core.timers.start(core.now + 64 * T1, lambda _: offer.destroy())
 
     def learn(self, message: Request | Response) -> None:
         """What the peer can do."""
@@ -141,6 +158,8 @@ class Session:
             self._repeater.stop()
         self.ended = True
         self._refuse_offered()
+        for exchange in (*self._requests, *((self._offer,) if self._offer is not None else ())):
+            exchange.abandon()
         draft = self.dialog.draft("BYE", headers)
         self._bye = self.dialog.send(self.stack, self, draft)
 
@@ -219,11 +238,12 @@ class Session:
         if exchange is self._offer:
             self._offer_done(exchange, status, reason, answer)
         elif exchange in self._requests:
-            request, _ = self._requests.pop(exchange)
-            if request:
-                self.stack.core.emit(InCallResponded(self.owner.id, request, status, reason))
-        elif answer is not None and answer.status < 300 and self.ack is not None:
-            self.ack.again()  # a 2xx to a re-INVITE came again
+            request, method = self._requests.pop(exchange)
+            if method == "PRACK":
+                return  # its 200 may have crossed the answer, and who sent the provisional refuses the call himself
+            self.stack.core.emit(InCallResponded(self.owner.id, request, status, reason))
+        elif exchange.draft.method == "INVITE" and answer is not None and answer.status < 300:
+            self._acknowledge_again(exchange)
         if status in (408, 481) and not self.ended:
             self.bye()
             self.owner.on_lost(status, reason)
@@ -267,17 +287,29 @@ class Session:
         # RFC 3261 §22.1: the very credentials of the INVITE.
         self.ack = self.dialog.send_ack(self.stack, draft, exchange.cseq, exchange.credentials)
 
+    def _acknowledge_again(self, exchange: Exchange) -> None:
+        """A 2xx to a re-INVITE came again; or for the first time, but the dialog has ended meanwhile."""
+        if self.ack is not None and self.ack_cseq == exchange.cseq:
+            self.ack.again()
+        else:
+            self.acknowledge(exchange, b"", "")
+
     # --- the peer's requests ------------------------------------------------------------------------
 
     def on_ack(self, request: Request) -> None:
-        """The ACK of a 2xx of ours."""
-        if self._repeater is not None:
-            self._repeater.stop()
-            self._repeater = None
-            self.owner.on_session_ack(request)
+        """The ACK of a 2xx of ours; one of an earlier INVITE that was late or came twice is not it."""
+        if self._repeater is None or request.cseq.number != self._ack_awaited:
+            return
+        self._repeater.stop()
+        self._repeater = None
+        if self._answer_awaited and request.body:
+            self.stack.core.emit(OfferAnswered(self.owner.id, 200, "OK", request.body, request.content_type))
+        self._answer_awaited = False
+        self.owner.on_session_ack(request)
 
-    def repeat(self, flow: Flow, data: bytes) -> None:
-        """Send our 2xx until it is acknowledged."""
+    def repeat(self, flow: Flow, data: bytes, cseq: int) -> None:
+        """Send our 2xx until the ACK with this CSeq."""
+        self._ack_awaited = cseq
         self._repeater = Repeater(self.stack, flow, data, self._never_acknowledged)
 
     def _never_acknowledged(self) -> None:
@@ -321,7 +353,8 @@ class Session:
             self.owner.on_bye(request)
 
     def _on_offer(self, transaction: ServerTransaction, request: Request, flow: Flow) -> None:
-        if self._offered is not None or (request.method == "INVITE" and self._repeater is not None):
+        unanswered = self._repeater is not None or (self.owner.id < 0 and not self.confirmed)
+        if self._offered is not None or (request.method == "INVITE" and unanswered):
             # RFC 3261 §14.2, RFC 3311 §5.2: one at a time.
             retry = f"{self.stack.core.ids.spread('retry-after', 1, 10):.0f}"
             self._reply(transaction, request, flow, 500, headers=(("Retry-After", retry),))
@@ -372,7 +405,8 @@ class Session:
         transaction.flow = to
         transaction.respond(200, data)
         if request.method == "INVITE":
-            self.repeat(to, data)
+            self._answer_awaited = not request.body
+            self.repeat(to, data, request.cseq.number)
 
     def _reply(
         self, transaction: ServerTransaction, request: Request, flow: Flow, status: int, headers: Headers = ()
