@@ -125,10 +125,10 @@ class Inbound:
         if usage is None or not self._acceptable(request, flow):
             return
         if not dialog.in_order(request):
-            # RFC 3261 §12.2.2; a notifier that counts back has restarted.
-            self._refuse(request, flow, 500, "CSeq Out Of Order")
-            if isinstance(usage, Subscription):
-                usage.out_of_order()
+            # RFC 3261 §12.2.2. Without Retry-After a notifier must drop the subscription (RFC 6665 §4.2.2).
+            renewed = not isinstance(usage, Subscription) or usage.out_of_order()
+            headers = () if renewed else (("Retry-After", "1"),)
+            self._refuse(request, flow, 500, "CSeq Out Of Order", headers)
             return
         transaction = self._transaction(request, flow)
         if transaction is None:

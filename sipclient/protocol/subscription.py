@@ -316,19 +316,21 @@ class Subscription:
     def on_ack(self, request: Request) -> None:
         """No INVITE lives here."""
 
-    def out_of_order(self) -> None:
+    def out_of_order(self) -> bool:
         """A NOTIFY's CSeq went back: overtaken on the way, or its sender restarted and counts anew (robustness 11).
 
         A new subscription settles which. What is known stays known meanwhile: on a lossy network this is common,
-        and to forget the state here would be to miss the edge that follows.
+        and to forget the state here would be to miss the edge that follows. False where it is too soon for another
+        subscription, so that this one must live on.
         """
         now = self.stack.core.now
         if self._end or self._exchange is not None or now < self._renewed + STEADY:
-            return
+            return False
         self._renewed = now
         self._forget()
         self.owner.on_renewed(self)
         self.start()
+        return True
 
     def on_request(self, transaction: ServerTransaction, request: Request, flow: Flow) -> None:
         """A NOTIFY in our dialog (RFC 6665 §4.1.3)."""
