@@ -26,14 +26,16 @@ _Q = re.compile(r"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?")
 _NOT_IN_NAME = re.compile(r'[",;:<>\x00-\x08\x0a-\x1f\x7f]')
 _DEFAULT_EXPIRES = 3600
 # What most addresses look like: nothing escaped, a plain host, and no parameter behind the bracket but the tag.
-# Whatever it matches `parse_name_addr` takes, with this URI and this tag.
-_USUAL = re.compile(
-    r"""[ \t]*+(?:"[^"\\\x00-\x1f\x7f]*+"[ \t]*+|[A-Za-z0-9\-.!%*_+`'~ ]*+)
-    <(sips?:(?:[A-Za-z0-9\-_.!~*'()&=+$,;?/\#]++@)?+[A-Za-z0-9.\-]++(?::(?:[1-5][0-9]{4}|6[0-4][0-9]{3}|[0-9]{1,4})(?![0-9]))?+
-    (?:;[a-z]++(?:=[A-Za-z0-9.\-]++)?+){0,8}+)>
-    (?:;tag=([A-Za-z0-9\-.!%*_+`'~]++))?+[ \t]*+""",
+# Whatever USUAL matches `parse_name_addr` takes, with group 1 as its URI and group 2 as its tag; most addresses are
+# only asked whether they are one, and no value need be made of them.
+_USUAL_URI = r"""sips?:(?:[A-Za-z0-9\-_.!~*'()&=+$,;?/\#]++@)?+[A-Za-z0-9.\-]++
+    (?::(?:[1-5][0-9]{4}|6[0-4][0-9]{3}|[0-9]{1,4})(?![0-9]))?+(?:;[a-z]++(?:=[A-Za-z0-9.\-]++)?+){0,8}+"""
+USUAL = re.compile(
+    rf"""[ \t]*+(?:"[^"\\\x00-\x1f\x7f]*+"[ \t]*+|[A-Za-z0-9\-.!%*_+`'~ ]*+)
+    <({_USUAL_URI})>(?:;tag=([A-Za-z0-9\-.!%*_+`'~]++))?+[ \t]*+""",
     re.X,
 )
+_USUAL_ALONE = re.compile(_USUAL_URI, re.X)
 
 
 class NameAddr(msgspec.Struct, frozen=True):
@@ -110,13 +112,9 @@ def parse_name_addr(text: str) -> NameAddr:
     return NameAddr(name, parse_uri(text[start + 1 : end].strip(" \t")), parse_params(params) if params else EMPTY)
 
 
-def read_usual(text: str) -> tuple[str, str] | None:
-    """The URI as written and the tag ("" if there is none) of an address of the usual form; None for any other.
-
-    The form is decided without making any value of it: most addresses are only asked whether they are one.
-    """
-    match = _USUAL.fullmatch(text)
-    return (match[1], match[2] or "") if match is not None else None
+def is_usual_uri(text: str) -> bool:
+    """Whether this is a sip: or sips: URI of the usual form, without headers."""
+    return _USUAL_ALONE.fullmatch(text) is not None
 
 
 def _addr_spec(text: str) -> NameAddr:

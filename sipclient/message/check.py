@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from sipclient.errors import MalformedMessage
 from sipclient.message import readers
+from sipclient.message.address import is_usual_uri
 from sipclient.message.headers import Headers
 from sipclient.message.message import Message, Request
 from sipclient.message.uri import SipUri
@@ -14,6 +15,7 @@ _SINGLE = frozenset(
     {"from", "to", "call-id", "cseq", "max-forwards", "content-length", "content-type", "expires", "event"}
     | {"subscription-state", "rack", "rseq"}
 )
+_NEEDED = frozenset({"via", "from", "to", "call-id", "cseq"})
 _FORMED: Mapping[str, Callable[[Headers], object]] = {
     "via": readers.via,
     "from": readers.from_tag,
@@ -40,19 +42,20 @@ def check(message: Message) -> None:
     Content-Type, unknown schemes (416 is for whoever needs to reach the address), any Date.
     """
     headers = message.headers
-    for key in headers.index:
+    index = headers.index
+    for key in index:
         reader = _FORMED.get(key)
         if reader is not None:
             headers.read(reader)
-    # What is missing is found by reading it; what is there was read above.
-    _ = message.via, message.from_tag, message.to_tag, message.call_id
-    cseq = message.cseq
-    repeated = headers.repeated()
-    if repeated and (twice := repeated & _SINGLE):
+    if not index.keys() >= _NEEDED:  # reading what is missing says so
+        _ = message.via, message.from_tag, message.to_tag, message.call_id, message.cseq
+    if headers.repeats and (twice := headers.repeated() & _SINGLE):
         raise MalformedMessage(f"there is more than one {min(twice)}")
     if isinstance(message, Request):
-        if cseq.method != message.method:
+        if message.cseq.method != message.method:
             raise MalformedMessage("CSeq names another method than the start line")
+        if is_usual_uri(message.uri_text):
+            return
         uri = message.uri
         if isinstance(uri, SipUri) and uri.headers:
             raise MalformedMessage("the Request-URI has headers")

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
-from sipclient.message.names import check_header_name, check_header_value, key_of
+from sipclient.message.names import KEYS, check_header_name, check_header_value, key_of
 from sipclient.message.text import split_commas
 
 T = TypeVar("T")
@@ -20,10 +20,11 @@ class Headers:
     What is derived from the lines (`read`) is kept until a line changes.
     """
 
-    __slots__ = ("_derived", "_entries", "_first")
+    __slots__ = ("_derived", "_first", "_known", "_lines")
 
     def __init__(self, lines: Iterable[tuple[str, str]] = ()) -> None:
-        self._entries: list[Entry] = []
+        self._known: list[Entry] | None = []
+        self._lines: list[str] = []  # as received, until someone asks for more than the first of each name
         self._first: dict[str, str] | None = None
         self._derived: dict[Callable[[Headers], Any], Any] = {}
         for name, value in lines:
@@ -33,10 +34,31 @@ class Headers:
     def of_entries(cls, entries: list[Entry]) -> Headers:
         """Headers made of lines that were checked already. Takes the list over. For the parser."""
         headers = cls.__new__(cls)
-        headers._entries = entries
+        headers._known = entries
+        headers._lines = []
         headers._first = None
         headers._derived = {}
         return headers
+
+    @classmethod
+    def of_lines(cls, lines: list[str], index: dict[str, str] | None) -> Headers:
+        """Headers made of lines that were checked already, and, where no name repeats, the value of each key. For
+        the parser."""
+        headers = cls.__new__(cls)
+        headers._known = None
+        headers._lines = lines
+        headers._first = index
+        headers._derived = {}
+        return headers
+
+    @property
+    def _entries(self) -> list[Entry]:
+        known = self._known
+        if known is None:
+            parts = [line.split(":", 1) for line in self._lines]
+            known = self._known = [(KEYS[name], name, value) for name, value in parts]
+            self._lines = []
+        return known
 
     @property
     def index(self) -> Mapping[str, str]:
@@ -61,7 +83,7 @@ class Headers:
         value = self.first(key)
         if value is None:
             return []
-        if self._first is not None and len(self._first) == len(self._entries):
+        if not self.repeats:
             return [value.strip(" \t")]
         return [value.strip(" \t") for each, _, value in self._entries if each == key]
 
@@ -107,7 +129,7 @@ class Headers:
     def remove(self, name: str) -> None:
         """Remove all lines of that name."""
         unwanted = key_of(name)
-        self._entries = [entry for entry in self._entries if entry[0] != unwanted]
+        self._entries[:] = [entry for entry in self._entries if entry[0] != unwanted]
         self._changed()
 
     def carry(self, other: Headers, *names: str) -> None:
@@ -117,7 +139,7 @@ class Headers:
         there, though we would not write one of our own.
         """
         wanted = [key_of(name) for name in names]
-        self._entries += [entry for key in wanted for entry in other._entries if entry[0] == key]
+        self._entries.extend([entry for key in wanted for entry in other._entries if entry[0] == key])
         self._changed()
 
     def copy(self) -> Headers:
@@ -127,6 +149,11 @@ class Headers:
     def _changed(self) -> None:
         self._first = None
         self._derived = {}
+
+    @property
+    def repeats(self) -> bool:
+        """Whether any name has more than one line; `repeated` says which."""
+        return len(self.index) != (len(self._lines) if self._known is None else len(self._known))
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and self.first(key_of(name)) is not None
@@ -152,8 +179,6 @@ class Headers:
 
     def repeated(self) -> frozenset[str]:
         """The keys (long form, lower case) of the names that have more than one line."""
-        if self._first is not None and len(self._first) == len(self._entries):
-            return frozenset()
         counts = Counter(key for key, _, _ in self._entries)
         return frozenset(key for key, count in counts.items() if count > 1)
 

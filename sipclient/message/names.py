@@ -51,8 +51,18 @@ _SPELLING = {name.lower(): name for name in _NAMES}
 _TOKEN = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]+")
 _UNWRITABLE = re.compile("[\x00-\x08\x0a-\x1f\x7f\ud800-\udc7f\udd00-\udfff]")
 
-# Spellings met on the wire -> key. A hit says at once that the name is a token, and which.
-KEYS: dict[str, str] = {spelling: name.lower() for name in _NAMES for spelling in (name, name.lower())}
+
+class _Keys(dict[str, str]):
+    """Spellings met on the wire -> key. A hit says at once that the name is a token, and which; `[]` finds the key
+    of every other token too, and raises KeyError for what is none."""
+
+    def __missing__(self, name: str) -> str:
+        if _TOKEN.fullmatch(name) is None:
+            raise KeyError(name)
+        return key_of(name)
+
+
+KEYS: dict[str, str] = _Keys({spelling: name.lower() for name in _NAMES for spelling in (name, name.lower())})
 KEYS.update((spelling, name.lower()) for short, name in COMPACT.items() for spelling in (short, short.upper()))
 
 

@@ -12,11 +12,8 @@ from sipclient.message.names import KEYS, is_token, read_name
 
 _FOLD = re.compile(r"\r\n[ \t]+")
 _VERSION = re.compile(r"SIP/[0-9]+\.[0-9]+", re.I)
+_REQUEST_LINE = re.compile(r'([A-Z]++) ([^\x00-\x20"<>\x7f]++) SIP/2\.0')
 _NOT_IN_URI = re.compile(r'[\x00-\x20"<>\x7f]')
-_METHODS = frozenset(
-    {"INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "REGISTER", "SUBSCRIBE", "NOTIFY"}
-    | {"INFO", "MESSAGE", "PRACK", "UPDATE", "REFER", "PUBLISH"}
-)
 
 
 def parse(data: bytes, limits: Limits = DEFAULT) -> Request | Response:
@@ -47,26 +44,42 @@ def parse(data: bytes, limits: Limits = DEFAULT) -> Request | Response:
 
 def _split(head: bytes, limits: Limits) -> tuple[str, Headers]:
     text = head.decode("utf-8", "surrogateescape")
-    if "\r\n " in text or "\r\n\t" in text:
-        text = _FOLD.sub(" ", text)
     lines = text.split("\r\n")
     count = len(lines) - 1
     if text.count("\n") != count or text.count("\r") != count:
         raise MalformedMessage("a line ends in CR or LF alone")
-    if count > limits.headers:
+    start = lines.pop(0)
+    index: dict[str, str] = {}
+    try:
+        for line in lines:
+            name, _, value = line.partition(":")
+            index[KEYS[name]] = value
+            if not value:
+                break
+        else:
+            if count <= limits.headers:
+                return start, Headers.of_lines(lines, index if len(index) == count else None)
+    except KeyError:
+        pass
+    return _split_slowly(text, limits)
+
+
+def _split_slowly(text: str, limits: Limits) -> tuple[str, Headers]:
+    """The same for what is rare: folded lines, names with blanks behind them, empty values, lines that are none."""
+    start, *lines = _FOLD.sub(" ", text).split("\r\n")
+    if len(lines) > limits.headers:
         raise MalformedMessage(f"there are more than {limits.headers} header lines")
     entries: list[Entry] = []
-    keys, start = KEYS, lines.pop(0)
     for line in lines:
-        name, colon, value = line.partition(":")
-        key = keys.get(name)
-        if key is None or not colon:
-            key, name = read_name(name, line)
-        entries.append((key, name, value))
+        name, _, value = line.partition(":")
+        entries.append((*read_name(name, line), value))
     return start, Headers.of_entries(entries)
 
 
 def _start(line: str, headers: Headers, limits: Limits) -> Request | Response:
+    usual = _REQUEST_LINE.fullmatch(line)
+    if usual is not None and len(usual[2]) <= limits.uri:
+        return Request.of_parts(usual[1], usual[2], headers, b"")
     if line[:4].upper() == "SIP/":
         return _status_line(line, headers)
     method, _, rest = line.partition(" ")
@@ -75,7 +88,7 @@ def _start(line: str, headers: Headers, limits: Limits) -> Request | Response:
         if _VERSION.fullmatch(version) is not None:
             raise MalformedMessage(f"the version is {version[:20]}, not SIP/2.0", 505)
         raise MalformedMessage("the start line is not `METHOD uri SIP/2.0`")
-    if method not in _METHODS and not is_token(method):
+    if not is_token(method):
         raise MalformedMessage("the method is not a token")
     if len(uri) > limits.uri:
         raise MalformedMessage(f"the Request-URI is longer than {limits.uri} characters", 414)
@@ -102,7 +115,7 @@ def _content_length(headers: Headers) -> int | None:
     if not (text.isascii() and text.isdigit() and len(text) <= 10):
         raise MalformedMessage("Content-Length is not a number")
     length = int(text)
-    if "content-length" in headers.repeated() and any(other != text for other in headers.all("content-length")):
+    if headers.repeats and any(other != text for other in headers.all("content-length")):
         raise MalformedMessage("two Content-Length lines disagree")
     return length
 

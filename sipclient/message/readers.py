@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from sipclient.errors import MalformedMessage
-from sipclient.message.address import NameAddr, parse_name_addr, parse_name_addrs, read_usual
+from sipclient.message.address import USUAL, NameAddr, parse_name_addr, parse_name_addrs
 from sipclient.message.headers import Headers
 from sipclient.message.limits import MAX_DELTA, MAX_VALUES
 from sipclient.message.text import EMPTY, Params, number
@@ -25,7 +25,7 @@ from sipclient.message.values import (
     parse_token_params,
     parse_tokens,
 )
-from sipclient.message.via import CSeq, Via, parse_cseq, parse_vias
+from sipclient.message.via import CSeq, Via, parse_cseq, parse_via, parse_vias
 
 
 def _needed(headers: Headers, key: str, name: str) -> str:
@@ -37,10 +37,10 @@ def _needed(headers: Headers, key: str, name: str) -> str:
 
 def vias(headers: Headers) -> tuple[Via, ...]:
     """All hops, ours (or the peer's) first."""
-    lines = headers.lines("via")
-    if len(lines) == 1:
-        return tuple(parse_vias(lines[0]))
-    return tuple(hop for line in lines for hop in parse_vias(line))
+    top = headers.index.get("via", "")
+    if top and "," not in top and not headers.repeats:
+        return (parse_via(top),)
+    return tuple(hop for line in headers.lines("via") for hop in parse_vias(line))
 
 
 def via(headers: Headers) -> Via:
@@ -71,8 +71,8 @@ def tag_of(key: str, whole: Callable[[Headers], NameAddr]) -> Callable[[Headers]
     """A reader of the tag of From or To, "" if there is none, that makes no address where the usual form tells it."""
 
     def read(headers: Headers) -> str:
-        usual = read_usual(headers.first(key) or "")
-        return usual[1] if usual is not None else headers.read(whole).tag
+        usual = USUAL.fullmatch(headers.index.get(key, ""))
+        return usual[2] or "" if usual is not None else headers.read(whole).tag
 
     return read
 
@@ -128,10 +128,9 @@ def contacts(headers: Headers) -> tuple[NameAddr, ...]:
 
 def contact_uri(headers: Headers) -> str:
     """The URI of the first Contact as text, "" if there is none or it is `*`."""
-    lines = headers.lines("contact")
-    usual = read_usual(lines[0]) if len(lines) == 1 else None
+    usual = None if headers.repeats else USUAL.fullmatch(headers.index.get("contact", ""))
     if usual is not None:
-        return usual[0]
+        return usual[1]
     found = headers.read(contacts)
     return str(found[0].uri) if found else ""
 

@@ -20,7 +20,8 @@ _PARAM = re.compile(
     re.S,
 )
 # What most parameters look like: names in lower case, plain values, no blanks.
-_USUAL_PARAMS = re.compile(r"(?:;[a-z0-9\-]++(?:=[A-Za-z0-9\-.!%*_+`'~:]++)?+)++")
+USUAL_PARAMS = r"(?:;[a-z0-9\-]++(?:=[A-Za-z0-9\-.!%*_+`'~:]++)?+)"
+_USUAL_PARAMS = re.compile(f"{USUAL_PARAMS}++")
 _PLAIN = re.compile(r"[A-Za-z0-9\-.!%*_+`'~:\[\]]+")  # token or host: what needs no quotes
 
 
@@ -121,13 +122,9 @@ def parse_params(text: str) -> Params:
     RFC 3261 §25.1 generic-param, with a wider unquoted value: whatever cannot be mistaken for a delimiter, as
     PBXs put URIs and base64 there. Raises 400 otherwise, for an empty parameter (`;;`) as well.
     """
-    values: dict[str, str] = {}
     if _USUAL_PARAMS.fullmatch(text) is not None and text.count(";") <= MAX_VALUES:
-        for part in text[1:].split(";"):
-            name, _, value = part.partition("=")
-            if name not in values:
-                values[name] = value
-        return Params(values, text)
+        return usual_params(text)
+    values: dict[str, str] = {}
     position, end, count = 0, len(text), 0
     while position < end:
         match = _PARAM.match(text, position)
@@ -142,6 +139,16 @@ def parse_params(text: str) -> Params:
         if count > MAX_VALUES:
             raise MalformedMessage(f"more than {MAX_VALUES} parameters")
     return Params(values, text.strip(" \t")) if values else EMPTY
+
+
+def usual_params(text: str) -> Params:
+    """Parameters of which the form is known: `USUAL_PARAMS` matches."""
+    values: dict[str, str] = {}
+    for part in text[1:].split(";"):
+        name, _, value = part.partition("=")
+        if name not in values:
+            values[name] = value
+    return Params(values, text)
 
 
 def changed_params(params: Params, changes: Mapping[str, str | None]) -> Params:

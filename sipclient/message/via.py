@@ -7,7 +7,7 @@ import re
 import msgspec
 
 from sipclient.errors import MalformedMessage
-from sipclient.message.text import EMPTY, Params, number, parse_params, split_commas
+from sipclient.message.text import EMPTY, USUAL_PARAMS, Params, number, parse_params, split_commas, usual_params
 from sipclient.message.uri import read_ipv6
 
 _VIA = re.compile(
@@ -16,7 +16,10 @@ _VIA = re.compile(
     [ \t]*+(?::[ \t]*+([0-9]{1,5}+)[ \t]*+)?+(;.*+)?+""",
     re.X | re.S,
 )
-_CSEQ = re.compile(r"([0-9]++)[ \t]++([A-Za-z0-9\-.!%*_+`'~]++)")
+_USUAL = re.compile(
+    rf"[ \t]*+SIP/2\.0/([A-Z]++)[ ]([A-Za-z0-9_.\-]++)(?::([1-5][0-9]{{4}}|[0-9]{{1,4}}))?+({USUAL_PARAMS}{{1,16}}+)"
+)
+_CSEQ = re.compile(r"[ \t]*+([0-9]++)[ \t]++([A-Za-z0-9\-.!%*_+`'~]++)[ \t]*+")
 MAX_CSEQ = 2**31 - 1
 
 
@@ -68,7 +71,12 @@ class CSeq(msgspec.Struct, frozen=True):
 
 def parse_via(text: str) -> Via:
     """One via-parm. Raises 400. Other versions and transports than ours are let through: they are the sender's."""
-    match = _VIA.fullmatch(text)
+    usual = _USUAL.fullmatch(text)
+    if usual is not None:
+        transport, host, port, params = usual.groups()
+        via = Via(transport, host, int(port) if port is not None else None, usual_params(params))
+        return via if not via.params.get("rport") else _with_port(via)
+    match = _VIA.fullmatch(text.strip(" \t"))
     if match is None:
         raise MalformedMessage("Via is not `SIP/2.0/transport host:port;parameters`")
     name, version, transport, literal, host, port, params = match.groups()
@@ -83,6 +91,11 @@ def parse_via(text: str) -> Via:
         parse_params(params) if params is not None else EMPTY,
         "SIP/2.0" if name == "SIP" and version == "2.0" else f"{name.upper()}/{version}",
     )
+    return _with_port(via)
+
+
+def _with_port(via: Via) -> Via:
+    """The same, once its rport was found to be a port."""
     rport = via.params.get("rport")
     if rport:
         number(rport, "rport", 65535)
@@ -92,13 +105,14 @@ def parse_via(text: str) -> Via:
 def parse_vias(text: str) -> list[Via]:
     """The hops of one Via line. Raises 400."""
     if "," not in text:
-        return [parse_via(text.strip(" \t"))]
+        return [parse_via(text)]
     return [parse_via(part) for part in split_commas(text)]
 
 
 def parse_cseq(text: str) -> CSeq:
     """The value of CSeq. Raises 400, also for 2**31 and above (RFC 3261 §8.1.1.5, RFC 4475 §3.1.2.4)."""
-    match = _CSEQ.fullmatch(text.strip(" \t"))
+    match = _CSEQ.fullmatch(text)
     if match is None:
         raise MalformedMessage("CSeq is not `number method`")
-    return CSeq(number(match[1], "the number of CSeq", MAX_CSEQ), match[2])
+    digits, method = match.groups()
+    return CSeq(int(digits) if len(digits) < 10 else number(digits, "the number of CSeq", MAX_CSEQ), method)

@@ -181,7 +181,7 @@ class UserAgent:
     # --- the network --------------------------------------------------------------------------------
 
     def _packet(self, data: bytes, flow: Flow) -> None:
-        if data in (PING, PONG) or not data.strip(b"\r\n\0 \t"):
+        if data[:1] <= b" " and not data.strip(b"\r\n\0 \t"):
             self._keepalive(data, flow)
             return
         if flow.reliable:

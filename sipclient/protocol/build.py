@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sipclient.message import Request, reason_phrase
+from sipclient.message import Request, Via, reason_phrase
 from sipclient.protocol.events import Flow, Headers
 
 MAX_FORWARDS = 70
 ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE, NOTIFY, PRACK, UPDATE"
 SUPPORTED = "100rel, timer"
 ACCEPT = "application/sdp"
+_ROUTED = frozenset({"INVITE", "SUBSCRIBE", "NOTIFY", "REFER"})
 
 
 def host_port(host: str, port: int | None) -> str:
@@ -97,19 +98,19 @@ def response_flow(request: Request, flow: Flow) -> Flow:
     return Flow(flow.transport, flow.local_host, flow.local_port, flow.remote_host, port)
 
 
-def _stamped_via(request: Request, flow: Flow) -> str:
-    """The top Via with `received` and `rport` filled in (RFC 3261 §18.2.1, RFC 3581 §4)."""
-    via = request.via
-    raw = str(via)
+def _stamped(text: str, via: Via, flow: Flow) -> str:
+    """The top Via as it stands, with `received` and `rport` filled in (RFC 3261 §18.2.1, RFC 3581 §4)."""
     rport = via.params.get("rport")
     if rport is None and via.host == flow.remote_host:
-        return raw
-    if rport == "" and (raw.endswith(";rport") or ";rport;" in raw) and raw.count(";r") == 1 and '"' not in raw:
+        return text
+    if rport == "" and (text.endswith(";rport") or ";rport;" in text) and text.count(";r") == 1 and '"' not in text:
         # What nearly every request has: asked for once, in lower case, and nothing filled in yet.
-        return raw.replace(";rport", f";received={flow.remote_host};rport={flow.remote_port}")
-    parts = [part for part in raw.split(";") if part.partition("=")[0].strip().lower() not in ("rport", "received")]
+        return text.replace(";rport", f";received={flow.remote_host};rport={flow.remote_port}")
+    parts = [
+        part for part in str(via).split(";") if part.partition("=")[0].strip().lower() not in ("rport", "received")
+    ]
     parts.append(f"received={flow.remote_host}")
-    if via.rport is not None:
+    if rport is not None:
         parts.append(f"rport={flow.remote_port}")
     return ";".join(parts)
 
@@ -131,23 +132,23 @@ def response(
     copies Record-Route (§12.1.1).
     """
     source = request.headers
-    lines = [f"SIP/2.0 {status} {reason or reason_phrase(status)}"]
-    vias = source.all("Via")
-    values = source.values("Via") if len(vias) > 1 or "," in vias[0] else vias
-    lines.append(f"Via: {_stamped_via(request, flow)}")
-    lines += [f"Via: {via}" for via in values[1:]]
-    if status < 300 and request.method in ("INVITE", "SUBSCRIBE", "NOTIFY", "REFER"):
+    index = source.index
+    via = index["via"]
+    below: list[str] = []
+    if "," in via or source.repeats:
+        via, *below = source.values("Via")
+    lines = [f"SIP/2.0 {status} {reason or reason_phrase(status)}\r\nVia: {_stamped(via.strip(), request.via, flow)}"]
+    lines += [f"Via: {hop}" for hop in below]
+    if status < 300 and "record-route" in index and request.method in _ROUTED:
         lines += [f"Record-Route: {route}" for route in source.all("Record-Route")]
-    to = source.get("To") or ""
+    to = index["to"].rstrip()
     if to_tag and status > 100 and not request.to_tag:
         to = f"{to};tag={to_tag}"
-    timestamp = source.get("Timestamp") if status == 100 else None
-    if timestamp is not None:
-        lines.append(f"Timestamp: {timestamp}")  # RFC 3261 §8.2.6.1; we never wait, so there is no delay to add
-    lines.append(f"From: {source.get('From') or ''}")
-    lines.append(f"To: {to}")
-    lines.append(f"Call-ID: {request.call_id}")
-    lines.append(f"CSeq: {source.get('CSeq') or ''}")
+    if status == 100 and "timestamp" in index:
+        # RFC 3261 §8.2.6.1; we never wait, so there is no delay to add
+        lines.append(f"Timestamp:{index['timestamp']}")
+    # The values keep the blanks they came with.
+    lines.append(f"From:{index['from']}\r\nTo:{to}\r\nCall-ID:{index['call-id']}\r\nCSeq:{index['cseq']}")
     lines += [f"{name}: {value}" for name, value in headers]
     if body:
         lines.append(f"Content-Type: {content_type}")

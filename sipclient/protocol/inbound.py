@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TypeAlias
 
 from sipclient.errors import MalformedBody
-from sipclient.message import Request, SipUri, TelUri
+from sipclient.message import Request, SipUri
 from sipclient.presence import MessageWaiting, parse
 from sipclient.protocol.build import ACCEPT, ALLOW, SUPPORTED, response, response_flow
 from sipclient.protocol.dialog import Dialog, Dialogs
@@ -32,6 +32,7 @@ CAPABILITIES: Headers = (  # what we can do, as OPTIONS asks (RFC 3261 §11.2)
     ("Supported", SUPPORTED),
     ("Allow-Events", ALLOW_EVENTS),
 )
+_SCHEMES = ("sip:", "sips:", "tel:")
 KNOWN = frozenset(
     (
         "INVITE",
@@ -169,11 +170,11 @@ class Inbound:
             self._hand_over(station, request, flow)
         elif method not in KNOWN or (method in ("SUBSCRIBE", "REFER") and method not in line.account.handles):
             self._refuse(request, flow, 405, headers=(("Allow", ALLOW),))
-        elif not isinstance(request.uri, SipUri | TelUri):
+        elif not request.uri_text.lower().startswith(_SCHEMES):
             self._refuse(request, flow, 416)
         elif not self._acceptable(request, flow):
             return
-        elif self._stack.transactions.merged(request) or self._loops(request):
+        elif self._loops(request) or (method != "OPTIONS" and self._stack.transactions.merged(request)):
             self._refuse(request, flow, 482)
         elif method == "OPTIONS":
             # Answering it changes nothing, so it needs no transaction (RFC 3261 §8.2.7, §11.2).
@@ -192,12 +193,11 @@ class Inbound:
 
     def _acceptable(self, request: Request, flow: Flow) -> bool:
         """RFC 3261 §8.2.2.3 and §8.2.3: extensions and encodings we do not know are refused by name."""
-        unknown = [tag for tag in request.require if tag not in EXTENSIONS]
-        if unknown:
+        index = request.headers.index
+        if "require" in index and (unknown := [tag for tag in request.require if tag not in EXTENSIONS]):
             self._refuse(request, flow, 420, headers=(("Unsupported", ", ".join(unknown)),))
             return False
-        encoding = (request.headers.get("Content-Encoding") or "identity").strip().lower()
-        if encoding != "identity":
+        if index.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
             self._refuse(request, flow, 415, headers=(("Accept-Encoding", "identity"),))
             return False
         return True

@@ -18,5 +18,5 @@ def stateless_tag(call_id: str, from_value: str) -> str:
 def refuse(request: Request, flow: Flow, status: int, reason: str = "", headers: Headers = ()) -> tuple[Flow, bytes]:
     """A response without a transaction, and where it goes."""
     to = response_flow(request, flow)
-    tag = stateless_tag(request.call_id, request.headers.get("From") or "")
+    tag = "" if request.to_tag else stateless_tag(request.call_id, request.headers.get("From") or "")
     return to, response(request, to, status, reason, to_tag=tag, headers=headers)
