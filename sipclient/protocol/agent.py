@@ -57,7 +57,6 @@ from sipclient.protocol.events import (
     Resolved,
     Respond,
     Ring,
-    SendFailed,
     SendInCall,
     SendRequest,
     Subscribe,
@@ -154,9 +153,9 @@ class UserAgent:
         elif isinstance(input, FlowClosed):
             self._stack.flows.open.discard(input.flow)
             self._flow_failed(input.flow, input.reason)
-        elif isinstance(input, SendFailed) and input.too_large:
+        elif input.too_large:
             self._stack.transactions.too_large(input.flow, LARGE, input.reason)
-        elif isinstance(input, SendFailed):
+        else:
             self._flow_failed(input.flow, input.reason)
         return self._finish(now)
 
@@ -208,10 +207,8 @@ class UserAgent:
             return
         to, answer = refuse(request, flow, error.status, error.reason)
         transaction = self._stack.transactions.server_for(request)
-        if transaction is None:
+        if transaction is None:  # else it is the broken copy of a request that is understood already
             self._core.send(to, answer)
-        elif transaction.owner is None and not transaction.data:
-            transaction.respond(error.status, answer)  # what it began is over; else it is a broken copy: absorbed
 
     def _response(self, message: Response, flow: Flow) -> None:
         transaction = self._stack.transactions.client_for(message, flow)

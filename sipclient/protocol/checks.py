@@ -123,7 +123,7 @@ def check_account(account: Account) -> None:
             uri = parse_uri(f"sip:{host_port(host, 5060)}")
         except MalformedMessage:
             uri = None
-        if not isinstance(uri, SipUri) or uri.host != host or uri.user is not None:
+        if not isinstance(uri, SipUri) or uri.host != host or uri.user:
             raise InvalidValue(f"account {account.key}: public_address {host!r} is not an address")
 
 

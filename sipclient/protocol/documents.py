@@ -9,7 +9,7 @@ from sipclient.presence import DialogInfo, MessageWaiting, Presence, parse
 Document: TypeAlias = Presence | DialogInfo | MessageWaiting
 
 MOST = 1024  # documents
-LARGEST = 1024  # bytes of a body that is remembered: these two bound the memory
+LARGEST = 1024  # bytes of a body and its type that are remembered: these two bound the memory
 
 
 class Documents:
@@ -26,7 +26,7 @@ class Documents:
         document = self._known.get(key)
         if document is None:
             document = parse(content_type, body)
-            if len(body) <= LARGEST:
+            if len(content_type) + len(body) <= LARGEST:
                 if len(self._known) >= MOST:
                     self._known.clear()
                 self._known[key] = document

@@ -146,8 +146,6 @@ class IncomingInvite:
 
     def hangup(self, headers: Headers) -> None:
         """Refuse what rings (603), BYE what was answered: after its ACK, or once that cannot come (RFC 3261 §15)."""
-        if self._ended:
-            return
         if not self._answered:
             self.reject(Reject(self.id, 603, headers=headers))
             return
@@ -183,8 +181,6 @@ class IncomingInvite:
 
     def on_cancel(self, transaction: ServerTransaction, cancel: Request) -> None:
         """The caller gave up (RFC 3261 §9.2)."""
-        if self._answered or self._ended:
-            return
         self._respond(487)
         name, q850 = reason_cause(cancel, 487)
         self._end(487, (name, q850), "", "remote")
@@ -286,8 +282,6 @@ class IncomingInvite:
             self._reliable[0].stop()
 
     def _end(self, status: int, cause: tuple[str, int], reason: str, by: str) -> None:
-        if self._ended:
-            return
         self._ended = True
         self._stop_timers()
         self.session.drop()

@@ -131,8 +131,6 @@ class Notifier:
     def notify(self, command: Notify) -> None:
         """NOTIFY (RFC 6665 §4.2.2)."""
         core = self._stack.core
-        if self._ended:
-            return
         left = max(0, int(self._expires - core.now))
         if command.state == "terminated":
             state = "terminated" + (f";reason={command.reason}" if command.reason else "")

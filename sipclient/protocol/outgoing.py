@@ -141,8 +141,6 @@ class OutgoingCall:
 
     def on_provisional(self, exchange: Exchange, response: Response) -> None:
         """18x and the like; a 100 too, which tells nothing but lets a CANCEL leave (RFC 3261 §9.1)."""
-        if self._ended or exchange is not self._exchange:
-            return
         if self._failure is not None:
             exchange.cancel(self._cancel_headers)
             self._give_cancel_time()
@@ -160,8 +158,6 @@ class OutgoingCall:
         """The call was answered, or refused."""
         if response.status < 300:
             self._answered(exchange, response)
-            return
-        if self._ended or exchange is not self._exchange:
             return
         status = response.status
         if self._failure is not None:
@@ -181,8 +177,6 @@ class OutgoingCall:
 
     def on_failed(self, exchange: Exchange, status: int, reason: str) -> None:
         """Nobody answered the INVITE."""
-        if self._ended or exchange is not self._exchange:
-            return
         failure = self._failure or (
             0,
             cause_of(status) if status == 408 else cause_of(502),
@@ -291,8 +285,6 @@ class OutgoingCall:
         self._stop_with(0, NO_ANSWER, text, "timeout", (("Reason", reason),))
 
     def _stop_with(self, status: int, cause: tuple[str, int], reason: str, by: str, headers: Headers) -> None:
-        if self._ended:
-            return
         if self._moved is not None:
             self._end(*self._moved)
             return
@@ -322,7 +314,7 @@ class OutgoingCall:
             self._guard = core.timers.start(core.now + 64 * T1, self._cancel_ignored)
 
     def _cancel_ignored(self, _: object) -> None:
-        if self._failure is not None and self._exchange is not None and not self._ended:
+        if self._failure is not None and self._exchange is not None:  # pragma: no branch - or the guard were not set
             self._exchange.destroy()
             self._end(*self._failure)
 
@@ -372,8 +364,7 @@ class OutgoingCall:
 
     def on_lost(self, status: int, reason: str) -> None:
         """The dialog died; a BYE is on its way."""
-        if self._failure is None:
-            self._failure = (200, cause_of(status), reason, "network")
+        self._failure = (200, cause_of(status), reason, "network")
 
     def on_prack(self, transaction: ServerTransaction, request: Request, flow: Flow) -> None:
         """We send no reliable provisionals here, so there is nothing to acknowledge (RFC 3262 §3)."""

@@ -136,9 +136,10 @@ class Session:
             if request:
                 core.emit(InCallResponded(id, request, 481, why))
         offer, self._offer = self._offer, None
+        waiting = self._retry is not None and self._glare is not None and self._glare[1]
+        if waiting or (offer is not None and offer.draft.body):
+            core.emit(OfferAnswered(id, 481, why))
         if offer is not None:
-            if offer.draft.body:
-                core.emit(OfferAnswered(id, 481, why))
             core.timers.start(core.now + 64 * T1, lambda _: offer.destroy())
 
     def learn(self, message: Request | Response) -> None:
@@ -150,8 +151,6 @@ class Session:
 
     def bye(self, headers: Headers = ()) -> None:
         """Send BYE (RFC 3261 §15.1.1)."""
-        if self.ended:
-            return
         self.timer.stop()
         self.stack.core.timers.stop(self._retry)
         if self._repeater is not None:
@@ -192,7 +191,7 @@ class Session:
 
     def _refresh(self) -> None:
         """Our turn to refresh the session (RFC 4028 §7.4): UPDATE where the peer takes it."""
-        if self._offer is not None or self._offered is not None:
+        if self._offer is not None or self._offered is not None or self._retry is not None:
             return
         if "UPDATE" in self.allow:
             self._send_offer("UPDATE", b"", "")
@@ -277,8 +276,12 @@ class Session:
 
     def _try_again(self, _: object) -> None:
         self._retry = None
-        if self._glare is not None and self._offer is None and self._offered is None and not self.ended:
+        if self._glare is None or self.ended:  # pragma: no cover - both stop the timer, or never start it
+            return
+        if self._offered is None:
             self._send_offer(*self._glare)
+        elif self._glare[1]:
+            self.stack.core.emit(OfferAnswered(self.owner.id, 491, "the peer's offer is under way"))
 
     def acknowledge(self, exchange: Exchange, body: bytes, content_type: str) -> None:
         """ACK the 2xx of an INVITE of ours."""

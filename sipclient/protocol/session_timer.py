@@ -28,7 +28,7 @@ class SessionTimer:
 
     def offer(self) -> tuple[tuple[str, str], ...]:
         """The headers of our INVITE or UPDATE (§7.1)."""
-        if not self.wanted:
+        if not self.wanted and not self.interval:
             return ()
         refresher = f";refresher={'uac' if self.ours else 'uas'}" if self.interval else ""
         headers: tuple[tuple[str, str], ...] = (("Session-Expires", f"{self.interval or self.wanted}{refresher}"),)

@@ -150,7 +150,7 @@ class Subscription:
     def _in_dialog(self, expires: float) -> None:
         self._missing = False
         dialog = self.dialog
-        if dialog is not None:
+        if dialog is not None:  # pragma: no branch - who asks in a dialog has one
             draft = dialog.draft("SUBSCRIBE", self._headers(expires))
             self._exchange = dialog.send(self.stack, self, draft, contact=True)
 
@@ -290,7 +290,7 @@ class Subscription:
         core = self.stack.core
         self._stop_refresh()
         wait = self._again.soon().wait()
-        if self._expiry is not None:
+        if self._expiry is not None:  # pragma: no branch - with a dialog it runs
             wait = min(wait, max((self._expiry.when - core.now) / 2, 1.0))
         self._refresh_at = core.timers.start(core.now + max(wait, at_least), self._due)
 
@@ -350,7 +350,7 @@ class Subscription:
         status = 200 if self._end else self.owner.on_notify(self, request)
         more = (("Accept", self.accept),) if status == 415 else ()
         transaction.respond(status, response(request, to, status, headers=more))
-        if self.dialog is not None:
+        if self.dialog is not None:  # pragma: no branch - the one it came in
             self.dialog.refresh_target(request)
         if state == "terminated":
             retry_after = _number(params.get("retry-after", ""))

@@ -204,8 +204,6 @@ class ServerTransaction(_Transaction):
         self.step(event)
 
     def _act(self, action: A, message: Request | Response | None, text: str) -> None:
-        if action is A.RESEND and not self.data:
-            return  # a retransmitted INVITE that came before our 100
         if action is A.PASS and isinstance(message, Request) and self.owner is not None:
             self.owner.on_ack(self, message)
         elif action is A.FAIL and self.owner is not None:
