@@ -16,12 +16,11 @@ HERE = Path(__file__).resolve().parent
 class Process:
     """A Python process. `cpu()` is what it used so far, user and system, in seconds."""
 
-    def __init__(self, *arguments: str, module: bool = False) -> None:
-        command = [sys.executable, *(("-m",) if module else ()), *arguments]
+    def __init__(self, *arguments: str, quiet: bool = False) -> None:
         self._process = subprocess.Popen(
-            command,
+            [sys.executable, *arguments],
             stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
+            stdout=subprocess.DEVNULL if quiet else subprocess.PIPE,
             text=True,
             cwd=HERE.parent,
             bufsize=1,
@@ -69,6 +68,11 @@ class Process:
 def script(name: str, *arguments: object) -> Process:
     """One of the scripts of this folder, running."""
     return Process(str(HERE / name), *map(str, arguments))
+
+
+def module(name: str, *arguments: str, quiet: bool = False) -> Process:
+    """A module as a program, running; `quiet` drops what it says."""
+    return Process("-m", name, *arguments, quiet=quiet)
 
 
 def spread(values: Sequence[float]) -> str:

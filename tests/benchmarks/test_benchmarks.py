@@ -1,0 +1,74 @@
+"""Every benchmark runs, with counts too small to say anything about speed."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).resolve().parents[2] / "benchmarks"
+
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the CPU clock of a process is Linux's")
+
+
+@pytest.fixture
+def benchmarks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The folder on the path, as when a script of it runs; what was imported from it is forgotten again."""
+    monkeypatch.syspath_prepend(str(FOLDER))
+    yield
+    for name, module in list(sys.modules.items()):
+        if str(getattr(module, "__file__", "")).startswith(str(FOLDER)):
+            del sys.modules[name]
+
+
+needs_aiosipua = pytest.mark.skipif(find_spec("aiosipua") is None, reason="aiosipua is not installed")
+needs_uvloop = pytest.mark.skipif(find_spec("uvloop") is None, reason="uvloop is not installed")
+
+
+@needs_aiosipua
+def test_parse(benchmarks: None) -> None:
+    import parse
+
+    assert parse.report(count=20, rounds=1) > 0
+
+
+@needs_aiosipua
+@needs_uvloop
+def test_options(benchmarks: None) -> None:
+    import options
+
+    ratios = options.report(count=50, rounds=1)
+    assert set(ratios) == {"sipclient", "sipclient-uvloop", "aiosipua"}
+    assert all(ratio > 0 for ratio in ratios.values())
+
+
+@needs_uvloop
+def test_main_job_is_done_by_all_with_one_call_for_each_transition(
+    benchmarks: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import main_job
+
+    monkeypatch.setattr(main_job, "EXTENSIONS", 3)
+    ratios = main_job.report(count=20, rounds=1)  # raises where calls are missing or false
+    assert set(ratios) == {"floor", "library", "robot"}
+
+
+def test_a_wrong_password_is_noticed(benchmarks: None) -> None:
+    import pbx
+
+    uri, cnonce = "sip:7000@127.0.0.1", "c"
+    second = pbx.digest(f"INVITE:{uri}")
+    middle = f"{pbx.NONCE}:00000001:{cnonce}:auth"
+
+    def header(password: str) -> dict[str, str]:
+        first = pbx.digest(f"robot:{pbx.REALM}:{password}")
+        response = pbx.digest(f"{first}:{middle}:{second}")
+        value = f'Digest username="robot", realm="{pbx.REALM}", nonce="{pbx.NONCE}", uri="{uri}", nc=00000001, '
+        return {"authorization": f'{value}cnonce="{cnonce}", response="{response}"'}
+
+    assert pbx.authorized("INVITE", header(pbx.PASSWORD))
+    assert not pbx.authorized("INVITE", header("wrong"))
+    assert not pbx.authorized("INVITE", {})
