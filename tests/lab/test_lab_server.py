@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from support.certificates import certificate
 
 from sipclient import Account, Client, RegistrationFailed
 from sipclient.errors import CallFailed, InvalidValue, ListenFailed
@@ -94,27 +94,6 @@ async def test_a_port_in_use() -> None:
         with pytest.raises(ListenFailed, match="another program uses"):
             async with lab:
                 pass
-
-
-def certificate(folder: Path) -> str:
-    x509 = pytest.importorskip("cryptography.x509")
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
-    now = datetime.now(UTC)
-    built = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    path = folder / "lab.pem"
-    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    path.write_bytes(pem + built.public_bytes(serialization.Encoding.PEM))
-    return str(path)
 
 
 async def test_over_tls(tmp_path: Path) -> None:
