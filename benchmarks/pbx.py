@@ -91,6 +91,7 @@ class Pbx:
         self.by_call_id: dict[str, Watched] = {}
         self.calls: dict[str, Watched] = {}  # by Call-ID
         self.counted: Counter[str] = Counter()
+        self.seconds: Counter[int] = Counter()  # SUBSCRIBEs in each
         self.awaited: tuple[str, int] | None = None  # who is to watch how many
         self.notified: Counter[str] = Counter()
         self.left = self.under_way = 0  # transitions to begin, and begun
@@ -111,8 +112,10 @@ class Pbx:
             for each in mine:
                 self.begin(each)
         elif what == "stats":
-            print("stats", json.dumps(self.counted), flush=True)
+            most = max(self.seconds.values(), default=0)
+            print("stats", json.dumps({**self.counted, "most SUBSCRIBEs in a second": most}), flush=True)
             self.counted.clear()
+            self.seconds.clear()
 
     def look(self) -> None:
         if self.awaited is not None and self.notified[self.awaited[0]] >= self.awaited[1]:
@@ -169,6 +172,7 @@ class Pbx:
             watched = self.watched[user, extension] = Watched(user, extension, headers, address)
             self.by_call_id[watched.call_id] = watched
         expires = min(int(headers["expires"]), self.expires)
+        self.seconds[int(time.monotonic())] += 1
         to = f"To: {watched.local}"
         self.reply(200, "OK", headers, address, f"Expires: {expires}", self.contact, to=to)
         self.notify(watched, expires)

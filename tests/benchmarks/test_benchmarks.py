@@ -56,6 +56,14 @@ def test_main_job_is_done_by_all_with_one_call_for_each_transition(
     assert set(ratios) == {"floor", "library", "robot"}
 
 
+@needs_uvloop
+def test_ten_thousand_with_fewer(benchmarks: None) -> None:
+    import ten_thousand
+
+    found = ten_thousand.report(count=100, expires=4.0, seconds=0.5, settle=0.1)
+    assert found["refreshed"] >= 1.0
+
+
 def test_a_wrong_password_is_noticed(benchmarks: None) -> None:
     import pbx
 
