@@ -22,7 +22,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 class Core:
     """The shared state of one engine. `now` is the monotonic time of the input being handled."""
 
-    __slots__ = ("effects", "ids", "limits", "now", "product", "serial", "timers")
+    __slots__ = ("call_marks", "effects", "ids", "limits", "now", "product", "serial", "timers")
 
     def __init__(self, ids: Identifiers, limits: Limits, product: str) -> None:
         self.ids = ids
@@ -32,6 +32,7 @@ class Core:
         self.now = 0.0
         self.effects: list[Effect] = []
         self.serial = 0
+        self.call_marks: set[str] = set()  # of the accounts: see Line
 
     def emit(self, effect: Effect) -> None:
         """Append to the list the current input returns."""

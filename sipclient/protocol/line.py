@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from hashlib import sha256
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import TypeAlias
 
@@ -20,15 +21,14 @@ Waiter: TypeAlias = Callable[[Flow | None, str], None]
 SessionKey: TypeAlias = tuple[bool, str]
 
 FAIL_BACK = 60.0  # seconds on a later target before the first is tried again
-PLACED_MOST = 1024  # calls of ours whose Call-IDs are remembered
 
 
 class Line:
     """One account in the engine. At most one flow to the server is used at a time."""
 
     __slots__ = (
-        "_fail_back", "_flows", "_last", "_phase", "_waiting", "account", "aor", "ask", "core", "flow", "gruu", "hosts",
-        "index", "instance", "large_over_tcp", "networks", "on_moved", "placed", "problem", "public", "realm",
+        "_fail_back", "_flows", "_last", "_phase", "_waiting", "account", "aor", "ask", "call_mark", "core", "flow",
+        "gruu", "hosts", "index", "instance", "large_over_tcp", "networks", "on_moved", "problem", "public", "realm",
         "removing", "secret", "service_routes", "sessions", "targets", "uri",
     )  # fmt: skip
 
@@ -63,7 +63,8 @@ class Line:
         self.sessions: dict[SessionKey, Session] = {}
         self.large_over_tcp = True
         self.removing = False
-        self.placed: dict[str, None] = {}  # the Call-IDs of the latest calls of ours, oldest first
+        self.call_mark = sha256(self.aor.lower().encode()).hexdigest()[:12]  # how the Call-IDs of our calls end
+        core.call_marks.add(self.call_mark)
         self._phase = "closed"
         self._waiting: list[Waiter] = []
         self._fail_back: Timer | None = None
@@ -175,11 +176,9 @@ class Line:
             self.core.emit(ServerChanged(self.account.key, flow, self.targets[0]))
             self.on_moved()
 
-    def remember_call(self, call_id: str) -> None:
-        """A call of ours begins: a PBX may tell of it as of a call of whoever its From names."""
-        self.placed[call_id] = None
-        if len(self.placed) > PLACED_MOST:
-            del self.placed[next(iter(self.placed))]
+    def is_own_call(self, call_id: str) -> bool:
+        """Whether a call was placed by an account of ours: by this run, an earlier one, or by its double elsewhere."""
+        return call_id.rpartition("-")[2] in self.core.call_marks
 
     # --- what we are called there -------------------------------------------------------------------
 

@@ -75,8 +75,7 @@ class OutgoingCall:
         self._registry = registry
         self._invite = invite
         self.id = invite.id
-        self.call_id = core.ids.token("call-id")
-        line.remember_call(self.call_id)
+        self.call_id = f"{core.ids.token('call-id')}-{line.call_mark}"
         self.tag = core.ids.token("tag")
         self._target = line.target_uri(invite.to)
         self._cseq = 0

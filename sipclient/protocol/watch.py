@@ -150,8 +150,8 @@ class WatchUsage:
         A PBX that goes by From (Kamailio's pua_dialoginfo) takes them for the extension's own. Believed, each
         call would be the reason of the next. A call of ours *to* the extension does make it busy.
         """
-        placed = self.line.placed
-        kept = tuple(each for each in document.dialogs if each.direction != "initiator" or each.call_id not in placed)
+        ours = self.line.is_own_call
+        kept = tuple(each for each in document.dialogs if each.direction != "initiator" or not ours(each.call_id))
         return document if len(kept) == len(document.dialogs) else msgspec.structs.replace(document, dialogs=kept)
 
     def on_lost(self, subscription: Subscription, status: int, reason: str, retry_in: float) -> None:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import pytest
 from support.peer import transaction_free
+from support.wire import Wire
 
 from sipclient.message import Request
-from sipclient.protocol.events import ExtensionChanged, Hangup, Invite, Watch
+from sipclient.protocol.events import AddAccount, Calling, ExtensionChanged, Hangup, Invite, Watch
 
 DIALOG = """<?xml version="1.0"?><dialog-info xmlns="urn:ietf:params:xml:ns:dialog-info" version="{version}"
  state="{full}" entity="sip:1001@pbx"><dialog id="{call_id}" call-id="{call_id}" direction="{direction}">
@@ -90,8 +91,32 @@ def test_calls_of_others_count(kamailio, ours) -> None:
     assert kamailio.changes() == ["on-the-phone"]
 
 
-def test_only_the_latest_calls_are_remembered(bench, kamailio, ours) -> None:
-    for number in range(3, 3 + 1024):
-        bench.robot.do(Invite(number, "pbx", "7000"))
-    kamailio.tell("confirmed", ours)
+def placed_elsewhere(bench, **account: object) -> str:
+    """The Call-ID of a call that another run of the same program placed."""
+    elsewhere = Wire().node("10.0.0.2", seed=99)
+    elsewhere.do(AddAccount(bench.account(register=False, **account)))
+    elsewhere.do(Invite(2, "pbx", "7000", '"1001 is free" <1001>'))
+    elsewhere.wire.run(1)
+    (calling,) = elsewhere.of(Calling)
+    return calling.call_id
+
+
+def test_a_call_of_an_earlier_run_is_ours_too(bench, kamailio) -> None:
+    """The robot crashed during its call, and the PBX still has it: when that ends, nobody became ready."""
+    for state in ("confirmed", "terminated"):
+        kamailio.tell(state, placed_elsewhere(bench))
+    assert kamailio.changes() == ["ready"]
+
+
+def test_a_call_by_another_account_of_ours_is_ours(bench, kamailio) -> None:
+    bench.robot.do(AddAccount(bench.account(name="trunk", address="sip:trunk@pbx.test", register=False)))
+    bench.robot.do(Invite(2, "trunk", "7000", "1001"))
+    bench.wire.run(0.1)
+    (calling,) = bench.robot.of(Calling)
+    kamailio.tell("confirmed", calling.call_id)
+    assert kamailio.changes() == ["ready"]
+
+
+def test_a_call_by_an_account_of_somebody_else_counts(bench, kamailio) -> None:
+    kamailio.tell("confirmed", placed_elsewhere(bench, address="sip:other@pbx.test"))
     assert kamailio.changes() == ["on-the-phone"]
