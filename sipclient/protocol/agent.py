@@ -75,7 +75,6 @@ from sipclient.protocol.outgoing import OutgoingCall
 from sipclient.protocol.plain import PlainRequest, PlainSubscription
 from sipclient.protocol.refuse import refuse
 from sipclient.protocol.station import Call, Station
-from sipclient.protocol.tables import E
 from sipclient.protocol.watch import WatchUsage
 from sipclient.protocol.wellformed import check_request, check_response
 
@@ -220,7 +219,7 @@ class UserAgent:
             check_response(message)
         except MalformedMessage as error:
             if message.status >= 200:
-                transaction.step(E.ERROR, None, f"the answer is malformed: {error.reason}")
+                transaction.spoil(f"the answer is malformed: {error.reason}")
             raise
         transaction.respond(message)
 

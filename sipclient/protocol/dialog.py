@@ -216,7 +216,7 @@ def with_next_hop(stack: Stack, dialog: Dialog, draft: Draft, then: Callable[[Fl
     text = _uri_of(dialog.routes[0]) if dialog.routes else draft.uri  # a strict router is the Request-URI by now
     try:
         uri = parse_uri(text)
-    except MalformedMessage:
+    except MalformedMessage:  # pragma: no cover - Contact and Record-Route were read at the border
         uri = None
     if not isinstance(uri, SipUri):
         then(flow if stack.flows.usable(flow) else None)

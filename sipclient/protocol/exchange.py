@@ -40,7 +40,7 @@ class ExchangeOwner(Protocol):
         """The final response that is left after challenges and fail-over; for INVITE each 2xx."""
 
     def on_failed(self, exchange: Exchange, status: int, reason: str) -> None:
-        """No final response from anybody: 408 (silence) or 503 (no way there)."""
+        """No final response from anybody: 408 (silence), 503 (no way there) or 502 (one that is malformed)."""
 
 
 class Exchange:
@@ -104,6 +104,8 @@ class Exchange:
 
     def start(self, flow: Flow | None = None) -> Exchange:
         """Send it on `flow` (inside a dialog), else to the account's server as soon as there is a flow to it."""
+        if self._abandoned:
+            return self  # while its way was looked for
         if flow is not None:
             self.dialog_flow = flow
             self._transmit(flow)
@@ -206,7 +208,8 @@ class Exchange:
 
     def on_failure(self, transaction: ClientTransaction, status: int, reason: str) -> None:
         """The current transaction ended without a final response."""
-        if not self._next_server(transaction.flow, reason):
+        # 502: a server is there, and its answer is not to be read; another one would be asked for nothing.
+        if status == 502 or not self._next_server(transaction.flow, reason):
             self.owner.on_failed(self, status, reason)
 
     def _next_server(self, flow: Flow, reason: str, *, refused: bool = False) -> bool:

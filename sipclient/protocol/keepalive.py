@@ -97,8 +97,10 @@ class Keepalive:
             self._answered()
 
     def on_failed(self, exchange: Exchange, status: int, reason: str) -> None:
-        """Refused by the network, or silent."""
-        if exchange is self._exchange:
+        """Refused by the network, or silent; a broken answer is one."""
+        if status == 502:
+            self._answered()
+        elif exchange is self._exchange:
             self._lost(reason)
 
     def _answered(self) -> None:

@@ -55,11 +55,8 @@ class Registration:
 
     def lost(self, reason: str) -> None:
         """The way to the server broke, or it fell silent: register anew."""
-        if self.on_gone is not None:
-            return
-        if self._exchange is None:
-            if self.registered:
-                self._failed(0, reason, self._lost.wait())
+        if self.registered and self._exchange is None:
+            self._failed(0, reason, self._lost.wait())
         elif self.registered:
             self.registered = False
             self.stack.core.emit(RegistrationLost(self.line.account.key, 0, reason, 0.0))

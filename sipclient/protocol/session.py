@@ -131,6 +131,7 @@ class Session:
     def _tell_unanswered(self) -> None:
         """What is not answered by the end of the dialog will not be: nothing is told of a call after its end."""
         core, id, why = self.stack.core, self.owner.id, "the call ended"
+        self._abandon()
         requests, self._requests = self._requests, {}
         for request, _ in requests.values():
             if request:
@@ -141,6 +142,11 @@ class Session:
             core.emit(OfferAnswered(id, 481, why))
         if offer is not None:
             core.timers.start(core.now + 64 * T1, lambda _: offer.destroy())
+
+    def _abandon(self) -> None:
+        """What is under way is not sent again, nor what still looks for its way at all."""
+        for exchange in (*self._requests, *((self._offer,) if self._offer is not None else ())):
+            exchange.abandon()
 
     def learn(self, message: Request | Response) -> None:
         """What the peer can do."""
@@ -157,8 +163,7 @@ class Session:
             self._repeater.stop()
         self.ended = True
         self._refuse_offered()
-        for exchange in (*self._requests, *((self._offer,) if self._offer is not None else ())):
-            exchange.abandon()
+        self._abandon()
         draft = self.dialog.draft("BYE", headers)
         self._bye = self.dialog.send(self.stack, self, draft)
 

@@ -84,8 +84,7 @@ class Subscription:
 
     def start(self) -> None:
         """Ask, or ask for more time, as soon as the window has room."""
-        if not self._end:
-            self.window.enter(self)
+        self.window.enter(self)
 
     def start_afresh(self) -> None:
         """The server is back: ask, whatever ended before. That it was away is no reason to make it wait."""
@@ -104,7 +103,7 @@ class Subscription:
 
     def proceed(self) -> None:
         """There is room: refresh what lives (a PBX that restarted answers 481 and is asked anew), else subscribe."""
-        if self._end or self._exchange is not None:
+        if self._exchange is not None:
             self.window.done(self)
         elif self.dialog is not None:
             self._stop_refresh()
@@ -183,7 +182,7 @@ class Subscription:
         status = response.status
         if status < 300:
             self._accepted(exchange, response)
-            if self._missing:
+            if self._missing:  # it was not asked for by an un-SUBSCRIBE
                 self.start()
         elif self._end and status == 481:
             self._gone()

@@ -28,6 +28,7 @@ _DURATION: dict[E, tuple[float, float | None]] = {
     E.L: (64 * T1, 64 * T1),
     E.M: (64 * T1, 64 * T1),
 }
+WAITING = frozenset({S.CALLING, S.TRYING, S.PROCEEDING})  # for a final response
 _DOUBLING = frozenset({E.A, E.E, E.G})
 
 
@@ -38,7 +39,7 @@ class ClientOwner(Protocol):
         """A response the TU must see: provisional, final, and each 2xx to an INVITE."""
 
     def on_failure(self, transaction: ClientTransaction, status: int, reason: str) -> None:
-        """No final response: 408 for a timeout, 503 for a transport error (RFC 3261 §8.1.3.1)."""
+        """No final response: 408 for a timeout, 503 for a transport error (RFC 3261 §8.1.3.1), 502 for a broken one."""
 
 
 class ServerOwner(Protocol):
@@ -90,7 +91,7 @@ class _Transaction:
 
     def destroy(self) -> None:
         """End it while it still waits, without a word to its owner."""
-        if self.state in (S.CALLING, S.TRYING, S.PROCEEDING):
+        if self.state in WAITING:
             self.state = S.TERMINATED
             self._enter(S.TERMINATED)
 
@@ -146,6 +147,13 @@ class ClientTransaction(_Transaction):
         """Send the request and start the timers."""
         self._enter(self.state)
         self.layer.core.send(self.flow, self.data)
+
+    def spoil(self, reason: str) -> None:
+        """Its final response matched but is malformed: no better one will come."""
+        waits = self.state in WAITING
+        self.destroy()
+        if waits:
+            self.owner.on_failure(self, 502, reason)
 
     def respond(self, response: Response) -> None:
         """A response matched this transaction."""

@@ -19,6 +19,7 @@ from sipclient.protocol.events import (
     Offer,
     OfferAnswered,
     OfferReceived,
+    Packet,
     Ring,
     Ringing,
     SendInCall,
@@ -426,3 +427,256 @@ def test_over_a_stream_the_routes_change_nothing_of_the_way(bench) -> None:
     assert ack.via.transport == "TCP"
     assert ack.headers.all("Route") == ["<sip:10.0.0.8;lr>"]
     assert isinstance(parse(bench.pbx.raw[-1]), Request)
+
+
+# --- what is left -----------------------------------------------------------------------------------
+
+
+def test_hanging_up_twice_before_the_ack_says_bye_once(bench) -> None:
+    call = Incoming(bench)
+    call.do(Answer(call.id, body=SDP))
+    call.do(Hangup(call.id, "SIP;cause=200"))
+    call.do(Hangup(call.id, "SIP;cause=486"))
+    call.request("ACK", cseq=1)
+    (bye,) = call.pbx.requests("BYE")
+    assert bye.headers.get("Reason") == "SIP;cause=200"
+
+
+def test_a_call_that_does_not_ring_has_nothing_to_repeat_each_minute(bench) -> None:
+    call = Incoming(bench)
+    call.wire.run(61)
+    assert call.statuses() == [100]
+
+
+def test_a_bye_that_comes_instead_of_the_ack_ends_the_answer(bench) -> None:
+    call = Incoming(bench)
+    call.do(Answer(call.id, body=SDP))
+    call.request("BYE", cseq=2)
+    count = call.statuses().count(200)
+    call.wire.run(40)
+    assert call.statuses().count(200) == count
+    assert call.robot.of(CallEnded)[0].by == "remote"
+    assert call.robot.agent.idle
+
+
+def test_a_hangup_while_the_200_of_a_reinvite_waits_for_its_ack_ends_both(bench) -> None:
+    call = answered(bench)
+    call.request("INVITE", CONTACT, body=SDP)
+    call.robot.do(AnswerOffer(1, SDP))
+    call.robot.do(Hangup(1))
+    call.wire.run(0.1)
+    call.say(200, to=call.pbx.requests("BYE")[0])
+    count = len(call.pbx.responses("INVITE"))
+    assert call.idle()
+    assert len(call.pbx.responses("INVITE")) == count
+
+
+def test_more_branches_than_are_followed_ring_all_the_same(bench) -> None:
+    bench.robot = bench.wire.node("10.0.0.2", limits=Limits(early_dialogs=1))
+    call = Call(bench)
+    for tag in ("a", "b"):
+        call.say(183, ("RSeq", "1"), *RELIABLE, tag=tag)
+    assert len(call.robot.of(Ringing)) == 2
+    assert [p.to_tag for p in call.pbx.requests("PRACK")] == ["a"]
+
+
+def test_the_200_of_a_lost_branch_again_gets_its_ack_again(call) -> None:
+    for tag in ("one", "two", "two"):
+        call.say(200, CONTACT, tag=tag)
+    assert [a.to_tag for a in call.pbx.requests("ACK")] == ["one", "two", "two"]
+    assert len({b.via.branch for b in call.pbx.requests("BYE")}) == 1
+
+
+def test_the_bye_of_a_lost_branch_that_is_answered_last_ends_nothing_twice(call) -> None:
+    for tag in ("one", "two"):
+        call.say(200, CONTACT, tag=tag)
+    call.robot.do(Hangup(1))
+    call.wire.run(0.05)
+    byes = {b.to_tag: b for b in call.pbx.requests("BYE")}
+    call.say(200, to=byes["one"])
+    assert call.ended()
+    call.say(200, to=byes["two"])
+    assert call.ended()
+    assert call.idle()
+
+
+@pytest.mark.parametrize("peer_offers", [True, False])
+def test_an_offer_that_lost_a_glare_is_tried_again_or_told(bench, peer_offers) -> None:
+    """The peer's offer may be waiting for our user when our turn comes."""
+    call = answered(bench)
+    call.robot.do(Offer(1, b"v=0\r\nours"))
+    call.wire.run(0.05)
+    call.say(491, to=call.pbx.requests("INVITE")[-1])
+    count = len(call.pbx.requests("INVITE"))
+    if peer_offers:
+        call.request("INVITE", CONTACT, body=SDP)
+    call.wire.run(4.1)
+    assert (len(call.pbx.requests("INVITE")) > count) is not peer_offers
+    assert [e.status for e in call.robot.of(OfferAnswered)] == ([491] if peer_offers else [])
+
+
+def test_a_refresh_that_lost_a_glare_to_an_offer_is_made_by_that(bench) -> None:
+    call = Call(bench)
+    call.say(200, CONTACT, ("Session-Expires", "90;refresher=uac"), ("Allow", "UPDATE"))
+    call.wire.run(45)
+    call.say(491, to=call.pbx.requests("UPDATE")[0])
+    call.request("UPDATE", CONTACT, ("Session-Expires", "90;refresher=uas"), body=SDP)
+    call.wire.run(4.1)
+    assert not call.robot.of(OfferAnswered)
+    call.robot.do(AnswerOffer(1, SDP))
+    call.wire.run(14)
+    assert not call.robot.of(CallEnded)
+
+
+def test_an_offer_that_waits_its_turn_when_the_call_ends_is_told(bench) -> None:
+    call = answered(bench)
+    call.robot.do(Offer(1, SDP))
+    call.wire.run(0.05)
+    call.say(491, to=call.pbx.requests("INVITE")[-1])
+    call.request("BYE")
+    assert [type(e).__name__ for e in call.robot.events[-2:]] == ["OfferAnswered", "CallEnded"]
+    assert call.idle()
+
+
+def test_a_session_is_not_refreshed_while_an_offer_is_under_way(bench) -> None:
+    call = Call(bench)
+    call.say(200, CONTACT, ("Session-Expires", "90;refresher=uac"), ("Allow", "UPDATE"))
+    call.wire.run(44)
+    call.robot.do(Offer(1, SDP, method="UPDATE"))
+    call.wire.run(2)
+    (update,) = {u.via.branch: u for u in call.pbx.requests("UPDATE")}.values()
+    assert update.body == SDP
+    call.request("BYE")
+    assert call.robot.of(OfferAnswered)[0].status == 481
+
+
+def test_a_refresh_that_is_under_way_when_the_call_ends_is_nothing_to_tell(bench) -> None:
+    call = Call(bench)
+    call.say(200, CONTACT, ("Session-Expires", "90;refresher=uac"), ("Allow", "UPDATE"))
+    call.wire.run(45.1)
+    assert call.pbx.requests("UPDATE")
+    call.request("BYE")
+    assert not call.robot.of(OfferAnswered)
+    assert call.idle()
+
+
+def test_a_timer_the_peer_asks_for_is_kept_though_we_asked_for_none(bench) -> None:
+    """RFC 4028 §7.2: a proxy may have asked; a refresh without it would turn the timer off."""
+    call = Call(bench, session_expires=0.0)
+    call.say(200, CONTACT, ("Session-Expires", "100;refresher=uac"), ("Allow", "UPDATE"))
+    call.wire.run(50.1)
+    assert call.pbx.requests("UPDATE")[0].session_expires == (100, "uac")
+
+
+def test_a_422_that_asks_for_nothing_new_ends_the_refreshing(bench) -> None:
+    call = Call(bench)
+    call.say(200, CONTACT, ("Session-Expires", "100;refresher=uac"), ("Allow", "UPDATE"))
+    call.wire.run(50.1)
+    call.say(422, ("Min-SE", "90"), to=call.pbx.requests("UPDATE")[0])
+    call.wire.run(5)
+    assert len({u.via.branch for u in call.pbx.requests("UPDATE")}) == 1
+
+
+def test_a_call_without_a_description_is_refreshed_without_one(bench) -> None:
+    """Signalling only: there is nothing to describe."""
+    call = Call(bench, body=b"")
+    call.say(200, CONTACT, ("Session-Expires", "90;refresher=uac"))
+    call.wire.run(45.1)
+    reinvite = call.pbx.requests("INVITE")[-1]
+    assert reinvite.to_tag == "peer"
+    assert not reinvite.body
+    call.say(200, CONTACT, ("Session-Expires", "90;refresher=uac"), to=reinvite)
+    assert call.pbx.requests("ACK")[-1].cseq.number == reinvite.cseq.number
+
+
+@pytest.mark.parametrize(
+    ("contact", "followable"),
+    [
+        ("<sip:8000@pbx.test?Subject=x>", ("sip:8000@pbx.test",)),
+        ("<tel:+14155550100>", ("tel:+14155550100",)),
+        ("<mailto:a@b>, <sip:1@b>", ("sip:1@b",)),
+    ],
+)
+def test_where_a_redirection_can_lead(call, contact, followable) -> None:
+    from sipclient.protocol.events import Redirected
+
+    call.say(302, ("Contact", contact))
+    assert call.robot.of(Redirected)[0].contacts == followable
+
+
+class Vanishing(Call):
+    """A call over a stream that closes, to a Contact that has to be looked up."""
+
+    def __init__(self, bench, contact: str) -> None:
+        bench.add(register=False, server="tcp:10.0.0.1:5060")
+        bench.robot.do(Invite(1, "pbx", "7000", body=SDP))
+        self.bench, self.wire, self.robot, self.pbx = bench, bench.wire, bench.robot, bench.pbx
+        bench.wire.run(0.1)
+        self.cseq = 0
+        self.say(200, ("Contact", contact))
+
+    def vanish(self) -> None:
+        self.wire.close(self.robot.agent._stations["pbx"].line.flow, "reset")
+        self.wire.run(0.0)
+
+
+def test_an_offer_that_did_not_find_its_way_in_time_is_told_when_the_call_ends_and_never_sent(bench) -> None:
+    call = Vanishing(bench, "<sip:pbx@10.0.0.1;transport=tcp>")
+    call.vanish()
+    call.robot.do(Offer(1, SDP))  # a stream is being opened
+    call.request("BYE")
+    assert call.robot.of(OfferAnswered)[0].status == 481
+    assert call.ended()
+    call.wire.run(1)
+    assert len(call.pbx.requests("INVITE")) == 1
+    call.wire.run(40)
+    assert call.robot.agent.idle
+
+
+@pytest.mark.parametrize("contact", ["<sip:pbx@nowhere.test;transport=tcp>", "<tel:+14155550100>"])
+def test_an_ack_without_any_way_left_is_not_sent(bench, contact) -> None:
+    """The answer to a late offer comes when the stream is gone, and so is the server."""
+    bench.add(register=False, server="tcp:10.0.0.1:5060")
+    bench.robot.do(Invite(1, "pbx", "7000"))
+    bench.wire.run(0.1)
+    invite = bench.pbx.requests("INVITE")[0]
+    ok = bench.pbx.reply(invite, 200, ("Contact", contact), body=SDP)
+    bench.pbx.send(bench.pbx.flows[0], ok)
+    bench.wire.run(0.1)
+    flow = bench.robot.agent._stations["pbx"].line.flow
+    bench.wire.close(flow, "reset")
+    bench.wire.run(0.0)
+    bench.robot.do(AnswerOffer(1, SDP))
+    bench.wire.run(1)
+    effects = bench.robot.agent.receive(Packet(flow, ok), bench.wire.now)
+    assert not any(b"ACK" in getattr(effect, "data", b"") for effect in effects)
+    assert not bench.pbx.requests("ACK")
+
+
+def test_a_contact_by_name_that_moved_to_a_stream_takes_the_dialog_along(bench) -> None:
+    from sipclient.protocol.events import Target
+
+    phone = Peer(bench.wire, "10.0.0.9")
+    bench.wire.names["sip:x@phone.test"] = (Target("tcp", "10.0.0.9", 5060),)
+    call = Call(bench)
+    call.say(200, ("Contact", "<sip:x@phone.test>"))
+    call.wire.run(0.1)
+    for number in (5, 6):
+        call.robot.do(SendInCall(1, number, "INFO"))
+        call.wire.run(0.1)
+    assert [r.via.transport for r in phone.inbox] == ["TCP"] * 3
+    assert len({flow.remote_port for flow in phone.flows}) == 1
+
+
+def test_a_broken_200_after_a_good_one_changes_nothing(call) -> None:
+    call.say(200, CONTACT)
+    call.say(200, ("Contact", "<<<"))
+    assert len(call.pbx.requests("ACK")) == 1
+    assert not call.robot.of(CallEnded)
+
+
+def test_an_offer_in_a_call_without_a_session_timer_asks_for_none(bench) -> None:
+    call = answered(bench, session_expires=0.0)
+    call.robot.do(Offer(1, SDP))
+    call.wire.run(0.05)
+    assert call.pbx.requests("INVITE")[-1].headers.get("Session-Expires") is None

@@ -477,3 +477,27 @@ def test_a_small_pbx_on_the_engine_itself_unsubscribes_and_says_what_it_leaves()
     wire.run(1)
     assert robot.of(Responded)[0].response.status == 200
     assert not robot.of(SubscribeReceived)
+
+
+def test_an_answer_goes_back_through_every_via(line) -> None:
+    data = line.pbx.request("MESSAGE", "sip:robot@10.0.0.2")
+    send(line, data.replace(b"\r\nMax-F", b", SIP/2.0/UDP a;branch=1\r\nVia: SIP/2.0/TCP b;branch=2\r\nMax-F", 1))
+    (answer,) = line.pbx.responses("MESSAGE")
+    assert [via.host for via in answer.vias] == ["10.0.0.1", "a", "b"]
+
+
+def test_routes_are_recorded_in_what_makes_a_dialog_and_used_for_what_we_say_in_it(line) -> None:
+    """RFC 3261 §12.1.1: copied in order, and our requests take them in that order."""
+    edge = Peer(line.wire, "10.0.0.8")
+    routes = ("Record-Route", "<sip:10.0.0.8;lr>, <sip:10.0.0.7;lr>")
+    send(line, line.pbx.request("INVITE", "sip:robot@10.0.0.2", CONTACT, routes, body=SDP, cseq=1))
+    id = line.robot.of(IncomingCall)[0].id
+    line.robot.do(Answer(id, body=SDP))
+    line.wire.run(0.1)
+    ok = line.pbx.responses("INVITE")[-1]
+    assert ok.headers.get("Record-Route") == "<sip:10.0.0.8;lr>, <sip:10.0.0.7;lr>"
+    send(line, line.pbx.request("ACK", "sip:robot@10.0.0.2", to=ok.headers.get("To") or "", cseq=1))
+    line.robot.do(Hangup(id))
+    line.wire.run(0.1)
+    (bye,) = edge.requests("BYE")
+    assert [route.uri.host for route in bye.routes] == ["10.0.0.8", "10.0.0.7"]

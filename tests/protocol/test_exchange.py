@@ -16,6 +16,7 @@ from sipclient.protocol.events import (
     Invite,
     Responded,
     SendRequest,
+    ServerChanged,
     Target,
 )
 
@@ -268,3 +269,65 @@ def test_requests_at_once_share_the_count_and_an_older_nonce_does_not_come_back(
     line.robot.do(SendRequest(4, "pbx", "MESSAGE", "1001"))
     line.wire.run(0.1)
     assert nonces(line)[-1] == ("new", "00000002")
+
+
+# --- what is left -----------------------------------------------------------------------------------
+
+
+def test_a_second_hangup_and_a_second_provisional_cancel_no_more(line) -> None:
+    place(line)
+    invite = line.pbx.requests("INVITE")[0]
+    say(line, invite, 180)
+    line.robot.do(Hangup(1))
+    line.robot.do(Hangup(1))
+    say(line, invite, 183)
+    assert len({r.via.branch for r in line.pbx.requests("CANCEL")}) == 1
+    say(line, invite, 487)
+    assert ended(line).cause == "ORIGINATOR_CANCEL"
+
+
+def test_a_request_that_begins_at_the_last_server_has_no_other() -> None:
+    """The next one after it looks the servers up anew."""
+    wire, robot, one, _ = two_servers()
+    one.handler = transaction_free(lambda r: [one.reply(r, 503)])
+    robot.do(SendRequest(1, "pbx", "MESSAGE", "1"))
+    wire.run(1)
+    robot.do(SendRequest(2, "pbx", "MESSAGE", "2"))
+    wire.run(33)
+    assert [r.response for r in robot.of(Responded)] == [None, None]
+    assert len(one.requests("MESSAGE")) == 1
+    one.handler = transaction_free(lambda r: [one.reply(r, 200)])
+    robot.do(SendRequest(3, "pbx", "MESSAGE", "3"))
+    wire.run(1)
+    assert robot.of(Responded)[-1].response.status == 200
+
+
+def test_a_next_server_that_cannot_be_reached_ends_it_with_words() -> None:
+    wire, robot, one, two = two_servers(first="tcp")
+    two.node.up = False
+    one.handler = transaction_free(lambda r: [one.reply(r, 503)])
+    robot.do(SendRequest(1, "pbx", "MESSAGE", "1"))
+    wire.run(1)
+    (responded,) = robot.of(Responded)
+    assert responded.response is None
+    assert "10.0.0.3:5060: connection refused" in responded.reason
+
+
+def test_a_line_that_lost_its_later_server_does_not_go_back_to_the_first_by_itself() -> None:
+    """The timer that asks the first again, and the answer to its question, may both come too late."""
+    wire, robot, one, two = two_servers(first="tcp")
+    one.node.up = False
+    two.handler = transaction_free(lambda r: [two.reply(r, 200)])
+    robot.do(SendRequest(1, "pbx", "MESSAGE", "1"))
+    wire.run(1)
+    assert robot.of(Responded)
+    one.node.up = True
+    wire.run(59.035)  # the first is being asked
+    wire.power_off(two.node)
+    wire.run(0.1)
+    assert [e.target.host for e in robot.of(ServerChanged)] == ["10.0.0.3"]
+    wire.run(70)
+    assert [e.target.host for e in robot.of(ServerChanged)] == ["10.0.0.3"]
+    robot.do(SendRequest(2, "pbx", "MESSAGE", "2"))
+    wire.run(0.1)
+    assert one.requests("MESSAGE")

@@ -113,3 +113,30 @@ def test_other_methods_in_the_dialog_are_refused(line) -> None:
     line.wire.inject(line.robot, data, source=("10.0.0.1", 5060))
     line.wire.run(0.1)
     assert line.pbx.responses("INFO")[0].status == 405
+
+
+def test_what_is_not_asked_is_not_accepted(line) -> None:
+    received = accepted(line)
+    line.robot.do(AcceptSubscription(received.id, 60))
+    line.wire.run(0.1)
+    assert len(line.pbx.responses("SUBSCRIBE")) == 1
+
+
+def test_a_refused_refresh_ends_nothing_by_itself(line) -> None:
+    received = accepted(line)
+    to = f"<sip:1001@pbx.test>;tag={line.pbx.responses('SUBSCRIBE')[0].to_tag}"
+    subscribe(line, EVENT, CONTACT, to=to, cseq=2)
+    line.robot.do(Reject(received.id, 480))
+    line.wire.run(0.1)
+    assert line.pbx.responses("SUBSCRIBE")[-1].status == 480
+    assert not line.robot.of(SubscriberGone)
+
+
+@pytest.mark.parametrize("answer", [481, None])
+def test_a_last_notify_that_fails_changes_nothing(line, answer) -> None:
+    received = accepted(line)
+    line.pbx.handler = transaction_free(lambda r: [line.pbx.reply(r, answer)] if answer else [])
+    line.robot.do(Notify(received.id, state="terminated"))
+    line.wire.run(33)
+    assert [e.reason for e in line.robot.of(SubscriberGone)] == ["terminated"]
+    assert notifies(line)[-1].subscription_state == ("terminated", {})

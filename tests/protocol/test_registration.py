@@ -214,3 +214,124 @@ def test_fail_over_to_the_next_target_on_silence_and_503() -> None:
         wire.run(33)
         assert robot.of(Registered), first_says
         assert one.requests("REGISTER")[0].via.branch != two.requests("REGISTER")[0].via.branch
+
+
+# --- what registrars answer -------------------------------------------------------------------------
+
+
+def answering(bench, status: int, *headers: tuple[str, str]) -> None:
+    bench.pbx.handler = transaction_free(lambda r: [bench.pbx.reply(r, status, *headers)])
+
+
+def test_a_503_says_when_to_try_again(bench) -> None:
+    answering(bench, 503, ("Retry-After", "20"))
+    bench.add()
+    (lost,) = bench.robot.of(RegistrationLost)
+    assert (lost.status, lost.retry_in) == (503, 20.0)
+    bench.wire.run(19)
+    assert len(bench.pbx.requests("REGISTER")) == 1
+    bench.wire.run(2)
+    assert len(bench.pbx.requests("REGISTER")) == 2
+
+
+def test_a_registrar_that_grants_no_time_is_no_registrar(bench) -> None:
+    answering(bench, 200, ("Expires", "0"))
+    bench.add()
+    assert not bench.robot.of(Registered)
+    assert "no time" in bench.robot.of(RegistrationLost)[0].reason
+
+
+def contacts(own: str) -> str:
+    return f"<sip:robot@10.0.0.77>;expires=10, {own}, <sip:robot@10.0.0.78>;expires=20"
+
+
+@pytest.mark.parametrize("instance", [True, False])
+def test_among_several_bindings_ours_is_found(bench, instance) -> None:
+    def handler(request: Request) -> list[bytes]:
+        own = request.headers.get("Contact") or ""
+        own = own if instance else own.partition(";+sip")[0]
+        return [bench.pbx.reply(request, 200, ("Contact", contacts(own.replace("expires=300", "expires=120"))))]
+
+    bench.pbx.handler = transaction_free(handler)
+    bench.add(expires=300.0)
+    assert bench.robot.of(Registered)[0].expires == 120
+
+
+@pytest.mark.parametrize(
+    ("headers", "granted"),
+    [
+        ((), 300),
+        ((("Contact", contacts("<sip:robot@10.0.0.79>")),), 300),
+        ((("Contact", contacts("<sip:robot@10.0.0.79>")), ("Expires", "90")), 90),
+        ((("Contact", "<sip:robot@10.0.0.2:5060>"), ("Expires", "90")), 90),
+    ],
+)
+def test_what_was_granted_where_our_binding_does_not_say(bench, headers, granted) -> None:
+    """RFC 3261 §10.2.4: else the Expires header, else what we asked for."""
+    answering(bench, 200, *headers)
+    bench.add(expires=300.0)
+    assert bench.robot.of(Registered)[0].expires == granted
+
+
+def test_a_keepalive_that_fails_during_a_refresh_tells_the_loss_once(bench) -> None:
+    bench.pbx.handler = transaction_free(
+        lambda r: bench.answer_register(r) if r.method == "REGISTER" else [bench.pbx.reply(r, 200)]
+    )
+    bench.add(keepalive=10.0, expires=300.0)
+    silent = transaction_free(lambda r: [] if r.method == "REGISTER" else [bench.pbx.reply(r, 200)])
+    bench.pbx.handler = silent
+    count = len(bench.pbx.requests("REGISTER"))
+    while len(bench.pbx.requests("REGISTER")) == count:
+        bench.wire.run(1)
+    bench.pbx.handler = lambda message, flow: ()
+    bench.wire.run(20)
+    (lost,) = bench.robot.of(RegistrationLost)
+    assert (lost.retry_in, lost.reason) == (0.0, "the server does not answer")
+    bench.pbx.handler = transaction_free(
+        lambda r: bench.answer_register(r) if r.method == "REGISTER" else [bench.pbx.reply(r, 200)]
+    )
+    bench.wire.run(20)
+    assert len(bench.robot.of(Registered)) == 2
+
+
+def test_a_keepalive_that_fails_before_the_registration_is_made_tells_nothing_more(bench) -> None:
+    """The registration itself keeps trying."""
+    bench.pbx.handler = transaction_free(bench.answer_register)
+    bench.add(keepalive=5.0)
+    bench.pbx.handler = transaction_free(lambda r: [bench.pbx.reply(r, 403)] if r.method == "REGISTER" else [])
+    bench.robot.agent._stations["pbx"].registration.start()
+    bench.wire.run(30)
+    assert [lost.status for lost in bench.robot.of(RegistrationLost)] == [403]
+
+
+def test_leaving_while_the_way_to_the_server_breaks_ends_all_the_same(bench) -> None:
+    bench.pbx.handler = transaction_free(bench.answer_register)
+    bench.add(server="tcp:10.0.0.1:5060")
+    bench.pbx.handler = lambda message, flow: ()
+    bench.robot.do(RemoveAccount("pbx"))
+    bench.wire.run(0.1)
+    bench.wire.power_off(bench.pbx.node)
+    bench.wire.run(0.1)
+    assert bench.robot.of(AccountRemoved)
+    assert not bench.robot.of(RegistrationLost)
+    bench.wire.run(70)
+    assert bench.robot.agent.idle
+
+
+def test_a_first_register_whose_server_dies_under_it_goes_to_the_next_and_nothing_was_lost() -> None:
+    from support.peer import Peer
+
+    from sipclient.protocol.account import Account
+    from sipclient.protocol.events import Target
+
+    wire = Wire()
+    robot, one, two = wire.node("10.0.0.2"), Peer(wire, "10.0.0.1"), Peer(wire, "10.0.0.3")
+    wire.names["sip:robot@pbx.test"] = (Target("tcp", "10.0.0.1", 5060), Target("tcp", "10.0.0.3", 5060))
+    two.handler = transaction_free(lambda r: [two.reply(r, 200, ("Expires", "60"))])
+    robot.do(AddAccount(Account("sip:robot@pbx.test", name="pbx", keepalive=5.0)))
+    wire.run(0.1)
+    wire.power_off(one.node)
+    wire.run(1)
+    assert len(one.requests("REGISTER")) == len(two.requests("REGISTER")) == 1
+    assert robot.of(Registered)
+    assert not robot.of(RegistrationLost)

@@ -16,6 +16,7 @@ from sipclient.protocol.events import (
     Invite,
     Registered,
     RegistrationLost,
+    RemoveAccount,
     ServerChanged,
     Target,
     Watch,
@@ -186,3 +187,107 @@ def test_two_engines_register_watch_and_lose_nothing_over_a_restart(transport: s
     assert robot.of(Registered)[-1].again is False
     last = robot.of(ExtensionChanged)[-1]
     assert (last.after, last.closed, last.gap) == (State.READY, True, True)
+
+
+def test_a_provisional_to_a_keepalive_is_life(bench) -> None:
+    bench.pbx.handler = transaction_free(
+        lambda r: bench.answer_register(r) if r.method == "REGISTER" else [bench.pbx.reply(r, 100)]
+    )
+    bench.add(keepalive=10.0)
+    bench.wire.run(50)
+    assert not bench.robot.of(RegistrationLost)
+
+
+def test_an_answer_after_the_account_left_brings_nothing_back(bench) -> None:
+    bench.add(register=False, keepalive=5.0)
+    bench.robot.do(Watch(1, "pbx", "1001", ("presence",)))
+    bench.wire.run(20)
+    assert bench.robot.of(RegistrationLost)
+    options = bench.pbx.requests("OPTIONS")[-1]
+    bench.robot.do(RemoveAccount("pbx"))
+    count = len(bench.pbx.requests("SUBSCRIBE"))
+    bench.pbx.send(bench.pbx.flows[0], bench.pbx.reply(options, 200))
+    bench.wire.run(1)
+    assert len({r.call_id for r in bench.pbx.requests("SUBSCRIBE")[count:]}) <= 1
+    assert bench.robot.agent.deadline is not None
+
+
+def test_other_blank_bytes_on_a_stream_are_nothing(bench) -> None:
+    from sipclient.protocol.events import Flow, Packet
+
+    bench.add(register=False)
+    flow = Flow("tcp", "10.0.0.2", 5060, "10.0.0.1", 40000, 1)
+    assert bench.robot.agent.receive(Packet(flow, b"\r\n\r\n\r\n"), bench.wire.now) == []
+
+
+def test_a_broken_answer_to_a_keepalive_is_an_answer_and_no_reason_to_look_for_another_server(bench) -> None:
+    def handler(request: Request) -> list[bytes]:
+        if request.method == "REGISTER":
+            return bench.answer_register(request)
+        return [bench.pbx.reply(request, 200, ("Contact", "<<<"))]
+
+    bench.pbx.handler = transaction_free(handler)
+    bench.add(keepalive=5.0)
+    bench.wire.run(30)
+    assert not bench.robot.of(RegistrationLost)
+    assert len(bench.robot.of(ServerChanged)) == 1
+
+
+def test_a_broken_answer_is_not_asked_for_again_elsewhere() -> None:
+    from sipclient.protocol.events import Responded, SendRequest
+
+    wire = Wire()
+    robot, one, two = wire.node("10.0.0.2"), Peer(wire, "10.0.0.1"), Peer(wire, "10.0.0.3")
+    wire.names["sip:robot@pbx.test"] = (Target("udp", "10.0.0.1", 5060), Target("udp", "10.0.0.3", 5060))
+    one.handler = transaction_free(lambda r: [one.reply(r, 200, ("Contact", "<<<"))] * 2)
+    robot.do(AddAccount(Account("sip:robot@pbx.test", name="pbx", register=False, keepalive=0.0)))
+    robot.do(SendRequest(1, "pbx", "MESSAGE", "1001"))
+    wire.run(1)
+    (responded,) = robot.of(Responded)
+    assert "malformed" in responded.reason
+    assert not two.inbox
+
+
+def test_a_server_that_comes_back_while_a_refresh_is_under_way_is_not_asked_twice(bench) -> None:
+    contact = ("Contact", "<sip:pbx@10.0.0.1:5060>")
+
+    def up(request: Request) -> list[bytes]:
+        if request.method == "REGISTER":
+            return bench.answer_register(request)
+        return [bench.pbx.reply(request, 200, contact, ("Expires", str(request.expires or 0)))]
+
+    bench.pbx.handler = transaction_free(up)
+    bench.add(keepalive=5.0, expires=300.0)
+    bench.robot.do(Watch(1, "pbx", "1001", ("presence",)))
+    bench.wire.run(0.1)
+    (subscribe,) = bench.pbx.requests("SUBSCRIBE")
+    notify = bench.pbx.request(
+        "NOTIFY",
+        "sip:robot@10.0.0.2",
+        contact,
+        ("Event", "presence"),
+        ("Subscription-State", "active;expires=300"),
+        call_id=subscribe.call_id,
+        from_="<sip:1001@pbx.test>;tag=peer",
+        to=subscribe.headers.get("From") or "",
+    )
+    bench.wire.inject(bench.robot, notify, source=("10.0.0.1", 5060))
+    bench.pbx.handler = lambda message, flow: ()
+    while len(bench.pbx.requests("SUBSCRIBE")) == 1:
+        bench.wire.run(0.5)
+    bench.pbx.handler = transaction_free(lambda r: up(r) if r.method != "SUBSCRIBE" else [])
+    bench.wire.run(7)
+    assert len(bench.robot.of(Registered)) > 1
+    assert len({r.via.branch for r in bench.pbx.requests("SUBSCRIBE")}) == 2
+
+
+def test_provisionals_without_a_tag_make_no_dialog(bench) -> None:
+    from sipclient.protocol.events import Ringing
+
+    bench.add(register=False)
+    bench.robot.do(Invite(1, "pbx", "7000", body=b"v=0\r\n"))
+    bench.wire.run(0.1)
+    bench.pbx.send(bench.pbx.flows[0], bench.pbx.reply(bench.pbx.requests("INVITE")[0], 180, tag=""))
+    bench.wire.run(0.1)
+    assert bench.robot.of(Ringing)
+    assert len(bench.robot.agent._dialogs) == 0

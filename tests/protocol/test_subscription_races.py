@@ -293,3 +293,132 @@ def test_a_unsubscribe_that_has_no_dialog_flow_is_sent_once(bench) -> None:
     assert [r.expires for r in bench.pbx.requests("SUBSCRIBE")] == [300, 0]
     assert bench.robot.of(AccountRemoved)
     assert not bench.robot.of(SubscriptionEnded)
+
+
+# --- what is left -----------------------------------------------------------------------------------
+
+
+DIALOG = """<dialog-info xmlns="urn:ietf:params:xml:ns:dialog-info" version="{}" state="{}" entity="sip:1001@pbx">
+<dialog id="a"><state>{}</state></dialog></dialog-info>"""
+
+
+def test_what_is_missing_is_asked_for_after_the_refresh_under_way(bench) -> None:
+    """The answer to the SUBSCRIBE under way may have been on its way already when the version went missing."""
+    pbx = Pbx(bench, "dialog")
+
+    def say(version: int, full: str) -> None:
+        request = pbx.subscribes()[0]
+        pbx.cseq += 1
+        data = bench.pbx.request(
+            "NOTIFY",
+            "sip:robot@10.0.0.2",
+            CONTACT,
+            ("Event", "dialog"),
+            ("Subscription-State", "active;expires=300"),
+            call_id=request.call_id,
+            from_="<sip:1001@pbx.test>;tag=peer",
+            to=request.headers.get("From") or "",
+            cseq=pbx.cseq,
+            content_type="application/dialog-info+xml",
+            body=DIALOG.format(version, full, "confirmed").encode(),
+        )
+        bench.wire.inject(bench.robot, data, source=("10.0.0.1", 5060))
+        bench.wire.run(0.1)
+
+    say(0, "full")  # the 2xx is still to come
+    say(2, "partial")
+    assert len(pbx.subscribes()) == 1
+    pbx.answer()
+    assert len(pbx.subscribes()) == 2
+    say(4, "partial")
+    bench.robot.do(Unwatch(1))
+    pbx.answer()
+    assert [r.expires for r in pbx.subscribes()] == [300, 300, 0]
+    assert len(bench.robot.of(ExtensionChanged)) == 1
+
+
+def test_a_refresh_nobody_answers_after_its_subscription_ended_is_nobodys(bench, pbx) -> None:
+    pbx.answer()
+    pbx.notify()
+    pbx.wire.run(261)
+    assert len(pbx.subscribes()) == 2
+    pbx.notify("terminated;reason=rejected", which=0)
+    pbx.wire.run(40)
+    assert len(bench.robot.of(WatchProblem)) == 1
+
+
+def test_a_short_notify_before_the_2xx_does_not_ask_twice_at_once(bench) -> None:
+    """Its refresh falls due while the first SUBSCRIBE still waits for its answer."""
+    bench.add(register=False, name="short", expires=40.0)
+    bench.robot.do(Watch(2, "short", "1002", ("presence",)))
+    bench.wire.run(0.1)
+    pbx = Pbx.__new__(Pbx)
+    pbx.bench, pbx.wire, pbx.cseq = bench, bench.wire, 0
+    pbx.notify()
+    pbx.wire.run(25)
+    assert len(pbx.subscribes()) == 1
+    pbx.wire.run(10)
+    assert len(pbx.subscribes()) > 1
+
+
+def test_a_notify_without_a_state_is_refused(bench, pbx) -> None:
+    pbx.answer()
+    pbx.notify()
+    request = pbx.subscribes()[0]
+    data = bench.pbx.request(
+        "NOTIFY",
+        "sip:robot@10.0.0.2",
+        ("Event", "presence"),
+        call_id=request.call_id,
+        from_="<sip:1001@pbx.test>;tag=peer",
+        to=request.headers.get("From") or "",
+        cseq=9,
+    )
+    bench.wire.inject(bench.robot, data, source=("10.0.0.1", 5060))
+    bench.wire.run(0.1)
+    answer = bench.pbx.responses("NOTIFY")[-1]
+    assert (answer.status, answer.reason) == (400, "Missing Subscription-State")
+
+
+def test_notifies_that_go_back_again_and_again_do_not_make_us_ask_again_and_again(bench, pbx) -> None:
+    for _ in range(3):
+        pbx.answer()
+        pbx.cseq = 50
+        pbx.notify()
+        pbx.cseq = 3
+        assert pbx.notify() == 500
+    assert len(pbx.subscribes()) == 2
+
+
+def test_ringing_again_within_an_episode_opens_no_second(bench) -> None:
+    from sipclient.presence import State
+    from sipclient.protocol.watch import Episode
+
+    episode = Episode(7, False)
+    steps = [State.READY, State.ON_THE_PHONE, State.RINGING, State.ON_THE_PHONE, State.UNKNOWN, State.ON_THE_PHONE]
+    followed = [episode.follow(state) for state in steps]
+    assert followed == [(False,) * 3, (True, False, False), *[(False,) * 3] * 3, (False, False, True)]
+    assert episode.number == 8
+
+
+def test_a_watch_of_the_mailbox_tells_its_messages(bench) -> None:
+    from sipclient.protocol.events import MessagesWaiting
+
+    bench.add(register=False)
+    bench.robot.do(Watch(1, "pbx", "1001", ("message-summary",)))
+    bench.wire.run(0.1)
+    request = bench.pbx.requests("SUBSCRIBE")[0]
+    data = bench.pbx.request(
+        "NOTIFY",
+        "sip:robot@10.0.0.2",
+        ("Event", "message-summary"),
+        ("Subscription-State", "active"),
+        call_id=request.call_id,
+        from_="<sip:1001@pbx.test>;tag=peer",
+        to=request.headers.get("From") or "",
+        content_type="application/simple-message-summary",
+        body=b"Messages-Waiting: yes\r\nVoice-Message: 2/0\r\n",
+    )
+    bench.wire.inject(bench.robot, data, source=("10.0.0.1", 5060))
+    assert bench.robot.of(MessagesWaiting)[0].summary.new == 2
+    assert not bench.robot.of(ExtensionChanged)
