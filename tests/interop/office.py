@@ -11,10 +11,15 @@ from sipclient.message import Request, parse
 
 
 class Queue:
-    """The number 7000: answers every call."""
+    """The number 7000: answers every call, and hangs up after `talk` milliseconds; 0: leaves that to the caller."""
 
-    def __init__(self, sipp: Sipp, port: int) -> None:
-        self._run = sipp.start("queue", port=port, calls=0)
+    def __init__(self, sipp: Sipp, port: int, talk: int) -> None:
+        self._run = sipp.start("queue_hangs_up" if talk else "queue", port=port, calls=0, pause=talk)
+
+    @property
+    def hung_up(self) -> int:
+        """How many of its calls it ended."""
+        return len(self._run.sent(b"BYE"))
 
     @property
     def calls(self) -> Sequence[Request]:
@@ -60,10 +65,10 @@ class Phone:
 class Office:
     """What the tests of the main job need, on one Kamailio."""
 
-    def __init__(self, kamailio: Kamailio, sipp: Sipp) -> None:
+    def __init__(self, kamailio: Kamailio, sipp: Sipp, *, talk: int = 0) -> None:
         self.kamailio = kamailio
         self._sipp = sipp
-        self.queue = Queue(sipp, kamailio.queue)
+        self.queue = Queue(sipp, kamailio.queue, talk)
 
     def phone(self, extension: str) -> Phone:
         """An extension that publishes."""

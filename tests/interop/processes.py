@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import NoReturn
 
 import pytest
@@ -88,13 +89,21 @@ def answers_options(port: int, user: str = "") -> bool:
 class Child:
     """A running program in a session of its own, so that ending it ends what it started too."""
 
-    def __init__(self, command: Sequence[str], log: Path, *, directory: Path, stdin: bool = False) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        log: Path,
+        *,
+        directory: Path,
+        environment: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self.log = log
         with log.open("ab") as out:
             self.process = subprocess.Popen(
                 command,
                 cwd=directory,
-                stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
+                stdin=subprocess.DEVNULL,
+                env={**os.environ, **environment},
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
@@ -119,15 +128,13 @@ class Child:
         """The end of what it said."""
         return self.log.read_text(errors="replace")[-characters:] if self.log.exists() else ""
 
-    def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
-        """End it and all its children, by force where it does not obey."""
+    def stop(self, how: signal.Signals = signal.SIGTERM, patience: float = 3.0) -> None:
+        """End it and all its children, by force where it does not obey within `patience` seconds."""
         for each in (how, signal.SIGKILL):
             with suppress(ProcessLookupError):
                 os.killpg(self.process.pid, each)
             with suppress(subprocess.TimeoutExpired):
-                self.process.wait(3.0)
+                self.process.wait(patience)
                 break
         with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
-        if self.process.stdin is not None:
-            self.process.stdin.close()
