@@ -153,7 +153,8 @@ class Headers:
     @property
     def repeats(self) -> bool:
         """Whether any name has more than one line; `repeated` says which."""
-        return len(self.index) != (len(self._lines) if self._known is None else len(self._known))
+        known = self._known
+        return len(self.index) != len(self._lines if known is None else known)
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and self.first(key_of(name)) is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sipclient.errors import InvalidValue, MalformedMessage
 from sipclient.message import SipUri, TelUri, Uri, check_header_name, check_header_value, parse_uri
+from sipclient.message.address import is_usual_uri
 from sipclient.message.values import parse_media_type
 from sipclient.protocol.account import Account
 from sipclient.protocol.build import host_port
@@ -67,6 +68,8 @@ def check_target(line: Line, target: str) -> None:
 
 def uri_text(text: str) -> str:
     """A URI as it goes into a Request-URI: without headers, which RFC 3261 §19.1.1 forbids there."""
+    if is_usual_uri(text) and len(text) <= LONGEST_TARGET:
+        return text
     check_header_value(text, "target")
     uri = _uri(text)
     if isinstance(uri, SipUri) and uri.headers:

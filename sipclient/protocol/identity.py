@@ -43,7 +43,10 @@ def parse_caller_id(text: str) -> CallerId:
             raise InvalidValue(f'the caller ID {text!r} is not of the form "Name" <number>')
         return CallerId("", text.strip())
     quoted = match["quoted"]
-    name = re.sub(r"\\(.)", r"\1", quoted) if quoted is not None else (match["plain"] or "").strip()
+    if quoted is None:
+        name = (match["plain"] or "").strip()
+    else:
+        name = re.sub(r"\\(.)", r"\1", quoted) if "\\" in quoted else quoted
     return CallerId(name, match["user"])
 
 
@@ -81,6 +84,7 @@ def caller_uri(line: Line, user: str) -> str:
     if user.partition(":")[0].lower() in ("sip", "sips", "tel"):
         return user
     name, at, host = user.partition("@")
-    escaped = percent(name.encode("utf-8", "surrogateescape"), safe=_USER_SAFE)
+    plain = name.isascii() and name.isalnum()
+    escaped = name if plain else percent(name.encode("utf-8", "surrogateescape"), safe=_USER_SAFE)
     where = host if at else host_port(line.uri.host, line.uri.port)
     return f"{line.uri.scheme}:{escaped}@{where}"

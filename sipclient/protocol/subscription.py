@@ -8,7 +8,7 @@ from typing import Protocol
 from sipclient.message import Request, Response
 from sipclient.protocol.again import AFTER_REASON, AT_ONCE, SLOWLY, SOON, Again
 from sipclient.protocol.backoff import refresh_after
-from sipclient.protocol.build import Draft, response, response_flow
+from sipclient.protocol.build import Draft, response
 from sipclient.protocol.dialog import Dialog, Dialogs, contact_of, route_set
 from sipclient.protocol.events import Flow
 from sipclient.protocol.exchange import Exchange, Stack
@@ -334,7 +334,7 @@ class Subscription:
     def on_request(self, transaction: ServerTransaction, request: Request, flow: Flow) -> None:
         """A NOTIFY in our dialog (RFC 6665 §4.1.3)."""
         core = self.stack.core
-        to = response_flow(request, flow)
+        to = transaction.flow
         if request.method != "NOTIFY":
             transaction.respond(405, response(request, to, 405, headers=(("Allow", "NOTIFY"),)))
             return

@@ -165,6 +165,11 @@ class ClientTransaction(_Transaction):
         else:
             event = E.SUCCESS if status < 300 else E.FAILURE
         self.step(event, response)
+        if self.state is S.COMPLETED:
+            # Only copies of the answer can come now, and an INVITE's are acknowledged: what was sent and who wanted
+            # to know is let go, seconds before the last timer.
+            self.data = b""
+            self.owner = _NOBODY
 
     def _act(self, action: A, message: Request | Response | None, text: str) -> None:
         if action is A.PASS and isinstance(message, Response):
@@ -218,6 +223,21 @@ class ServerTransaction(_Transaction):
             self.owner.on_failure(self, text)
         else:
             super()._act(action, message, text)
+
+
+class _Nobody:
+    """The owner of a client transaction whose final response was passed on."""
+
+    __slots__ = ()
+
+    def on_response(self, transaction: ClientTransaction, response: Response) -> None:
+        """Never: nothing is passed on twice."""
+
+    def on_failure(self, transaction: ClientTransaction, status: int, reason: str) -> None:
+        """Never: it has succeeded."""
+
+
+_NOBODY = _Nobody()
 
 
 class Transactions:
