@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from interop.sipp_line import account, calling
+from interop.sipp_line import account, asked_all, calling
 from interop.sipp_peer import Run, Sipp
 from interop.waiting import until
 
@@ -119,26 +119,9 @@ async def test_answered_through_trouble(sipp: Sipp, scenario: str) -> None:
     run = sipp.start(scenario)
     async with asyncio.timeout(LIMIT), calling(run.port, media="rtp") as client:
         async with client.call("7000") as call:
-            await until(lambda: done_asking(run, scenario), f"{scenario}: SIPp has asked all it wants")
+            await until(lambda: asked_all(run, scenario), f"{scenario}: SIPp has asked all it wants")
         end = await finish(run, call)
         assert (end.answered, end.by) == (True, "local")
-
-
-def done_asking(run: Run, scenario: str) -> bool:
-    """Whether SIPp got all that it waits for before our BYE."""
-    answers = len(run.received(b"SIP/2.0 "))
-    acks = len(run.received(b"ACK"))
-    least = {
-        "update": (2, 1),
-        "ack_lost": (0, 3),
-        "forked": (0, 2),
-        "sends_back": (1, 1),
-        "asks_inside": (5, 1),
-        "refreshed_by_them": (3, 1),
-        "offer_again": (2, 1),
-        "update_with_offer": (1, 1),
-    }.get(scenario, (0, 1))
-    return (answers, acks) >= least and acks >= least[1]
 
 
 async def test_requests_inside_the_call_are_told(sipp: Sipp) -> None:
