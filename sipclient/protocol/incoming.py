@@ -20,7 +20,8 @@ from sipclient.protocol.events import (
 from sipclient.protocol.exchange import Stack
 from sipclient.protocol.line import Line
 from sipclient.protocol.outgoing import Registry
-from sipclient.protocol.session import Repeater, Session, reason_cause
+from sipclient.protocol.repeater import Repeater
+from sipclient.protocol.session import Session, reason_cause
 from sipclient.protocol.timers import Timer
 from sipclient.protocol.transaction import ServerTransaction
 

@@ -7,13 +7,13 @@ from typing import Protocol
 
 from sipclient.message import Request, Response
 from sipclient.protocol.again import AFTER_REASON, AT_ONCE, SLOWLY, SOON, Again
-from sipclient.protocol.backoff import refresh_after
 from sipclient.protocol.build import Draft, response
 from sipclient.protocol.dialog import Dialog, Dialogs, contact_of, route_set
-from sipclient.protocol.events import Flow
+from sipclient.protocol.events import Flow, Headers
 from sipclient.protocol.exchange import Exchange, Stack
+from sipclient.protocol.lifetime import Lifetime
 from sipclient.protocol.line import Line
-from sipclient.protocol.timers import T1, Timer
+from sipclient.protocol.timers import T1
 from sipclient.protocol.transaction import ServerTransaction
 from sipclient.protocol.window import Window
 
@@ -38,9 +38,9 @@ class Subscription:
     """A SUBSCRIBE usage with at most one dialog: the first NOTIFY's (or the 2xx's); forks beyond it get 481."""
 
     __slots__ = (
-        "_again", "_cseq", "_dialogs", "_end", "_exchange", "_expiry", "_missing", "_on_gone", "_refresh_at",
-        "_renewed", "_since", "_unsubscribing", "accept", "call_id", "dialog", "expires", "line", "owner", "package",
-        "stack", "tag", "target", "window",
+        "_again", "_cseq", "_dialogs", "_end", "_exchange", "_life", "_missing", "_on_gone", "_renewed", "_since",
+        "_unsubscribing", "accept", "call_id", "dialog", "expires", "line", "owner", "package", "stack", "tag",
+        "target", "window",
     )  # fmt: skip
 
     def __init__(
@@ -70,8 +70,7 @@ class Subscription:
         self.dialog: Dialog | None = None
         self._cseq = 0
         self._exchange: Exchange | None = None
-        self._refresh_at: Timer | None = None
-        self._expiry: Timer | None = None
+        self._life = Lifetime(stack.core, self._due, self._expired)
         self._end = False
         self._unsubscribing = False  # whether the SUBSCRIBE under way is the one that ends it
         self._on_gone: Callable[[], None] | None = None
@@ -106,7 +105,7 @@ class Subscription:
         if self._exchange is not None:
             self.window.done(self)
         elif self.dialog is not None:
-            self._stop_refresh()
+            self._life.ask_no_more()
             self._in_dialog(self.expires)
         else:
             self._subscribe()
@@ -134,7 +133,7 @@ class Subscription:
         """Un-subscribe (RFC 6665 §4.1.2.3), then call back."""
         self._end = True
         self._on_gone = on_gone
-        self._stop_refresh()
+        self._life.ask_no_more()
         if self._exchange is None or self._exchange.abandon():
             self._unsubscribe()
         # else: its answer says whether there is something to end
@@ -153,7 +152,7 @@ class Subscription:
             draft = dialog.draft("SUBSCRIBE", self._headers(expires))
             self._exchange = dialog.send(self.stack, self, draft, contact=True)
 
-    def _headers(self, expires: float) -> tuple[tuple[str, str], ...]:
+    def _headers(self, expires: float) -> Headers:
         return (
             ("Event", self.package),
             ("Accept", self.accept),
@@ -161,7 +160,7 @@ class Subscription:
             ("User-Agent", self.line.account.user_agent or self.stack.core.product),
         )
 
-    def _contact(self, flow: Flow) -> tuple[tuple[str, str], ...]:
+    def _contact(self, flow: Flow) -> Headers:
         return (("Contact", f"<{self.line.contact_uri(flow)}>"),)
 
     def _next_cseq(self) -> int:
@@ -237,13 +236,12 @@ class Subscription:
         if granted <= 0:
             self._lost(response.status, "the PBX granted no time", SOON)
             return
-        self._granted(granted)
+        self._life.grant(granted)
         if self._since and core.now - self._since >= STEADY:
             self._again.reset()
         if not self._since:
             # Timer N (RFC 6665 §4.1.2.4): a NOTIFY must follow.
-            core.timers.stop(self._expiry)
-            self._expiry = core.timers.start(core.now + 64 * T1, self._no_notify)
+            self._life.end_in(64 * T1, self._no_notify)
 
     def _establish(self, flow: Flow, remote_tag: str, remote: str, target: str, routes: tuple[str, ...]) -> Dialog:
         cseq = self._cseq if self.dialog is None else max(self._cseq, self.dialog.local_cseq)
@@ -264,15 +262,7 @@ class Subscription:
         self._dialogs.add(dialog)
         return dialog
 
-    def _granted(self, granted: float) -> None:
-        core = self.stack.core
-        self._stop_refresh()
-        core.timers.stop(self._expiry)
-        self._refresh_at = core.timers.start(core.now + refresh_after(core, granted), self._due)
-        self._expiry = core.timers.start(core.now + granted, self._expired)
-
-    def _due(self, _: object) -> None:
-        self._refresh_at = None
+    def _due(self) -> None:
         if self.dialog is None:
             self.start()
         elif self._exchange is None and not self._end:
@@ -285,13 +275,8 @@ class Subscription:
         self._lost(0, "no NOTIFY came", SOON)
 
     def _later(self, at_least: float) -> None:
-        """Try the refresh again; whatever the back-off says, more than once before what was granted runs out."""
-        core = self.stack.core
-        self._stop_refresh()
-        wait = self._again.soon().wait()
-        if self._expiry is not None:  # pragma: no branch - with a dialog it runs
-            wait = min(wait, max((self._expiry.when - core.now) / 2, 1.0))
-        self._refresh_at = core.timers.start(core.now + max(wait, at_least), self._due)
+        """Try the refresh again, within what was granted."""
+        self._life.retry(self._again.soon().wait(), at_least)
 
     # --- NOTIFY -------------------------------------------------------------------------------------
 
@@ -354,11 +339,8 @@ class Subscription:
         if state == "terminated":
             retry_after = _number(params.get("retry-after", ""))
             reason = params.get("reason", "").lower()
-            if self._end:
-                self._gone()
-            else:
-                text = f"terminated{f' ({reason})' if reason else ''}"
-                self._lost(status if status >= 300 else 0, text, AFTER_REASON.get(reason, AT_ONCE), retry_after)
+            text = f"terminated{f' ({reason})' if reason else ''}"
+            self._lost(status if status >= 300 else 0, text, AFTER_REASON.get(reason, AT_ONCE), retry_after)
             return
         first = not self._since
         if first:
@@ -366,20 +348,9 @@ class Subscription:
             self._dialogs.expect_no_more(self.call_id, self.tag)
         expires = _number(params.get("expires", ""))
         if 0 < expires <= EXPIRES_MOST and self._exchange is None and not self._end:
-            self._shorten(expires, first)
+            self._life.shorten(expires, first=first)
         elif first and not self._end:
-            self._shorten(self.expires, first)
-
-    def _shorten(self, expires: float, first: bool) -> None:
-        """The notifier says how long is left: never refresh later than that, but do not move an earlier refresh."""
-        core = self.stack.core
-        end = core.now + expires
-        if first or self._expiry is None or end < self._expiry.when:
-            core.timers.stop(self._expiry)
-            self._expiry = core.timers.start(end, self._expired)
-        if self._refresh_at is None or self._refresh_at.when >= end:
-            self._stop_refresh()
-            self._refresh_at = core.timers.start(core.now + refresh_after(core, expires), self._due)
+            self._life.shorten(self.expires, first=first)
 
     # --- losing it ----------------------------------------------------------------------------------
 
@@ -398,12 +369,10 @@ class Subscription:
         if wait == 0.0:
             self.start()
         elif wait > 0.0:
-            self._refresh_at = core.timers.start(core.now + wait, self._due)
+            self._life.ask_in(wait)
 
     def _forget(self) -> None:
-        self._stop_refresh()
-        self.stack.core.timers.stop(self._expiry)
-        self._expiry = None
+        self._life.stop()
         self._dialogs.expect_no_more(self.call_id, self.tag)
         self._dialogs.drop(self.dialog)
         self.dialog = None
@@ -411,15 +380,9 @@ class Subscription:
         self._missing = False
         self._since = 0.0
 
-    def _stop_refresh(self) -> None:
-        self.stack.core.timers.stop(self._refresh_at)
-        self._refresh_at = None
-
     def _left(self) -> None:
         """We un-subscribed: the dialog stays for the last NOTIFY (RFC 6665 §4.1.2.3), but nobody waits for that."""
-        core = self.stack.core
-        core.timers.stop(self._expiry)
-        self._expiry = core.timers.start(core.now + 64 * T1, self._expired)
+        self._life.end_in(64 * T1)
         self._tell_gone()
 
     def _gone(self) -> None:
