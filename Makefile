@@ -4,8 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(VENV)/.run
 DEV := $(VENV)/.dev
+COVERAGE ?= 100
 
-.PHONY: demo test lint bench soak docs clean
+.PHONY: demo test lint coverage bench soak docs clean
 
 demo: $(RUN)            ## the main job against the embedded PBX, in one process
 	@$(BIN)/sipclient demo
@@ -21,6 +22,12 @@ lint: $(DEV)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+coverage: $(DEV)        ## each pure room by its own tests, every branch
+	for room in message sdp presence protocol config rules; do \
+	  $(BIN)/python -m pytest tests/$$room -q --cov=sipclient.$$room --cov-branch --cov-fail-under=$(COVERAGE) \
+	    --cov-report=term-missing:skip-covered || exit 1; \
+	done
+
 bench: $(VENV)/.bench   ## against aiosipua and against a bare socket, medians and ratios in one run
 	$(BIN)/python benchmarks/run.py
 
@@ -34,6 +41,8 @@ clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist *.egg-info
 
 $(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "sipclient needs Python 3.11 or newer: say which, as in 'make demo PYTHON=python3.11'" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
 $(RUN): pyproject.toml | $(BIN)/python

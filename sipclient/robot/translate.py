@@ -25,6 +25,10 @@ def told_of(event: Event, wall: Callable[[], datetime]) -> Told | None:
         case RegistrationLost():
             at = _time(event.retry_in, wall)
             return told.AccountNotRegistered(event.account, event.status, event.reason, event.retry_in, at)
+        case WatchProblem(retry_in=0.0):
+            # Asked anew at once, as after a restart of the PBX: a line for each of a hundred extensions helps nobody.
+            why = f"{event.status or ''} {event.reason}".strip()
+            return told.Notice("debug", f"{event.extension}: {event.package} is subscribed to anew: {why}")
         case WatchProblem():
             at = _time(event.retry_in, wall)
             what = (event.account, event.extension, event.package, event.status, event.reason)
