@@ -5,7 +5,7 @@ from __future__ import annotations
 from robustness.common import CONTACT, SDP, Bench
 from robustness.mutations import torture
 
-from sipclient.message import Request
+from sipclient.message import Limits, Request
 from sipclient.protocol.events import Answer, IncomingCall, Invite, Watch
 
 PIDF = (
@@ -19,6 +19,7 @@ class Busy(Bench):
 
     def __init__(self, seed: int) -> None:
         super().__init__(seed=seed)
+        self.pbx.limits = Limits(message=200_000, headers=1_000)  # an answer repeats each of 256 Vias, and adds lines
         self.obliging().add(register=True)
         self.robot.do(Watch(1, "pbx", "1001", ("presence", "dialog")))
         self.robot.do(Invite(2, "pbx", "7000", body=SDP))

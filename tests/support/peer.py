@@ -7,7 +7,7 @@ from itertools import count
 
 from support.wire import Node, Wire
 
-from sipclient.message import Request, Response, parse
+from sipclient.message import DEFAULT, Limits, Request, Response, parse
 from sipclient.protocol.build import response
 from sipclient.protocol.events import Effect, Flow, Input, Packet, Send
 
@@ -16,6 +16,7 @@ class Peer:
     """Looks like an engine to the wire. `handler(message, flow)` is called for each message and returns replies."""
 
     deadline: float | None = None
+    limits: Limits = DEFAULT  # of what it takes
 
     def __init__(self, wire: Wire, host: str = "10.0.0.1", port: int = 5060) -> None:
         self.wire = wire
@@ -35,7 +36,7 @@ class Peer:
         self.raw.append(input.data)
         if input.data in (b"\r\n", b"\r\n\r\n"):
             return []
-        message = parse(input.data)
+        message = parse(input.data, self.limits)
         self.inbox.append(message)
         self.flows.append(input.flow)
         self.at.append(now)
