@@ -67,6 +67,7 @@ async def test_sent_elsewhere(sipp: Sipp) -> None:
 
 
 async def test_given_up_while_it_rings(sipp: Sipp) -> None:
+    """RFC 3261 §9.2."""
     async with asyncio.timeout(LIMIT), called() as (client, port):
         calls = client.incoming()
         run = sipp.start("call_cancelled", to=port)
@@ -81,6 +82,7 @@ async def test_given_up_while_it_rings(sipp: Sipp) -> None:
 
 @pytest.mark.parametrize("scenario", ["call_with_unknown_extension", "call_with_short_timer"])
 async def test_what_is_refused_before_it_rings(sipp: Sipp, scenario: str) -> None:
+    """420 (RFC 3261 §8.2.2.3) and 422 (RFC 4028 §9)."""
     async with asyncio.timeout(LIMIT), called() as (client, port):
         client.incoming()
         await sipp.start(scenario, to=port).finish()
@@ -88,6 +90,7 @@ async def test_what_is_refused_before_it_rings(sipp: Sipp, scenario: str) -> Non
 
 
 async def test_one_call_by_two_ways_is_one_call(sipp: Sipp) -> None:
+    """RFC 3261 §8.2.2.2."""
     async with asyncio.timeout(LIMIT), called() as (client, port):
         calls = client.incoming()
         run = sipp.start("call_twice", to=port)
@@ -100,7 +103,7 @@ async def test_one_call_by_two_ways_is_one_call(sipp: Sipp) -> None:
 
 
 async def test_reliable_ringing_and_an_answer_by_hand(sipp: Sipp) -> None:
-    """The same below the Call: commands in, events out."""
+    """The same below the Call: commands in, events out (RFC 3262 §3)."""
     async with asyncio.timeout(LIMIT), called() as (client, port):
         calls, news = client.incoming(), client.events()
         run = sipp.start("call_with_prack", to=port)
@@ -144,6 +147,7 @@ async def test_a_request_outside_any_dialog(sipp: Sipp, method: str, header: str
 
 @pytest.mark.parametrize("method", ["BYE", "INFO", "INVITE", "UPDATE", "PRACK", "CANCEL"])
 async def test_a_request_of_a_dialog_that_does_not_exist(sipp: Sipp, method: str) -> None:
+    """RFC 3261 §12.2.2."""
     async with asyncio.timeout(LIMIT), called() as (_, port):
         await sipp.start("ask_inside_nothing", to=port, words={"METHOD": method, "HEADER": "X-Why: not"}).finish()
 

@@ -80,7 +80,7 @@ async def test_refused(sipp: Sipp, status: int, phrase: str, header: str, cause:
 
 @pytest.mark.parametrize("more", ["", ', algorithm=MD5, qop="auth"', ', qop="auth,auth-int", opaque="o"'])
 async def test_challenged(sipp: Sipp, more: str) -> None:
-    """SIPp works the digest out for itself. (It does so for 401 only; Kamailio asks with 407.)"""
+    """RFC 7616 §3.4: SIPp works the digest out for itself. (It does so for 401 only; Kamailio asks with 407.)"""
     run = sipp.start("challenge", words={"HEADER": f'WWW-Authenticate: Digest realm="pbx", nonce="n1"{more}'})
     async with asyncio.timeout(LIMIT), calling(run.port) as client:
         async with client.call("7000") as call:
@@ -89,6 +89,7 @@ async def test_challenged(sipp: Sipp, more: str) -> None:
 
 
 async def test_redirected_where_the_user_lets_it(sipp: Sipp) -> None:
+    """RFC 3261 §8.1.3.4."""
     run = sipp.start("redirect")
     client = Client(account(run.port), follow=lambda uri: uri.startswith("sip:7001@"))
     async with asyncio.timeout(LIMIT), client:
@@ -115,7 +116,12 @@ async def test_redirected_where_the_user_lets_it(sipp: Sipp) -> None:
     ],
 )
 async def test_answered_through_trouble(sipp: Sipp, scenario: str) -> None:
-    """The scenario says what the trouble is; we hang up when the other side has had its say."""
+    """The scenario says what the trouble is; we hang up when the other side has had its say.
+
+    422 (RFC 4028 §7.3), PRACK (RFC 3262 §4), UPDATE (RFC 3311 §5.2), 2xx again and forked 2xx (RFC 3261 §13.2.2.4),
+    BYE that is not known (§15.1.1), our own INVITE sent back (RFC 3261 §16.3), requests in the dialog
+    (RFC 3261 §12.2.2), session refreshes (RFC 4028 §9), offers in the call (RFC 3261 §14.2).
+    """
     run = sipp.start(scenario)
     async with asyncio.timeout(LIMIT), calling(run.port, media="rtp") as client:
         async with client.call("7000") as call:
@@ -162,6 +168,7 @@ async def first(news: Any, wanted: Callable[[Event], bool]) -> Any:
 
 
 async def test_cancelled_while_it_rings(sipp: Sipp) -> None:
+    """RFC 3261 §9.1."""
     run = sipp.start("cancel")
     async with asyncio.timeout(LIMIT), calling(run.port) as client:
         call = client.dial("7000")
@@ -184,6 +191,7 @@ async def test_not_answered_in_time_is_cancelled(sipp: Sipp) -> None:
 
 
 async def test_the_answer_crosses_our_cancel(sipp: Sipp) -> None:
+    """The 200 stands, so it is acknowledged, and the call is ended by BYE (RFC 3261 §15)."""
     run = sipp.start("cancel_late")
     async with asyncio.timeout(LIMIT), calling(run.port) as client:
         call = client.dial("7000")
@@ -204,6 +212,7 @@ async def test_the_other_side_hangs_up(sipp: Sipp) -> None:
 
 
 async def test_the_offer_comes_with_the_answer(sipp: Sipp) -> None:
+    """RFC 3261 §13.2.1: the answer to it goes with the ACK."""
     run = sipp.start("late_offer")
     async with asyncio.timeout(LIMIT), calling(run.port) as client:
         news = client.events()
@@ -245,6 +254,7 @@ class TwoServers:
 
 
 async def test_503_and_then_the_second_server(sipp: Sipp) -> None:
+    """RFC 3263 §4.3."""
     busy, good = sipp.start("busy_server"), sipp.start("answer")
 
     def network(deliver: Deliver, accounts: Callable[[str], Account], tell: Callable[[Event], None]) -> Wires:
@@ -258,4 +268,4 @@ async def test_503_and_then_the_second_server(sipp: Sipp) -> None:
         assert client.failures == 0
     assert len(busy.received(b"INVITE")) == 1
     branches = {data.split(b"branch=")[1][:40] for run in (busy, good) for data in run.received(b"INVITE")}
-    assert len(branches) == 2, "each target gets a branch of its own (RFC 3263 §4.3)"
+    assert len(branches) == 2, "each target gets a branch of its own"

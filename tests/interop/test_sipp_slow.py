@@ -54,6 +54,7 @@ async def we_refresh_the_session(sipp: Sipp) -> None:
 
 
 async def test_the_slow_ones_together(sipp: Sipp) -> None:
+    """RFC 3261 §17.1.1.2, RFC 3261 §13.3.1.4, RFC 4028 §7.2."""
     async with asyncio.timeout(LIMIT), asyncio.TaskGroup() as tasks:
         for slow in (nobody_answers, nobody_acknowledges, we_refresh_the_session):
             tasks.create_task(slow(sipp))
