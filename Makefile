@@ -50,7 +50,7 @@ $(RUN): pyproject.toml | $(BIN)/python
 	@touch $@
 
 $(DEV): pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,interop]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,interop,bench]'
 	@touch $@ $(RUN)
 
 $(VENV)/.bench: pyproject.toml | $(BIN)/python
