@@ -17,7 +17,7 @@ _SINGLE = frozenset(
 )
 _NEEDED = frozenset({"via", "from", "to", "call-id", "cseq"})
 _FORMED: Mapping[str, Callable[[Headers], object]] = {
-    "via": readers.via,
+    "via": readers.hop,
     "from": readers.from_tag,
     "to": readers.to_tag,
     "call-id": readers.call_id,
@@ -30,7 +30,35 @@ _FORMED: Mapping[str, Callable[[Headers], object]] = {
 }
 
 
-def check(message: Message) -> None:
+_OF_REQUEST: Mapping[str, Callable[[Headers], object]] = {
+    **_FORMED,
+    "require": readers.require,
+    "supported": readers.supported,
+    "session-expires": readers.session_expires,
+    "expires": readers.expires,
+    "event": readers.event,
+    "subscription-state": readers.subscription_state,
+    "rack": readers.rack,
+}
+_OF_RESPONSE: Mapping[str, Callable[[Headers], object]] = {
+    **_FORMED,
+    "require": readers.require,
+    "session-expires": readers.session_expires,
+    "min-se": readers.min_se,
+    "min-expires": readers.min_expires,
+    "expires": readers.expires,
+    "retry-after": readers.retry_after,
+    "event": readers.event,
+    "rseq": readers.rseq,
+    "www-authenticate": readers.challenges,
+    "proxy-authenticate": readers.challenges,
+    "authentication-info": readers.authentication_info,
+    "proxy-authentication-info": readers.authentication_info,
+    "service-route": readers.service_routes,
+}
+
+
+def check(message: Message, *, deciding: bool = False) -> None:
     """Raise MalformedMessage, with the status its sender deserves, unless the message can be acted upon.
 
     Checked: exactly one From, To, Call-ID and CSeq; each Via, Contact, Route and Record-Route; Max-Forwards and
@@ -38,17 +66,22 @@ def check(message: Message) -> None:
     for requests that CSeq names the method (§8.2.2.2) and that the Request-URI is one
     (400, 414) and has no headers (RFC 4475 §3.1.2.11).
 
+    With `deciding` also, where present, what decides what becomes of it in a user agent: of requests Require,
+    Supported, Session-Expires, Expires, Event, Subscription-State and RAck, of responses Require, RSeq,
+    challenges, Service-Route, Event and whatever is a number of seconds.
+
     Let through: no tag in From and no Max-Forwards (RFC 2543 peers, RFC 4475 §3.4.1), a body without
     Content-Type, unknown schemes (416 is for whoever needs to reach the address), any Date.
     """
     headers = message.headers
     index = headers.index
+    table = _FORMED if not deciding else _OF_REQUEST if isinstance(message, Request) else _OF_RESPONSE
     for key in index:
-        reader = _FORMED.get(key)
+        reader = table.get(key)
         if reader is not None:
             headers.read(reader)
     if not index.keys() >= _NEEDED:  # reading what is missing says so
-        _ = message.via, message.from_tag, message.to_tag, message.call_id, message.cseq
+        _ = message.hop, message.from_tag, message.to_tag, message.call_id, message.cseq
     if headers.repeats and (twice := headers.repeated() & _SINGLE):
         raise MalformedMessage(f"there is more than one {min(twice)}")
     if isinstance(message, Request):

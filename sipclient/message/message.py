@@ -14,7 +14,7 @@ from sipclient.message.reasons import reason_phrase
 from sipclient.message.text import Params
 from sipclient.message.uri import Uri, parse_uri
 from sipclient.message.values import Challenge, Credentials, RAck, Reason, Replaces
-from sipclient.message.via import CSeq, Via
+from sipclient.message.via import CSeq, Hop, Via
 
 
 class Message:
@@ -73,8 +73,8 @@ class Message:
         return self.headers.read(readers.via)
 
     @property
-    def hop(self) -> tuple[str, str]:
-        """Branch and sent-by (`host:port`, lower case) of the top Via: what tells requests apart (§17.2.3)."""
+    def hop(self) -> Hop:
+        """What matching and answering need of the top Via (RFC 3261 §17.1.3, §17.2.3, §18.2.2)."""
         return self.headers.read(readers.hop)
 
     @property

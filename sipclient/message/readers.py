@@ -25,7 +25,7 @@ from sipclient.message.values import (
     parse_token_params,
     parse_tokens,
 )
-from sipclient.message.via import CSeq, Via, parse_cseq, parse_via, parse_vias
+from sipclient.message.via import USUAL_HOP, CSeq, Hop, Via, parse_cseq, parse_via, parse_vias
 
 
 def _needed(headers: Headers, key: str, name: str) -> str:
@@ -51,10 +51,17 @@ def via(headers: Headers) -> Via:
     return hops[0]
 
 
-def hop(headers: Headers) -> tuple[str, str]:
-    """Branch and sent-by of the top hop, in lower case where case does not count."""
+def hop(headers: Headers) -> Hop:
+    """What the top hop says, in good form as all below it; of a usual one nothing else is made."""
+    usual = None if headers.repeats else USUAL_HOP.fullmatch(headers.index.get("via", ""))
+    if usual is not None:
+        host, port, before, branch, after = usual.groups()
+        rport = None if before is None and after is None else ""
+        return Hop(branch, f"{host}:{port or ''}".lower(), host, int(port) if port else None, rport)
     top = headers.read(via)
-    return top.branch, f"{top.host}:{top.port or ''}".lower()
+    below = len(headers.read(vias)) - 1
+    sent_by = f"{top.host}:{top.port or ''}".lower()
+    return Hop(top.branch, sent_by, top.host, top.port, top.params.get("rport"), below)
 
 
 def from_(headers: Headers) -> NameAddr:

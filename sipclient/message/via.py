@@ -19,6 +19,11 @@ _VIA = re.compile(
 _USUAL = re.compile(
     rf"[ \t]*+SIP/2\.0/([A-Z]++)[ ]([A-Za-z0-9_.\-]++)(?::([1-5][0-9]{{4}}|[0-9]{{1,4}}))?+({USUAL_PARAMS}{{1,16}}+)"
 )
+# The same with a branch and `rport` alone, as nearly every request and every answer to ours has it.
+USUAL_HOP = re.compile(
+    r"[ \t]*+SIP/2\.0/[A-Z]++[ ]([A-Za-z0-9_.\-]++)(?::([1-5][0-9]{4}|[1-9][0-9]{0,3}))?+"
+    r"(;rport)?+;branch=([A-Za-z0-9\-.!%*_+`'~]++)(;rport)?+"
+)
 _CSEQ = re.compile(r"[ \t]*+([0-9]++)[ \t]++([A-Za-z0-9\-.!%*_+`'~]++)[ \t]*+")
 MAX_CSEQ = 2**31 - 1
 
@@ -57,6 +62,17 @@ class Via(msgspec.Struct, frozen=True):
         host = f"[{self.host}]" if ":" in self.host else self.host
         port = f":{self.port}" if self.port is not None else ""
         return f"{self.protocol}/{self.transport} {host}{port}{self.params}"
+
+
+class Hop(msgspec.Struct, frozen=True, gc=False):
+    """What matching and answering need of the top Via; `below` counts the hops under it."""
+
+    branch: str  # "" if there is none
+    sent_by: str  # `host:port` in lower case, nothing behind the colon where no port was written
+    host: str
+    port: int | None
+    rport: str | None  # None where absent, "" where asked for, else the port in digits
+    below: int = 0
 
 
 class CSeq(msgspec.Struct, frozen=True):

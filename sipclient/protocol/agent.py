@@ -76,7 +76,6 @@ from sipclient.protocol.plain import PlainRequest, PlainSubscription
 from sipclient.protocol.refuse import refuse
 from sipclient.protocol.station import Call, Station
 from sipclient.protocol.watch import WatchUsage
-from sipclient.protocol.wellformed import check_request, check_response
 
 _C = TypeVar("_C")
 
@@ -190,8 +189,7 @@ class UserAgent:
             if isinstance(message, Response):
                 self._response(message, flow)
             else:
-                check(message)
-                check_request(message)
+                check(message, deciding=True)
                 self._inbound.receive(message, flow)
         except MalformedMessage as error:
             self._malformed(data, flow, message, error)
@@ -211,12 +209,11 @@ class UserAgent:
 
     def _response(self, message: Response, flow: Flow) -> None:
         transaction = self._stack.transactions.client_for(message, flow)
-        if transaction is None or len(message.vias) > 1:  # RFC 3261 §8.1.3.3: what has two is not for us
+        if transaction is None or message.hop.below:  # RFC 3261 §8.1.3.3: what has two is not for us
             self._core.trace(f"stray response {message.status} from {flow.remote_host}:{flow.remote_port}")
             return
         try:
-            check(message)
-            check_response(message)
+            check(message, deciding=True)
         except MalformedMessage as error:
             if message.status >= 200:
                 transaction.spoil(f"the answer is malformed: {error.reason}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sipclient.message import Request, Via, reason_phrase
+from sipclient.message import Request, reason_phrase
 from sipclient.protocol.events import Flow, Headers
 
 MAX_FORWARDS = 70
@@ -89,28 +89,26 @@ def via_of(flow: Flow, host: str, port: int, branch: str) -> str:
 
 def response_flow(request: Request, flow: Flow) -> Flow:
     """Where the response to a request goes (RFC 3261 §18.2.2, RFC 3581 §4)."""
-    via = request.via
-    if flow.reliable or via.rport is not None:
+    if flow.reliable:
         return flow
-    port = via.port or 5060
-    if port == flow.remote_port:
+    hop = request.hop
+    if hop.rport is not None or (hop.port or 5060) == flow.remote_port:
         return flow
-    return Flow(flow.transport, flow.local_host, flow.local_port, flow.remote_host, port)
+    return Flow(flow.transport, flow.local_host, flow.local_port, flow.remote_host, hop.port or 5060)
 
 
-def _stamped(text: str, via: Via, flow: Flow) -> str:
+def _stamped(text: str, request: Request, flow: Flow) -> str:
     """The top Via as it stands, with `received` and `rport` filled in (RFC 3261 §18.2.1, RFC 3581 §4)."""
-    rport = via.params.get("rport")
-    if rport is None and via.host == flow.remote_host:
+    hop = request.hop
+    if hop.rport is None and hop.host == flow.remote_host:
         return text
-    if rport == "" and (text.endswith(";rport") or ";rport;" in text) and text.count(";r") == 1 and '"' not in text:
+    if hop.rport == "" and (text.endswith(";rport") or ";rport;" in text) and text.count(";r") == 1 and '"' not in text:
         # What nearly every request has: asked for once, in lower case, and nothing filled in yet.
         return text.replace(";rport", f";received={flow.remote_host};rport={flow.remote_port}")
-    parts = [
-        part for part in str(via).split(";") if part.partition("=")[0].strip().lower() not in ("rport", "received")
-    ]
+    parts = str(request.via).split(";")
+    parts = [part for part in parts if part.partition("=")[0].strip().lower() not in ("rport", "received")]
     parts.append(f"received={flow.remote_host}")
-    if rport is not None:
+    if hop.rport is not None:
         parts.append(f"rport={flow.remote_port}")
     return ";".join(parts)
 
@@ -137,7 +135,7 @@ def response(
     below: list[str] = []
     if "," in via or source.repeats:
         via, *below = source.values("Via")
-    lines = [f"SIP/2.0 {status} {reason or reason_phrase(status)}\r\nVia: {_stamped(via.strip(), request.via, flow)}"]
+    lines = [f"SIP/2.0 {status} {reason or reason_phrase(status)}\r\nVia: {_stamped(via.strip(), request, flow)}"]
     lines += [f"Via: {hop}" for hop in below]
     if status < 300 and "record-route" in index and request.method in _ROUTED:
         lines += [f"Record-Route: {route}" for route in source.all("Record-Route")]

@@ -204,10 +204,9 @@ class Inbound:
 
     def _loops(self, request: Request) -> bool:
         """Whether it left here itself: one of its Vias is of a transaction of ours (RFC 3261 §16.3)."""
-        vias = request.vias
-        if len(vias) < 2:
+        if not request.hop.below:
             return False
-        return any(self._stack.transactions.is_ours(via.branch, request.method) for via in vias[1:])
+        return any(self._stack.transactions.is_ours(via.branch, request.method) for via in request.vias[1:])
 
     def _invite(self, station: Station, request: Request, flow: Flow) -> None:
         body = request.body

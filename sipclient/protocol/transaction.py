@@ -269,7 +269,7 @@ class Transactions:
 
         A response from elsewhere is nobody's, even with the right branch (the forged 200).
         """
-        transaction = self._clients.get((response.via.branch, response.cseq.method))
+        transaction = self._clients.get((response.hop.branch, response.cseq.method))
         if transaction is None:
             return None
         sent = transaction.flow
@@ -287,8 +287,8 @@ class Transactions:
         A branch that is the magic cookie alone counts as one of RFC 2543 (RFC 4475 §3.2.1).
         """
         hop = request.hop
-        if hop[0].startswith("z9hG4bK") and hop[0] != "z9hG4bK":
-            return (*hop, method)
+        if hop.branch.startswith("z9hG4bK") and hop.branch != "z9hG4bK":
+            return (hop.branch, hop.sent_by, method)
         cseq = str(request.cseq.number)
         return (request.uri_text, request.from_tag, request.call_id, cseq, str(request.via), method)
 

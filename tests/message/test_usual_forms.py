@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sipclient.errors import MalformedMessage
-from sipclient.message import Headers, Request, parse
+from sipclient.message import Headers, Request, Response, check, parse
 from sipclient.message.address import USUAL, parse_name_addr
 from sipclient.message.text import _PARAM, parse_params
 from sipclient.message.via import parse_via
@@ -90,3 +90,56 @@ def test_the_port_of_a_via_has_a_limit() -> None:
     message = parse(b"OPTIONS sip:x@y SIP/2.0\r\nVia: SIP/2.0/UDP host:65536;branch=z9hG4bKx\r\n\r\n")
     with pytest.raises(MalformedMessage, match="port of Via"):
         _ = message.via
+
+
+@given(
+    st.from_regex(
+        r"\A ?SIP/2.0/(UDP|tcp) (pbx|10\.0\.0\.1|\[::1\])(:[0-9]{1,5})?"
+        r"((;rport(=5060)?)|(;branch=[a-z]{1,3})|;x=y){0,3}\Z"
+    )
+)
+def test_the_usual_hop_is_what_the_whole_via_says(text: str) -> None:
+    request = Request("OPTIONS", "sip:x@y", [("Via", text)])
+    try:
+        via = request.via
+    except MalformedMessage:
+        with pytest.raises(MalformedMessage):
+            _ = request.hop
+        return
+    hop = request.hop
+    assert (hop.branch, hop.host, hop.port) == (via.branch, via.host, via.port)
+    assert (hop.rport, hop.below) == (via.params.get("rport"), 0)
+    assert hop.sent_by == f"{via.host}:{via.port or ''}".lower()
+
+
+def test_hops_below_are_counted() -> None:
+    via = "SIP/2.0/UDP a;branch=z9hG4bKx"
+    assert Request("OPTIONS", "sip:x@y", [("Via", f"{via}, {via}"), ("v", via)]).hop.below == 2
+
+
+HEADERS = [
+    ("Via", "SIP/2.0/UDP a;branch=z9hG4bKx"),
+    ("From", "<sip:a@b>;tag=1"),
+    ("To", "<sip:b@b>"),
+    ("Call-ID", "1"),
+    ("CSeq", "1 NOTIFY"),
+]
+
+
+@pytest.mark.parametrize(
+    ("message", "name"),
+    [
+        *[(Request("NOTIFY", "sip:x@y", HEADERS), name) for name in ("Expires", "Event", "Subscription-State", "RAck")],
+        *[(Response(200, "", HEADERS), name) for name in ("Retry-After", "Min-SE", "Min-Expires", "RSeq", "Expires")],
+    ],
+)
+def test_what_decides_is_read_only_where_asked_for(message: Request | Response, name: str) -> None:
+    message.headers.add(name, ";nonsense;")
+    check(message)
+    with pytest.raises(MalformedMessage):
+        check(message, deciding=True)
+
+
+def test_what_decides_for_the_other_kind_may_be_nonsense() -> None:
+    request = Request("NOTIFY", "sip:x@y", [*HEADERS, ("Retry-After", "soon"), ("RSeq", "x")])
+    check(request, deciding=True)
