@@ -29,7 +29,7 @@ _DEFAULT_EXPIRES = 3600
 # Whatever USUAL matches `parse_name_addr` takes, with group 1 as its URI and group 2 as its tag; most addresses are
 # only asked whether they are one, and no value need be made of them.
 _USUAL_URI = r"""sips?:(?:[A-Za-z0-9\-_.!~*'()&=+$,;?/\#]++@)?+[A-Za-z0-9.\-]++
-    (?::(?:[1-5][0-9]{4}|6[0-4][0-9]{3}|[0-9]{1,4})(?![0-9]))?+(?:;[a-z]++(?:=[A-Za-z0-9.\-]++)?+){0,8}+"""
+    (?::(?:[1-5][0-9]{4}|6[0-4][0-9]{3}|[1-9][0-9]{0,3})(?![0-9]))?+(?:;[a-z]++(?:=[A-Za-z0-9.\-]++)?+){0,8}+"""
 USUAL = re.compile(
     rf"""[ \t]*+(?:"[^"\\\x00-\x1f\x7f]*+"[ \t]*+|[A-Za-z0-9\-.!%*_+`'~ ]*+)
     <({_USUAL_URI})>(?:;tag=([A-Za-z0-9\-.!%*_+`'~]++))?+[ \t]*+""",

@@ -94,7 +94,7 @@ def test_the_port_of_a_via_has_a_limit() -> None:
 
 @given(
     st.from_regex(
-        r"\A ?SIP/2.0/(UDP|tcp) (pbx|10\.0\.0\.1|\[::1\])(:[0-9]{1,5})?"
+        r"\A ?SIP/2\.0/(UDP|tcp) (pbx|10\.0\.0\.1|\[::1\])(:[0-9]{1,5})?"
         r"((;rport(=5060)?)|(;branch=[a-z]{1,3})|;x=y){0,3}\Z"
     )
 )
