@@ -39,7 +39,7 @@ def load(
     OSError where it cannot); with `secrets=False` none is asked for and passwords stay empty, as a replay
     needs none.
     """
-    draft, findings = _examine(text, file, Sources(environ, read, "error" if secrets else "nothing"))
+    draft, findings = _examine(text, file, Sources(environ, read, wanted=secrets))
     for finding in findings:
         if finding.severity == "error":
             raise config_error(finding)
@@ -55,10 +55,10 @@ def check(
 ) -> list[Finding]:
     """Everything there is to say about a robot.toml, in the order of its lines.
 
-    Errors, warnings, and notes about what this version does not act on yet. A secret that cannot be had here
-    is a warning.
+    Errors, warnings, and notes about what this version does not act on yet. It has an error exactly where
+    `load` with the same secrets at hand refuses: one that cannot be had is an error too.
     """
-    return _examine(text, file, Sources(environ, read, "warning"))[1]
+    return _examine(text, file, Sources(environ, read))[1]
 
 
 def _examine(text: str, file: str, sources: Sources) -> tuple[Draft, list[Finding]]:

@@ -6,7 +6,7 @@ The environment and the reading of files are the caller's: this only says which 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Literal, TypeAlias, TypeVar
+from typing import TypeVar
 
 import msgspec
 
@@ -14,16 +14,15 @@ from sipclient.config.findings import Findings
 from sipclient.config.lines import Path
 from sipclient.config.model import AccountConfig, Text, Turn, WebhookConfig
 
-Need: TypeAlias = Literal["error", "warning", "nothing"]
 Holder = TypeVar("Holder", AccountConfig, Turn, WebhookConfig)
 
 
 class Sources(msgspec.Struct, frozen=True):
-    """Where secrets come from, and what a missing one is."""
+    """Where secrets come from, and whether they are asked for at all."""
 
     environ: Mapping[str, str]
     read: Callable[[str], str] | None
-    missing: Need
+    wanted: bool = True
 
 
 def fill_in(holder: Holder, what: str, path: Path, sources: Sources, findings: Findings) -> Holder:
@@ -38,11 +37,11 @@ def fill_in(holder: Holder, what: str, path: Path, sources: Sources, findings: F
             (*path, what), f"it stands in the file for all to read: {what}_env or {what}_file keeps it out"
         )
         return holder
-    if not given or sources.missing == "nothing":
+    if not given or not sources.wanted:
         return holder
     value, problem = _from_environ(variable, sources) if variable else _from_file(file, sources)
     if problem:
-        findings.add(sources.missing, (*path, given[0]), problem)
+        findings.error((*path, given[0]), problem)
     return msgspec.structs.replace(holder, **{what: Text(value)})
 
 
@@ -54,9 +53,9 @@ def _from_environ(variable: str, sources: Sources) -> tuple[str, str]:
 
 def _from_file(file: str, sources: Sources) -> tuple[str, str]:
     if sources.read is None:
-        return "", f"{file} cannot be read from here"
+        return "", f"the file {file} cannot be read from here"
     try:
         value = sources.read(file).rstrip("\r\n")
     except (OSError, UnicodeError) as error:
-        return "", f"{file} cannot be read: {getattr(error, 'strerror', None) or error}"
-    return value, "" if value else f"{file} is empty"
+        return "", f"the file {file} cannot be read: {getattr(error, 'strerror', None) or error}"
+    return value, "" if value else f"the file {file} is empty"

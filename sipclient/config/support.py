@@ -1,7 +1,9 @@
 """What a robot.toml may say already and this version does not act on yet.
 
 The contract of the file is whole from the first day, so that nobody has to rewrite it later; but a setting
-that is read and then ignored must be told. Each row goes away with the part that acts on it.
+that is read and then ignored must be told. One that is needed and would not be there is a mistake: calls in
+clear text where encryption is asked for, a transport or a store that does not exist. Each row goes away with
+the part that acts on it.
 """
 
 from __future__ import annotations
@@ -17,7 +19,10 @@ Row: TypeAlias = tuple[Callable[[Draft], Iterator[Path]], str]
 
 
 def note_what_waits(draft: Draft, findings: Findings) -> None:
-    """Add a note for each setting that has no effect yet."""
+    """Add an error for each setting that cannot be done without, a note for each other that has no effect yet."""
+    for places, mistake in LACKING:
+        for path in places(draft):
+            findings.error(path, mistake)
     for places, effect in WAITING:
         for path in places(draft):
             findings.add("note", path, f"not acted on by this version yet: {effect}")
@@ -65,13 +70,15 @@ def _recordings(draft: Draft) -> Iterator[Path]:
     return iter([("recordings",)] if draft.recordings else [])
 
 
+LACKING: tuple[Row, ...] = (
+    (_media, 'this version cannot encrypt calls; write media = "rtp" if they may go in clear text, or "none"'),
+    (_websocket, 'this version does not speak SIP over WebSocket; write "udp:HOST", "tcp:HOST" or "tls:HOST"'),
+    (_postgresql, 'this version has no PostgreSQL store; write "sqlite:FILE"'),
+)
 WAITING: tuple[Row, ...] = (
-    (_media, "calls carry plain RTP"),
-    (_websocket, "SIP over WebSocket"),
     (_ice, "STUN and TURN"),
     (_refer, "a REFER is refused"),
     (_codecs, "calls speak PCMU, PCMA and telephone-event"),
-    (_postgresql, "the store is SQLite"),
     (_entries("incoming"), "calls that reach us get 480"),
     (_table("web"), "the HTTP API and the page"),
     (_entries("webhooks"), "webhooks"),

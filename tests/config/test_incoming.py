@@ -130,10 +130,10 @@ def test_a_password(line: str) -> None:
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ('password_env = "NO"', "the environment variable NO is not set"),
-        ('password_file = "no"', "no cannot be read: No such file or directory"),
-        ('password_file = "odd"', "odd cannot be read: 'utf-8' codec"),
-        ('password_file = "empty"', "empty is empty"),
+        ('password_env = "NO"', "accounts.pbx.password_env: the environment variable NO is not set"),
+        ('password_file = "no"', "accounts.pbx.password_file: the file no cannot be read: No such file or directory"),
+        ('password_file = "odd"', "accounts.pbx.password_file: the file odd cannot be read: 'utf-8' codec"),
+        ('password_file = "empty"', "accounts.pbx.password_file: the file empty is empty"),
     ],
 )
 def test_a_password_that_cannot_be_had(line: str, words: str) -> None:
@@ -141,7 +141,7 @@ def test_a_password_that_cannot_be_had(line: str, words: str) -> None:
         load(account(line), read=read)
     assert raised.value.message.startswith(words) and raised.value.line == 3
     (found,) = check(account(line), read=read)
-    assert (found.severity, found.message.startswith(words)) == ("warning", True)
+    assert (found.severity, found.message.startswith(words)) == ("error", True)
     assert load(account(line), secrets=False).accounts["pbx"].password == ""
 
 

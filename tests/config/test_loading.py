@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sipclient.config import Config, check, load
+from sipclient.config import Config, StoreConfig, check, load
+from sipclient.config.model import Text
 from sipclient.errors import ConfigError
 
 ROOT = Path(__file__).parents[2]
@@ -54,14 +55,10 @@ def test_the_later_parts_are_accepted_and_noted() -> None:
         recordings = "recordings"
         [accounts.pbx]
         address = "sip:robot@pbx.example.com"
-        server = "wss://pbx.example.com/ws"
-        media = "webrtc"
         codecs = ["opus", "PCMU"]
         refer = "allow"
         stun = "stun:stun.example.com:3478"
         turn = { url = "turn:turn.example.com?transport=udp", username = "u", password_env = "TURN_PASSWORD" }
-        [store]
-        url = "postgresql://robot:pw@db/robot"
         [[webhooks]]
         url = "https://example.com/hook"
         events = ["call-*"]
@@ -80,13 +77,10 @@ def test_the_later_parts_are_accepted_and_noted() -> None:
     assert {each.severity for each in found} == {"note"}
     assert [each.key for each in found] == [
         "recordings",
-        "accounts.pbx.server",
-        "accounts.pbx.media",
         "accounts.pbx.codecs",
         "accounts.pbx.refer",
         "accounts.pbx.stun",
         "accounts.pbx.turn",
-        "store.url",
         "webhooks[1]",
         "listen",
         "web",
@@ -96,8 +90,9 @@ def test_the_later_parts_are_accepted_and_noted() -> None:
     assert (config.dry_run, config.recordings, config.webhooks[0].secret) == (True, "recordings", "h00k")
     turn = config.accounts["pbx"].turn
     assert turn is not None and turn.password == "t0rn"
-    for value in (config, turn, config.webhooks, config.store, config.accounts["pbx"]):
-        assert not any(secret in repr(value) for secret in ("t0rn", "h00k", "s3cret", ":pw@"))
+    for value in (config, turn, config.webhooks, config.accounts["pbx"]):
+        assert not any(secret in repr(value) for secret in ("t0rn", "h00k", "s3cret"))
+    assert ":pw@" not in repr(StoreConfig(url=Text("postgresql://robot:pw@db/robot")))
 
 
 @pytest.mark.parametrize("name", ["robot.toml", "minimal.toml"])
@@ -320,6 +315,11 @@ MISTAKES = [
         9,
         "listen.origins: name the web sites",
     ),
+    ('example.com"', 'example.com"\nmedia = "srtp"', 3, "accounts.pbx.media: this version cannot encrypt calls"),
+    ('example.com"', 'example.com"\nmedia = "webrtc"', 3, "accounts.pbx.media: this version cannot encrypt calls"),
+    ('example.com"', 'example.com"\nserver = "ws://a/ws"', 3, "accounts.pbx.server: this version does not speak"),
+    ('example.com"', 'example.com"\nserver = "wss://a"', 3, "accounts.pbx.server: this version does not speak"),
+    ("[dial]", '[store]\nurl = "postgresql://r:p@db/r"\n[dial]', 10, "store.url: this version has no PostgreSQL"),
     ("[accounts.pbx]", '[accounts."a/b"]', 1, "accounts.a/b: an account's name has 1 to 64 characters"),
     ("[accounts.pbx]", "dry_run = 1\n[accounts.pbx]", 1, "dry_run: expected true or false, not a number"),
     ("[accounts.pbx]", "recordings = 1\n[accounts.pbx]", 1, "recordings: this is a string, not a number"),
