@@ -34,8 +34,9 @@ class DialogTable:
 
     - A full document counts whatever its version. Ordered by CSeq it is the latest word, and versions do
       stand still (Asterisk on refreshes, Kazoo always) or begin anew (after a restart).
-    - A dialog that ended does not go back to ringing when early news of it is late (Kamailio, whose
-      PUBLISHes race each other). This needs a Call-ID in the document: without one, ids are used again.
+    - A dialog that was answered or ended does not go back to ringing (RFC 4235 §3.7.1) when early news of it
+      is late (Kamailio, whose PUBLISHes race each other). This needs a Call-ID in the document: without one,
+      ids are used again.
     - FreeSWITCH calls full what names one dialog, the latest to change, of several. So a full document of
       one dialog without Call-ID does not end other dialogs; where it would (it says of one only that it
       ended), GAP asks for a refresh, and if that brings no more than it, there is no more.
@@ -111,14 +112,21 @@ class DialogTable:
         """The known dialogs with the news in `entries`."""
         dialogs = dict(known)
         for entry in entries:
+            key = _key(entry)
             if entry.state == "terminated" or self._is_late(entry):
-                dialogs.pop(_key(entry), None)
+                dialogs.pop(key, None)
             else:
-                dialogs[_key(entry)] = entry
+                dialogs[key] = self._dialogs[key] if self._was_answered(entry) else entry
         return dialogs
 
     def _is_late(self, entry: DialogEntry) -> bool:
         return entry.state in _EARLY and (entry.id, entry.call_id) in self._ended
+
+    def _was_answered(self, entry: DialogEntry) -> bool:
+        """Whether it says of a dialog that talks that it rings: held ones may be called so, others never do again."""
+        known = self._dialogs.get(_key(entry))
+        late = entry.state in _EARLY and entry.call_id and entry.rendering is not False
+        return bool(late and known is not None and known.call_id == entry.call_id and known.state == "confirmed")
 
     def _remember(self, entry: DialogEntry) -> None:
         identity = (entry.id, entry.call_id)

@@ -211,10 +211,16 @@ def test_before_the_first_document_nothing_is_known() -> None:
         ([full(0, "a@c:terminated", "a@c:early")], [APPLIED], READY),
         ([full(0, "a@c:early", "a@c:terminated")], [APPLIED], READY),
         ([full(0, "a@c:confirmed", "a@c:early")], [APPLIED], PHONE),
+        # Kamailio: early news after the answer.
+        ([full(0, "a@c:confirmed"), full(1, "a@c:early")], [APPLIED] * 2, PHONE),
+        ([full(0, "a@c:confirmed"), partial(1, "a@c:early")], [APPLIED] * 2, PHONE),
+        ([full(0, "a@c:confirmed"), full(1, "a@c:early"), full(2, "a@c:terminated")], [APPLIED] * 3, READY),
+        ([full(0, "a@c:confirmed"), full(1, "a@d:early")], [APPLIED] * 2, RINGING),  # another call
+        ([full(0, "a@c:confirmed"), full(1, "a@c:early!")], [APPLIED] * 2, HOLD),  # FreeSWITCH's word for it
         # An answer is no late news, and after it the ringing of a further try counts again.
         (
-            [full(0, "a@c:terminated"), full(1, "a@c:confirmed"), full(2, "a@c:early")],
-            [APPLIED] * 3,
+            [full(0, "a@c:terminated"), full(1, "a@c:confirmed"), full(2), full(3, "a@c:early")],
+            [APPLIED] * 4,
             RINGING,
         ),
         # FreeSWITCH: "full" documents that name one of several dialogs.
