@@ -14,6 +14,8 @@ from sipclient.config.rule_checks import check_rules
 from sipclient.config.values import Mistake
 
 MOST_AT_ONCE = 10_000
+SHORTEST_EXPIRES = 1.0  # seconds: Expires has whole ones (RFC 3261 §20.19)
+SHORT_EXPIRES = 10.0  # seconds below which hardly any PBX leaves it as asked
 _STORE = re.compile(r"sqlite:.+|postgres(ql)?://.+", re.DOTALL)
 _WEB_URL = re.compile(r"https?://[^/\s]+(/\S*)?")
 
@@ -43,6 +45,10 @@ def _account(account: AccountConfig, path: tuple[str, str], findings: Findings) 
         findings.warning(
             (*path, "tls_verify"), "certificates are not checked: anybody on the way can listen and pretend"
         )
+    if 0 < account.expires < SHORTEST_EXPIRES:
+        findings.error((*path, "expires"), "PBXs count whole seconds: at least 1 s")
+    elif 0 < account.expires < SHORT_EXPIRES:
+        findings.warning((*path, "expires"), "PBXs raise so short a time, or refuse it: 60 s or more is usual")
     if account.register and not account.expires:
         findings.error((*path, "expires"), "a registration that expires at once is none: write register = false")
 
@@ -111,9 +117,11 @@ def _dial(draft: Draft, findings: Findings) -> None:
         return
     rate, at_once = draft.dial.calls_per_second, draft.dial.calls_at_once
     if not (math.isfinite(rate) and 0 < rate <= MOST_AT_ONCE):
-        findings.error(("dial", "calls_per_second"), f"a number above 0, at most {MOST_AT_ONCE}")
+        findings.error(
+            ("dial", "calls_per_second"), f"must be a number above 0 and at most {MOST_AT_ONCE}, not {rate:g}"
+        )
     if not 1 <= at_once <= MOST_AT_ONCE:
-        findings.error(("dial", "calls_at_once"), f"a whole number from 1 to {MOST_AT_ONCE}")
+        findings.error(("dial", "calls_at_once"), f"must be a whole number from 1 to {MOST_AT_ONCE}, not {at_once}")
     for place, pattern in enumerate(draft.dial.allow):
         if pattern.text in ("*", "sip:*", "sips:*", "tel:*"):
             findings.warning(("dial", "allow", place), f'"{pattern}" allows every number there is, expensive ones too')

@@ -46,7 +46,9 @@ def _action(action: IncomingAction, path: tuple[str | int, ...], findings: Findi
     if refusal and spoken:
         findings.error((*path, spoken[0]), f"a call that is met with {refusal} is not answered")
     if action.digits is not None and not 1 <= action.digits.most <= MOST_DIGITS:
-        findings.error((*path, "digits", "most"), f"a whole number from 1 to {MOST_DIGITS}")
+        findings.error(
+            (*path, "digits", "most"), f"must be a whole number from 1 to {MOST_DIGITS}, not {action.digits.most}"
+        )
 
 
 def _bridge(draft: Draft, entry: IncomingConfig, path: tuple[str | int, ...], findings: Findings) -> None:

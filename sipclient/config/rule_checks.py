@@ -7,6 +7,7 @@ from sipclient.config.draft import Draft, is_name, known_account
 from sipclient.config.findings import Findings
 from sipclient.config.model import ANY, CallConfig, DialConfig, Retry, RuleConfig
 from sipclient.config.patterns import Pattern, overlapping
+from sipclient.config.templates import REQUEST_NAMES, VARIABLES, Template
 
 MOST_RETRIES = 1000
 MOST_BACKOFF = 100.0
@@ -81,11 +82,27 @@ def _call(draft: Draft, rule: RuleConfig, call: CallConfig, path: tuple[str | in
         findings.error((*path, "caller_id"), "a quotation mark is not closed")
     if call.retry is not None:
         _retry(call.retry, (*path, "retry"), findings)
+    if not call.timeout:
+        findings.error((*path, "timeout"), "a call that rings for no time is never answered: write how long it may")
+    if rule.armed == "always":
+        _asked_for(call, path, findings)
     target = call.to.constant
     if target is not None and Target.parse(target) is None:
         findings.error((*path, "to"), f'"{target}" is neither a number nor a sip:, sips: or tel: address')
     elif draft.complete:
         _allowed(draft, rule, call, target, path, findings)
+
+
+def _asked_for(call: CallConfig, path: tuple[str | int, ...], findings: Findings) -> None:
+    """Names that only the request of somebody who camps on the extension fills in."""
+    templates: dict[tuple[str, ...], Template] = {("to",): call.to, ("caller_id",): call.caller_id}
+    templates |= {("headers", name): template for name, template in call.headers.fields}
+    for below, template in templates.items():
+        for name in template.used:
+            if name in REQUEST_NAMES or name.startswith(VARIABLES):
+                findings.error(
+                    (*path, *below), f'{{{name}}} is known only of a request: the rule needs armed = "on-request"'
+                )
 
 
 def _allowed(
@@ -111,6 +128,6 @@ def _retry(retry: Retry, path: tuple[str | int, ...], findings: Findings) -> Non
     if not retry.on:
         findings.error((*path, "on"), "no cause is listed, so nothing is ever tried again")
     if not 1 <= retry.times <= MOST_RETRIES:
-        findings.error((*path, "times"), f"a whole number from 1 to {MOST_RETRIES}")
+        findings.error((*path, "times"), f"must be a whole number from 1 to {MOST_RETRIES}, not {retry.times}")
     if not 1 <= retry.backoff <= MOST_BACKOFF:  # NaN is refused here too
-        findings.error((*path, "backoff"), f"a number from 1 to {MOST_BACKOFF:g}")
+        findings.error((*path, "backoff"), f"must be a number from 1 to {MOST_BACKOFF:g}, not {retry.backoff:g}")

@@ -28,6 +28,7 @@ EXTENSION_NAMES = (
     "caller",
     "caller_name",
 )
+REQUEST_NAMES = ("caller", "caller_name")  # of the above: who camps on the extension
 INCOMING_NAMES = ("to", "caller", "caller_name", "account", "at")
 VARIABLES = "variables."  # {variables.NAME}: what whoever asked for the call gave along
 LONGEST_RESULT = 4096
@@ -62,6 +63,11 @@ class Template:
         self.constant = None
         if not any(isinstance(part, Slot) for part in parts):
             self.constant = self.render({})
+
+    @property
+    def used(self) -> tuple[str, ...]:
+        """The names that are filled in, in their order."""
+        return tuple(part.name for part in self._parts if isinstance(part, Slot))
 
     @classmethod
     def parse(cls, text: str, names: Collection[str] | None = None) -> Self:

@@ -46,7 +46,7 @@ def test_what_can_be_done(action: str) -> None:
         ("answer = false", "incoming[1].action: it does nothing"),
         ('reject = "USER_BUSY", bridge = "7000"', "incoming[1].action.bridge: it cannot be done together with reject"),
         ('reject = "USER_BUSY", play = "a.wav"', "incoming[1].action.play: a call that is met with reject is not"),
-        ("digits = { most = 0 }", "incoming[1].action.digits.most: a whole number from 1 to 100"),
+        ("digits = { most = 0 }", "incoming[1].action.digits.most: must be a whole number from 1 to 100"),
         ('bridge = "8000"', 'incoming[1].action.bridge: [dial] allow does not name "8000"'),
         ('reject = "4xx"', "incoming[1].action.reject: a refusal is one"),
         ('camp_on = "{extension}"', "incoming[1].action.camp_on: unknown name {extension}"),

@@ -283,7 +283,7 @@ MISTAKES = [
         "call = { ",
         "call = { retry = { on = [486], times = 0 }, ",
         8,
-        "rules[1].call.retry.times: a whole number",
+        "rules[1].call.retry.times: must be a whole number",
     ),
     (
         "call = { ",
@@ -295,11 +295,11 @@ MISTAKES = [
         "call = { ",
         "call = { retry = { on = [486], backoff = nan }, ",
         8,
-        "rules[1].call.retry.backoff: a number from 1",
+        "rules[1].call.retry.backoff: must be a number from 1",
     ),
-    ("[dial]", "[dial]\ncalls_per_second = 0", 10, "dial.calls_per_second: a number above 0"),
-    ("[dial]", "[dial]\ncalls_per_second = inf", 10, "dial.calls_per_second: a number above 0"),
-    ("[dial]", "[dial]\ncalls_at_once = 0", 10, "dial.calls_at_once: a whole number from 1"),
+    ("[dial]", "[dial]\ncalls_per_second = 0", 10, "dial.calls_per_second: must be a number above 0"),
+    ("[dial]", "[dial]\ncalls_per_second = inf", 10, "dial.calls_per_second: must be a number above 0"),
+    ("[dial]", "[dial]\ncalls_at_once = 0", 10, "dial.calls_at_once: must be a whole number from 1"),
     ("[dial]", '[store]\nurl = "mysql:x"\n[dial]', 10, 'store.url: the store is "sqlite:FILE"'),
     (
         "[dial]",
@@ -320,6 +320,11 @@ MISTAKES = [
     ('example.com"', 'example.com"\nserver = "ws://a/ws"', 3, "accounts.pbx.server: this version does not speak"),
     ('example.com"', 'example.com"\nserver = "wss://a"', 3, "accounts.pbx.server: this version does not speak"),
     ("[dial]", '[store]\nurl = "postgresql://r:p@db/r"\n[dial]', 10, "store.url: this version has no PostgreSQL"),
+    ('example.com"', 'example.com"\nexpires = "900ms"', 3, "accounts.pbx.expires: PBXs count whole seconds"),
+    ("call = {", "call = { timeout = 0,", 8, "rules[1].call.timeout: a call that rings for no time"),
+    ("<{extension}>", "<{caller}>", 8, "rules[1].call.caller_id: {caller} is known only of a request"),
+    ('to = "7000"', 'to = "{variables.to}"', 8, "rules[1].call.to: {variables.to} is known only of a request"),
+    ("call = {", 'call = { headers = { X-A = "{caller_name}" },', 8, "rules[1].call.headers.X-A: {caller_name} is"),
     ("[accounts.pbx]", '[accounts."a/b"]', 1, "accounts.a/b: an account's name has 1 to 64 characters"),
     ("[accounts.pbx]", "dry_run = 1\n[accounts.pbx]", 1, "dry_run: expected true or false, not a number"),
     ("[accounts.pbx]", "recordings = 1\n[accounts.pbx]", 1, "recordings: this is a string, not a number"),
@@ -382,6 +387,7 @@ def test_every_mistake_is_told() -> None:
 
 
 WARNINGS = [
+    ('example.com"', 'example.com"\nexpires = 9', 3, "accounts.pbx.expires: PBXs raise so short a time"),
     (
         'password_env = "PBX_PASSWORD"',
         'password = "x"',
