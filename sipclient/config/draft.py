@@ -71,7 +71,8 @@ def read_draft(document: dict[str, Any], sources: Sources, findings: Findings) -
         elif key in ARRAYS and not (isinstance(value, list) and all(isinstance(each, dict) for each in value)):
             findings.error((key,), f"expected [[{key}]] tables, not {kind(value)}")
         elif key in TABLES and key not in ARRAYS and not isinstance(value, dict):
-            findings.error((key,), f"expected a [{key}] table, not {kind(value)}")
+            wanted = "write [accounts.NAME]" if key == "accounts" else f"expected a [{key}] table"
+            findings.error((key,), f"{wanted}, not {kind(value)}")
         else:
             continue
         draft.complete = False

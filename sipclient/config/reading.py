@@ -17,6 +17,8 @@ from sipclient.config.values import Mistake, did_you_mean, nearest
 
 T = TypeVar("T", bound=msgspec.Struct)
 
+LONGEST_SHOWN = 60  # characters of a value said back
+
 _WHERE = re.compile(r" - at `\$(.*)`$", re.DOTALL)
 _STEP = re.compile(r"\.([^.\[]+)|\[(\d+)\]")
 _MISSING = re.compile(r"Object missing required field `([^`]+)`")
@@ -47,7 +49,7 @@ def read_table(cls: type[T], table: dict[str, Any], path: Path, findings: Findin
                     findings.error((*path, *original), f'"{missing[1]}" is missing')
                 return None
             below = error.__cause__.below if isinstance(error.__cause__, Mistake) else ()
-            findings.error((*path, *original, *below), _in_words(message))
+            findings.error((*path, *original, *below), _in_words(message, _value_at(table, where)))
             told.add(original)
             _take_away(table, where, places)
 
@@ -119,9 +121,20 @@ def _take_away(table: dict[str, Any], where: Path, places: dict[int, list[int]])
     del holder[last]
 
 
-def _in_words(message: str) -> str:
+def _value_at(table: dict[str, Any], where: Path) -> Any:
+    value: Any = table
+    for step in where:
+        value = value[step]
+    return value
+
+
+def _in_words(message: str, value: object) -> str:
     """msgspec's own messages in the user's words; ours pass as they are."""
     found = re.fullmatch(r"Expected `(.+)`, got `(.+)`", message)
     if found is None:
         return message
+    if isinstance(value, float):
+        return f"expected {_WORDS.get(found[1], found[1])}, not {value}"
+    if found[1] == "array" and isinstance(value, str) and len(value) <= LONGEST_SHOWN:
+        return f'expected a list, not a string: write ["{value}"]'
     return f"expected {_WORDS.get(found[1], found[1])}, not {_WORDS.get(found[2], found[2])}"

@@ -104,7 +104,9 @@ class Seconds(float):
     @classmethod
     def from_toml(cls, value: object) -> Self:
         """From 0 s to 366 days."""
-        if isinstance(value, str) and (found := _DURATION.fullmatch(value)):
+        if value == "0":
+            seconds = 0.0  # the one number that needs no unit
+        elif isinstance(value, str) and (found := _DURATION.fullmatch(value)):
             seconds = float(found[1]) * _UNITS[found[2]]
         elif isinstance(value, int | float) and not isinstance(value, bool):
             seconds = float(value) if abs(value) <= LONGEST else math.inf

@@ -147,7 +147,7 @@ MISTAKES = [
     ('["1001", "1002"]', '["1001", 1002]', 5, "watch[1].extensions[2]: a pattern is a string, not a number"),
     ('["1001", "1002"]', '["1001", "9-10"]', 5, 'watch[1].extensions[2]: "9-10" is no range'),
     ('["1001", "1002"]', "[]", 5, "watch[1].extensions: nothing is listed"),
-    ('["1001", "1002"]', '"1001"', 5, "watch[1].extensions: expected a list, not a string"),
+    ('["1001", "1002"]', '"1001"', 5, 'watch[1].extensions: expected a list, not a string: write ["1001"]'),
     ('["1001", "1002"]', '["1000"]\nevents = []', 6, "watch[1].events: nothing is listed"),
     (
         '["1001", "1002"]',
@@ -289,7 +289,7 @@ MISTAKES = [
         "call = { ",
         "call = { retry = { on = [486], times = 1.5 }, ",
         8,
-        "rules[1].call.retry.times: expected a whole number",
+        "rules[1].call.retry.times: expected a whole number, not 1.5",
     ),
     (
         "call = { ",
@@ -439,6 +439,15 @@ def test_a_warning_does_not_stop(old: str, new: str, line: int, words: str) -> N
     assert found[0].message.startswith(words)
     assert str(found[0]) == f"robot.toml:{line}: warning: {found[0].message}"
     assert isinstance(load(text, environ=ENVIRON), Config)
+
+
+def test_accounts_that_are_no_table() -> None:
+    assert errors("accounts = 5") == ["1: accounts: write [accounts.NAME], not a number"]
+
+
+def test_no_time_needs_no_unit() -> None:
+    text = edited('example.com"', 'example.com"\nkeepalive = "0"')
+    assert load(text, environ=ENVIRON).accounts["pbx"].keepalive == 0
 
 
 def test_nothing_at_all() -> None:
