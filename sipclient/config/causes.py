@@ -91,6 +91,8 @@ class RetryOn(Plain):
             if not 300 <= low <= high <= 699:
                 raise Mistake(f'"{text}" is no range of final statuses: they go from 300 to 699')
             return cls(low=low, high=high)
+        if text[:1].isdigit():  # meant as statuses, whatever follows
+            raise Mistake(f'"{text}" is no final status: they go from 300 to 699')
         if text not in CAUSES:
             raise Mistake(f'unknown hangup cause "{text}"{did_you_mean(text.upper(), CAUSES)}')
         return cls(cause=text)

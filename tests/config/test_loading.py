@@ -321,6 +321,8 @@ MISTAKES = [
     ('example.com"', 'example.com"\nserver = "wss://a"', 3, "accounts.pbx.server: this version does not speak"),
     ("[dial]", '[store]\nurl = "postgresql://r:p@db/r"\n[dial]', 10, "store.url: this version has no PostgreSQL"),
     ('example.com"', 'example.com"\nexpires = "900ms"', 3, "accounts.pbx.expires: PBXs count whole seconds"),
+    ("call = {", "call = { retry = { on = [1000] },", 8, 'rules[1].call.retry.on[1]: "1000" is no final status'),
+    ("call = {", 'call = { retry = { on = ["9xx"] },', 8, 'rules[1].call.retry.on[1]: "9xx" is no final status'),
     ("call = {", "call = { timeout = 0,", 8, "rules[1].call.timeout: a call that rings for no time"),
     ("<{extension}>", "<{caller}>", 8, "rules[1].call.caller_id: {caller} is known only of a request"),
     ('to = "7000"', 'to = "{variables.to}"', 8, "rules[1].call.to: {variables.to} is known only of a request"),
