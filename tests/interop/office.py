@@ -17,6 +17,11 @@ class Queue:
         self._run = sipp.start("queue_hangs_up" if talk else "queue", port=port, calls=0, pause=talk)
 
     @property
+    def answered(self) -> int:
+        """How many of its calls were answered and acknowledged."""
+        return len(self._run.received(b"ACK"))
+
+    @property
     def hung_up(self) -> int:
         """How many of its calls it ended."""
         return len(self._run.sent(b"BYE"))

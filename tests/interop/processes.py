@@ -34,14 +34,19 @@ def lacking(why: str) -> NoReturn:
     pytest.skip(why)
 
 
+_given: set[int] = set()  # nothing is bound to a port yet when the next one is asked for
+
+
 def free_port(*, pair: bool = False) -> int:
-    """A loopback port that is free for UDP and TCP alike; with `pair`, an even one whose successor is free too."""
+    """A loopback port that is free for UDP and TCP alike, and never the same twice; with `pair`, an even one whose
+    successor is free too."""
     while True:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
             probe.bind((HOST, 0))
             port: int = probe.getsockname()[1]
-        wanted = (port, port + 1) if pair else (port,)
-        if (not pair or port % 2 == 0) and all(map(_is_free, wanted)):
+        wanted = {port, port + 1} if pair else {port}
+        if (not pair or port % 2 == 0) and not wanted & _given and all(map(_is_free, wanted)):
+            _given.update(wanted)
             return port
 
 

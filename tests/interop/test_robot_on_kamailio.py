@@ -91,11 +91,12 @@ async def test_one_call_for_each_busy_to_ready_through_the_death_of_kamailio(
 
 async def test_real_calls_and_crashes_of_the_robot(kamailio: Kamailio, sipp: Sipp, robot: RobotProcess) -> None:
     """Dialog-info by pua_dialoginfo. The robot is killed in its call to the queue, and again while 1001 talks."""
-    office = Office(kamailio, sipp, talk=1500)
+    office = Office(kamailio, sipp, talk=4000)
     async with asyncio.timeout(LIMIT):
         await until(lambda: robot.notifies >= 2, "subscribed", now=robot.tail)
         await office.call()
         await called(office, robot, 1)
+        await until(lambda: office.queue.answered, "the agent talks to the robot")
         robot.kill()
         robot.start()
         await until(lambda: robot.notifies >= 2, "subscribed again", now=robot.tail)
