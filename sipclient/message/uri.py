@@ -53,7 +53,7 @@ def _percent(character: str) -> str:
     return "".join(f"%{byte:02X}" for byte in character.encode("utf-8", "surrogateescape"))
 
 
-_USER_ALLOWED = re.compile(rf"[{_USER.replace('#%', '')}]")
+_USER_ALLOWED = re.compile(rf"[{_USER.replace('%', '')}]")
 _PASSWORD_ALLOWED = re.compile(r"[A-Za-z0-9\-_.!~*'()&=+$,]")
 _PARAM_ALLOWED = re.compile(r"[A-Za-z0-9\-_.!~*'()\[\]/:&+$]")
 _HEADER_ALLOWED = re.compile(r"[A-Za-z0-9\-_.!~*'()\[\]/?:+$]")

@@ -6,7 +6,7 @@ import random
 import re
 from pathlib import Path
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from robustness.common import share
 from robustness.mutations import mutate, torture
@@ -72,6 +72,7 @@ _URI = st.one_of(
 
 @settings(max_examples=share(400, 50_000), deadline=None, suppress_health_check=list(HealthCheck))
 @given(_URI)
+@example("sip:#%41@h")  # found when soaking: a raw # beside an escape
 def test_uris_survive(text: str) -> None:
     try:
         uri = parse_uri(text)
