@@ -5,11 +5,11 @@ import logging
 import socket
 import sys
 
-from sipclient.identifiers import SystemIdentifiers
+from sipclient.face.identifiers import SystemIdentifiers
+from sipclient.face.shell import Driver
 from sipclient.protocol.account import Account
 from sipclient.protocol.agent import UserAgent
 from sipclient.protocol.events import AddAccount
-from sipclient.shell import Driver
 from sipclient.transport import Network
 
 

@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from sipclient.errors import SipError as SipError
     from sipclient.errors import Unreachable as Unreachable
     from sipclient.errors import WatchFailed as WatchFailed
-    from sipclient.incoming import IncomingCall as IncomingCall
+    from sipclient.face.incoming import IncomingCall as IncomingCall
+    from sipclient.face.watching import Memory as Memory
+    from sipclient.face.watching import Watching as Watching
     from sipclient.presence import State as State
     from sipclient.protocol.account import Account as Account
     from sipclient.protocol.events import CallEnded as CallEnded
     from sipclient.protocol.events import ExtensionChanged as ExtensionChanged
-    from sipclient.watching import Memory as Memory
-    from sipclient.watching import Watching as Watching
 
 __version__ = "0.1.0"
 
@@ -39,17 +39,17 @@ _HOMES = MappingProxyType(
         "CallState": "sipclient.call",
         "Client": "sipclient.client",
         "ExtensionChanged": "sipclient.protocol.events",
-        "IncomingCall": "sipclient.incoming",
+        "IncomingCall": "sipclient.face.incoming",
         "InvalidValue": "sipclient.errors",
         "ListenFailed": "sipclient.errors",
         "MediaError": "sipclient.errors",
-        "Memory": "sipclient.watching",
+        "Memory": "sipclient.face.watching",
         "RegistrationFailed": "sipclient.errors",
         "SipError": "sipclient.errors",
         "State": "sipclient.presence",
         "Unreachable": "sipclient.errors",
         "WatchFailed": "sipclient.errors",
-        "Watching": "sipclient.watching",
+        "Watching": "sipclient.face.watching",
     }
 )
 

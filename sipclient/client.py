@@ -13,8 +13,15 @@ from typing import Any, Self, TypeAlias
 from sipclient import __version__
 from sipclient.call import Call, Dialling, follow_none
 from sipclient.errors import SipError
-from sipclient.identifiers import SystemIdentifiers
-from sipclient.incoming import Incoming
+from sipclient.face.identifiers import SystemIdentifiers
+from sipclient.face.incoming import Incoming
+from sipclient.face.registrations import Registrations
+from sipclient.face.roster import Roster, Which
+from sipclient.face.sessions import SessionFactory, Sessions
+from sipclient.face.shell import Clock, Deliver, Driver, Engine, Wires
+from sipclient.face.streams import Stream
+from sipclient.face.switchboard import Switchboard
+from sipclient.face.watching import Memory, Watches, Watching
 from sipclient.message import Response, check_header_name, check_header_value
 from sipclient.presence import MessageWaiting, State
 from sipclient.protocol.account import Account
@@ -34,14 +41,7 @@ from sipclient.protocol.events import (
     SendRequest,
     WatchProblem,
 )
-from sipclient.registrations import Registrations
-from sipclient.roster import Roster, Which
-from sipclient.sessions import SessionFactory, Sessions
-from sipclient.shell import Clock, Deliver, Driver, Engine, Wires
-from sipclient.streams import Stream
-from sipclient.switchboard import Switchboard
 from sipclient.transport import Network
-from sipclient.watching import Memory, Watches, Watching
 
 GivenHeaders: TypeAlias = Mapping[str, str] | Iterable[tuple[str, str]]
 AccountOf: TypeAlias = Callable[[str], Account]

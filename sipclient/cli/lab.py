@@ -18,12 +18,12 @@ from sipclient.cli.lines import lines_of
 from sipclient.cli.loop import INTERRUPTED
 from sipclient.cli.loop import run as run_loop
 from sipclient.errors import InvalidValue, ListenFailed
+from sipclient.face.tasks import Tasks
 from sipclient.lab.phone import Phone
 from sipclient.lab.script import HELP, Help, Quit, Status, Step, parse_command, parse_script
 from sipclient.lab.server import LabServer
 from sipclient.lab.stage import Stage
 from sipclient.lab.values import Dialect, Queue, Settings, Strategy, User
-from sipclient.tasks import Tasks
 from sipclient.transport.tls import server_context
 
 PASSWORD = "lab-secret"  # on loopback, where only this machine's users could use it

@@ -10,12 +10,12 @@ from typing import Any, Self
 from sipclient.call import Call
 from sipclient.client import Client
 from sipclient.errors import CallFailed, SipError
-from sipclient.incoming import Incoming, IncomingCall
+from sipclient.face.incoming import Incoming, IncomingCall
+from sipclient.face.tasks import Tasks
 from sipclient.lab.values import User
 from sipclient.message import Request
 from sipclient.protocol.account import Account
 from sipclient.protocol.events import Headers, Value
-from sipclient.tasks import Tasks
 
 
 class Seen(Value, frozen=True):

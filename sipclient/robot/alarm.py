@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sipclient.shell import Clock, Handle
+from sipclient.face.shell import Clock, Handle
 
 
 class Alarm:

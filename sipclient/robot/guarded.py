@@ -10,12 +10,12 @@ from typing import Any, TypeAlias
 from sipclient.call import Call, Dialling
 from sipclient.client import Client, GivenHeaders
 from sipclient.errors import NotAllowed
+from sipclient.face.roster import Which
 from sipclient.protocol.account import Account
 from sipclient.protocol.events import CallEnded
 from sipclient.robot import told
 from sipclient.robot.told import Told
 from sipclient.robot.turns import Turns
-from sipclient.roster import Which
 
 Permits: TypeAlias = Callable[[str, str], bool]  # the account that calls, and whom
 

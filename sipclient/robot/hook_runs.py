@@ -11,13 +11,13 @@ import msgspec
 
 from sipclient.client import Client
 from sipclient.errors import StoreError
+from sipclient.face.tasks import Tasks
 from sipclient.robot import told
 from sipclient.robot.hooks import NO_HOOKS, Hook, Hooks
 from sipclient.robot.ledger import Ledger
 from sipclient.robot.told import Told
 from sipclient.rules import RunHook
 from sipclient.store import ExtensionRecord, JobRecord, JobState
-from sipclient.tasks import Tasks
 
 AT_ONCE = 50  # hooks that run; more wait
 WAITING = 1000  # hooks that may wait

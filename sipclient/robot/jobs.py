@@ -10,6 +10,7 @@ import msgspec
 
 from sipclient.call import Call
 from sipclient.errors import SipError
+from sipclient.face.tasks import Tasks
 from sipclient.protocol.events import Answered, CallEnded, Calling, Event, Redirected, Ringing
 from sipclient.robot import told
 from sipclient.robot.ledger import Ledger
@@ -17,7 +18,6 @@ from sipclient.robot.told import Told
 from sipclient.robot.turns import Turns
 from sipclient.rules import CallFinished, Job
 from sipclient.store import ExtensionRecord, JobRecord, JobState
-from sipclient.tasks import Tasks
 
 
 class Placer(Protocol):

@@ -7,6 +7,7 @@ from datetime import datetime
 
 import msgspec
 
+from sipclient.face.shell import Clock
 from sipclient.protocol.events import ExtensionChanged
 from sipclient.robot import told
 from sipclient.robot.alarm import Alarm
@@ -25,7 +26,6 @@ from sipclient.rules import (
     decide,
 )
 from sipclient.rules.values import Event
-from sipclient.shell import Clock
 from sipclient.store import ExtensionRecord
 
 Extension = tuple[str, str]  # account, extension

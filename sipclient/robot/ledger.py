@@ -14,10 +14,10 @@ from datetime import datetime, timedelta
 import msgspec
 
 from sipclient.errors import StoreError
+from sipclient.face.shell import Clock
+from sipclient.face.tasks import Tasks
 from sipclient.robot.alarm import Alarm
-from sipclient.shell import Clock
 from sipclient.store import UNFINISHED, ExtensionRecord, JobRecord, Store
-from sipclient.tasks import Tasks
 
 SOON = 0.05  # seconds that what is not urgent may gather
 PAUSE = 5.0  # seconds after the store failed

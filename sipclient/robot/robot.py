@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from sipclient.config import Config
 from sipclient.errors import SipError
+from sipclient.face.shell import Clock
 from sipclient.protocol.account import Account
 from sipclient.protocol.events import CallEnded, Event, ExtensionChanged
 from sipclient.robot import told
@@ -27,7 +28,6 @@ from sipclient.robot.translate import told_of
 from sipclient.robot.turns import Turns
 from sipclient.robot.watched import Watched
 from sipclient.rules import RuleSet
-from sipclient.shell import Clock
 from sipclient.store import Store
 
 STOP = 4.0  # seconds that leaving the PBXs may take

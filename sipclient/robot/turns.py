@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Callable
 
 from sipclient.config import DialConfig
+from sipclient.face.shell import Clock
 from sipclient.robot.alarm import Alarm
 from sipclient.rules import Gate
-from sipclient.shell import Clock
 
 
 class Turns:

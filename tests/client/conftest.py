@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from sipclient.face.shell import Deliver, Work
 from sipclient.protocol.events import AccountRemoved, AddAccount, Flow, Invite, RemoveAccount
-from sipclient.shell import Deliver, Work
 
 
 class FakeClock:

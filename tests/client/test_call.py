@@ -9,6 +9,7 @@ import pytest
 
 from sipclient.call import Call, CallState, Dialling, reason_of
 from sipclient.errors import CallFailed, InvalidValue, MediaError
+from sipclient.face.tasks import Tasks
 from sipclient.protocol.events import (
     Answered,
     AnswerOffer,
@@ -21,7 +22,6 @@ from sipclient.protocol.events import (
     Redirected,
     Ringing,
 )
-from sipclient.tasks import Tasks
 
 BUSY = CallEnded(1, 486, "USER_BUSY", 17, "Busy Here", "remote", False)
 GONE = CallEnded(1, 200, "NORMAL_CLEARING", 16, "OK", "remote", True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from sipclient.identifiers import SystemIdentifiers
+from sipclient.face.identifiers import SystemIdentifiers
 
 
 def test_tokens_are_long_hexadecimal_and_never_the_same() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sipclient import Account, InvalidValue, MediaError
-from sipclient.sessions import Sessions, local_host_of
+from sipclient.face.sessions import Sessions, local_host_of
 
 AOR = "sip:robot@pbx.example.com"
 

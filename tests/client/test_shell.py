@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from sipclient.errors import InvalidValue, SipError
+from sipclient.face.shell import Driver
 from sipclient.protocol.account import Account
 from sipclient.protocol.events import AddAccount, Hangup, Packet, Send, Traced, Unwatch
-from sipclient.shell import Driver
 
 
 def driver_of(bench: Any, on_event: Any = lambda event: None, **hooks: Any) -> Driver:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sipclient.errors import WatchFailed
-from sipclient.streams import Stream
+from sipclient.face.streams import Stream
 
 
 def stream_of(limit: int = 3) -> tuple[Stream[int], list[str]]:

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from sipclient.tasks import Tasks
+from sipclient.face.tasks import Tasks
 
 
 async def test_closing_lets_work_finish() -> None:

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from sipclient import watching
 from sipclient.errors import InvalidValue, WatchFailed
+from sipclient.face import watching
+from sipclient.face.watching import Memory, Watches, Watching
 from sipclient.presence import State
 from sipclient.protocol.events import ExtensionChanged, Unwatch, Watch, WatchProblem
-from sipclient.watching import Memory, Watches, Watching
 
 BOTH = ("presence", "dialog")
 

@@ -132,9 +132,8 @@ def test_files_that_are_named_exist(path: Path) -> None:
 def test_the_rooms_are_those_of_the_imports() -> None:
     text = (ROOT / "docs/architecture.md").read_text()
     told = {}
-    for room, may in re.findall(r"^\| (`\w+`|the face) \| .* \|(.*)\|$", text, re.MULTILINE):
-        name = FACE if room == "the face" else room.strip("`")
-        told[name] = set(re.findall(r"`([\w.]+)`", may)) if "all above" not in may else None
+    for room, may in re.findall(r"^\| `(\w+)` \| .* \|(.*)\|$", text, re.MULTILINE):
+        told[room] = set(re.findall(r"`([\w.]+)`", may)) if "all above" not in may else None
     assert {name: may for name, may in told.items() if may is not None} == {
         name: set(may) for name, may in ROOMS.items() if name not in (FACE, "robot", "lab", "cli")
     }

@@ -13,6 +13,7 @@ from interop.sipp_peer import Run, Sipp
 from interop.waiting import until
 
 from sipclient import Call, CallEnded, CallFailed, Client
+from sipclient.face.shell import Deliver, Wires
 from sipclient.protocol.account import Account
 from sipclient.protocol.events import (
     Answered,
@@ -26,7 +27,6 @@ from sipclient.protocol.events import (
     OfferReceived,
     Target,
 )
-from sipclient.shell import Deliver, Wires
 from sipclient.transport import Network
 
 LIMIT = 20  # seconds for one call

@@ -12,9 +12,9 @@ from typing import Any
 from robustness.common import ROBOT
 from support.wire import SeededIdentifiers, Wire
 
+from sipclient.face.shell import Deliver, Work
 from sipclient.protocol.agent import UserAgent
 from sipclient.protocol.events import Effect, Input
-from sipclient.shell import Deliver, Work
 from sipclient.store import UNFINISHED, ExtensionRecord, JobRecord, JobState
 
 

@@ -9,9 +9,9 @@ from typing import TypeAlias
 import msgspec
 
 from sipclient.errors import WatchFailed
+from sipclient.face.streams import Stream
 from sipclient.presence import State
 from sipclient.protocol.events import Command, ExtensionChanged, Unwatch, Watch, WatchProblem
-from sipclient.streams import Stream
 
 Key: TypeAlias = tuple[str, str, tuple[str, ...]]  # account, extension, packages
 

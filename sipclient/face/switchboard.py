@@ -10,13 +10,13 @@ from typing import Any, TypeAlias
 
 from sipclient.call import Call, OpenMedia
 from sipclient.errors import Unreachable
-from sipclient.incoming import Incoming, IncomingCall
+from sipclient.face.incoming import Incoming, IncomingCall
+from sipclient.face.sessions import SessionFactory
+from sipclient.face.tasks import Tasks
 from sipclient.message import Response
 from sipclient.protocol import events
 from sipclient.protocol.account import Account
 from sipclient.protocol.events import CallEnded, Command, Event, Invite, SendRequest
-from sipclient.sessions import SessionFactory
-from sipclient.tasks import Tasks
 
 InCall: TypeAlias = events.Calling | events.Ringing | events.Redirected | events.Answered | events.OfferReceived
 

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable
 
 from sipclient.call import Call, Line
 from sipclient.errors import CallFailed, InvalidValue, MalformedDescription, MediaError
+from sipclient.face.streams import Stream
 from sipclient.message import Headers, NameAddr, Request, SipUri, TelUri
 from sipclient.protocol.causes import STATUS_OF_CAUSE
 from sipclient.protocol.events import Answer, Redirect, Reject, Ring
 from sipclient.protocol.events import Headers as HeaderList
-from sipclient.streams import Stream
 
 UNREAD = 64  # calls that may wait for a reader; the next ones get 480
 

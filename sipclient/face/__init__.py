@@ -1,0 +1,1 @@
+"""What the client and its calls are made of: the shell around the engine, and who waits for what."""
