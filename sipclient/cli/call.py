@@ -23,7 +23,7 @@ from sipclient.cli.options import (
     seconds,
 )
 from sipclient.client import Client
-from sipclient.errors import InvalidValue, NotAllowed
+from sipclient.errors import InvalidValue, NotAllowed, SipError
 
 FAREWELL = 4.0  # seconds that a hangup may take
 _WORDS = {
@@ -50,6 +50,8 @@ def call(
     who = caller(config, account, address, server, register)
     headers = [_header(text) for text in header or ()]
     limits = seconds("--timeout", timeout), seconds("--hold-for", hold_for)
+    if not limits[0]:
+        raise InvalidValue("--timeout: a call that rings for no time is never answered: say how long it may")
     if not who.may_call(target):
         raise NotAllowed(f'[dial] allow does not name "{target}": nothing was sent')
     raise typer.Exit(run_loop(_call(who, target, caller_id, headers, *limits)))
@@ -59,7 +61,7 @@ async def _call(
     who: Caller, target: str, caller_id: str, headers: list[tuple[str, str]], ring_for: float, hold_for: float
 ) -> int:
     async with Client(who.account, follow=who.may_call) as client:
-        placed = client.dial(target, caller_id, headers, ring_for or None)
+        placed = client.dial(target, caller_id, headers, ring_for)
         return await _follow(placed, hold_for)
 
 
@@ -71,6 +73,8 @@ async def _follow(placed: Call, hold_for: float) -> int:
     hang_up: asyncio.TimerHandle | None = None
     try:
         async for state in placed:
+            if state is CallState.ENDED:
+                await _refuse_wrong_use(placed)
             _show(placed, state, time.monotonic() - began)
             if state is CallState.ANSWERED and hold_for:
                 hang_up = loop.call_later(hold_for, placed.hangup)
@@ -87,6 +91,16 @@ async def _follow(placed: Call, hold_for: float) -> int:
     if placed.answered_at is not None:
         return 0
     return INTERRUPTED if interrupted else 1
+
+
+async def _refuse_wrong_use(placed: Call) -> None:
+    """Raises InvalidValue where the call was never sent for what it asks for: that is no failed call."""
+    try:
+        await placed.answered()
+    except InvalidValue:
+        raise
+    except SipError:
+        return  # the call's own end tells
 
 
 def _show(placed: Call, state: CallState, elapsed: float) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from datetime import datetime
+from functools import partial
 from typing import Annotated
 
 import msgspec
@@ -26,9 +27,10 @@ from sipclient.cli.options import (
     caller,
     typed,
 )
+from sipclient.cli.outlook import Outlook
 from sipclient.client import Client
 from sipclient.config import Pattern
-from sipclient.errors import InvalidValue
+from sipclient.errors import InvalidValue, WatchFailed
 from sipclient.presence import State
 from sipclient.protocol.events import Event, ExtensionChanged, WatchProblem
 
@@ -42,6 +44,8 @@ SHAPES = {
     State.UNKNOWN: ("?", "bright_black"),
 }
 PER_SECOND = 4
+PACKAGES = ("presence", "dialog")
+GATHER = 0.1  # seconds in which the refusals of an extension's packages become one line
 
 
 class Row(msgspec.Struct):
@@ -62,7 +66,7 @@ def watch(
     server: Server = "",
     register: Register = False,
 ) -> None:
-    """Show states until Ctrl-C."""
+    """Show states until Ctrl-C. Status 1: nothing can be seen, and the reason is said."""
     who = caller(config, account, address, server, register)
     wanted = _expanded(extensions or []) or _of_the_file(who)
     if not wanted:
@@ -76,12 +80,21 @@ async def _watch(who: Caller, extensions: list[str]) -> int:
     rows = {extension: Row() for extension in extensions}
     console = Console()
     screen: Screen = LiveTable(rows, console) if console.is_terminal else Lines()
+    loop = asyncio.get_running_loop()
+    outlook = Outlook(rows, PACKAGES, partial(loop.call_later, GATHER), screen.trouble)
+
+    def give_up() -> None:
+        changes.end(WatchFailed(outlook.verdict()))
 
     def hear(event: Event) -> None:
-        if isinstance(event, WatchProblem):
-            screen.problem(event)
+        if isinstance(event, ExtensionChanged):
+            outlook.changed(event)
+        elif isinstance(event, WatchProblem):
+            outlook.problem(event)
+            if outlook.hopeless:
+                loop.call_soon(give_up)
 
-    async with Client(who.account, on_event=hear) as client, client.watch(*extensions) as changes:
+    async with Client(who.account, on_event=hear) as client, client.watch(*rows, events=PACKAGES) as changes:
         with screen:
             async for change in changes:
                 row = rows[change.extension]
@@ -92,7 +105,7 @@ async def _watch(who: Caller, extensions: list[str]) -> int:
 
 
 class Lines:
-    """One line for each change; problems go to stderr."""
+    """One line for each change; what is wrong goes to stderr."""
 
     def __enter__(self) -> None: ...
 
@@ -100,12 +113,11 @@ class Lines:
 
     def changed(self, change: ExtensionChanged) -> None:
         """A change."""
-        now = datetime.now().astimezone().isoformat(timespec="seconds")
-        print(f"{now} {change.extension} {change.after} (was {change.before})", flush=True)
+        print(f"{_now()} {change.extension} {change.after} (was {change.before})", flush=True)
 
-    def problem(self, event: WatchProblem) -> None:
-        """A refused or lost subscription."""
-        print(f"{event.extension}: {_trouble(event)}", file=sys.stderr, flush=True)
+    def trouble(self, extension: str, text: str) -> None:
+        """What is refused or lost."""
+        print(f"{_now()} {extension} {text}", file=sys.stderr, flush=True)
 
 
 class LiveTable:
@@ -126,12 +138,10 @@ class LiveTable:
         """A change."""
         self._draw_soon()
 
-    def problem(self, event: WatchProblem) -> None:
-        """A refused or lost subscription, told in the row."""
-        row = self._rows.get(event.extension)
-        if row is not None:
-            row.last = _trouble(event)
-            self._draw_soon()
+    def trouble(self, extension: str, text: str) -> None:
+        """What is refused or lost, told in the row."""
+        self._rows[extension].last = f"{datetime.now().astimezone():%H:%M:%S} {text}"
+        self._draw_soon()
 
     def _draw_soon(self) -> None:
         """Many changes at once are drawn once."""
@@ -163,10 +173,8 @@ def table_of(rows: dict[str, Row]) -> Table:
     return table
 
 
-def _trouble(event: WatchProblem) -> str:
-    why = f"{event.status or ''} {event.reason}".strip()
-    then = f"next try in {event.retry_in:.0f} s" if event.retry_in >= 0 else "not tried again"
-    return f"no {event.package}: {why}; {then}"
+def _now() -> str:
+    return datetime.now().astimezone().isoformat(timespec="seconds")
 
 
 def _expanded(texts: list[str]) -> list[str]:

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
 from sipclient.errors import InvalidValue, MediaError
 from sipclient.media import MediaSession, RtpEngine, RtpSession
 from sipclient.protocol.account import Account
-from sipclient.transport.addresses import WILDCARDS, SocketAddress, parse_bind, source_address
-from sipclient.transport.locate import parse_server
+from sipclient.transport import Resolver, words
+from sipclient.transport.addresses import WILDCARDS, family_of, parse_bind, socket_address, source_address
 
 SessionFactory: TypeAlias = Callable[[Account, str, str], Awaitable[MediaSession]]
-
-_DISCARD = 9  # any port does: nothing is sent to it
 
 
 class Sessions:
@@ -48,15 +45,14 @@ async def local_host_of(account: Account) -> str:
 
     Raises MediaError where there is no way to it.
     """
+    where = account.server or account.address
     try:
         bound, _ = parse_bind(account.local)
         if bound not in WILDCARDS:
             return bound
-        server = parse_server(account.server or account.address)
-        found = await asyncio.get_running_loop().getaddrinfo(
-            server.host, server.likely_port or _DISCARD, type=socket.SOCK_DGRAM
-        )
-        remote: SocketAddress = found[0][4]  # type: ignore[assignment]  # the two families we have
-        return source_address(remote)
+        targets, trouble = await Resolver().resolve(where, family_of(bound) if bound else None)
+        if targets:
+            return source_address(socket_address(targets[0].host, targets[0].port))
     except (OSError, ValueError) as error:
-        raise MediaError(f"no way to {account.server or account.address}: {error}") from None
+        trouble = words.of_error(error) if isinstance(error, OSError) else str(error)
+    raise MediaError(f"no way to {where}: {trouble}")

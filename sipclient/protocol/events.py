@@ -102,7 +102,10 @@ class ExtensionChanged(Value, frozen=True):
 
 
 class WatchProblem(Value, frozen=True):
-    """A subscription of a watch was refused or lost; `retry_in` seconds until the next try, negative for none."""
+    """A subscription of a watch was refused or lost; `retry_in` seconds until the next try, negative for none.
+
+    `status` is what the server said, 0 where it said nothing.
+    """
 
     watch: int
     account: str

@@ -212,7 +212,7 @@ class Subscription:
         elif self.dialog is not None:
             self._later(0.0)
         else:
-            self._lost(status, reason, SOON)
+            self._lost(0, reason, SOON)  # RFC 3261 §8.1.3.1 has us take it for a 408 or 503, but nobody sent one
 
     def _accepted(self, exchange: Exchange, response: Response) -> None:
         core = self.stack.core

@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 
 from sipclient import Account, Client
+from sipclient.lab.server import LabServer
+from sipclient.lab.values import User
 from sipclient.protocol.events import (
     AcceptSubscription,
     Event,
@@ -180,6 +182,13 @@ async def sipclient(tmp_path: Path) -> AsyncIterator[Callable[..., Any]]:
         if process.returncode is None:
             process.kill()
             await process.wait()
+
+
+@pytest.fixture
+async def lab() -> AsyncIterator[LabServer]:
+    """The embedded PBX, which has the extension 1001 and nobody's phone."""
+    async with LabServer(User(each, "secret", each) for each in ("1001", "robot")) as lab:
+        yield lab
 
 
 class Toml:

@@ -151,6 +151,7 @@ async def test_an_interrupt_hangs_up(pbx: Any, sipclient: Any, robot_toml: Any, 
     )
 
 
+BY_ADDRESS = ("--address", "sip:me@127.0.0.1", "--server", "udp:127.0.0.1:9")
 BAD_CALLS = [
     (("900",), '[dial] allow does not name "900": nothing was sent'),
     (("7000", "--header", "nonsense"), "--header is like 'X-Name: value', not 'nonsense'"),
@@ -163,6 +164,12 @@ BAD_CALLS = [
     (("7000", "--address", "sip:a@b", "--server", "nonsense"), "--server: "),
     (("7000", "--address", "sip:a@b", "--account", "pbx"), "give one or the other"),
     (("7000", "--config", "nowhere.toml"), "nowhere.toml: cannot be read"),
+    (("7000", "--timeout", "0"), "--timeout: a call that rings for no time"),
+    (("7000", "--header", "Via: x"), "the header Via is written by sipclient itself"),
+    (("7000", "--caller-id", '"x'), "caller ID"),
+    (("sip:", *BY_ADDRESS), "'sip:' is not a SIP address"),
+    (("", *BY_ADDRESS), "'' is not a number or a SIP address"),
+    (("http://x", *BY_ADDRESS), "is not a SIP address"),
 ]
 
 
@@ -172,8 +179,15 @@ async def test_what_cannot_be_called_is_said(
 ) -> None:
     call = await sipclient("call", *arguments)
     assert await call.end() == 2
+    assert call.lines == []
     errors = await call.errors()
     assert message in errors and errors.startswith("sipclient: ") and errors.count("\n") == 1
+
+
+async def test_a_server_whose_name_is_not_known(sipclient: Any) -> None:
+    call = await sipclient("call", "7000", "--address", "sip:me@no-such-host.invalid")
+    assert await call.end() == 1
+    assert "failed: " in call.lines[-1] and "no-such-host.invalid" in call.lines[-1] and "Errno" not in call.lines[-1]
 
 
 async def test_no_file_and_no_address(sipclient: Any) -> None:
@@ -201,6 +215,42 @@ async def test_watching_what_the_file_watches(pbx: Any, sipclient: Any, robot_to
     await watch.until("1002 ready")
     watch.signal(signal.SIGTERM)
     assert await watch.end(5) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "password", "why"),
+    [
+        (("9999",), "secret", "9999: 404 Not Found"),
+        (("9998-9999",), "secret", "9998, 9999: 404 Not Found"),
+        (("1001",), "wrong", '1001: 401 the password for "robot" is wrong'),
+    ],
+)
+async def test_where_nothing_can_be_seen_watch_ends_with_1(
+    lab: Any, sipclient: Any, arguments: tuple[str, ...], password: str, why: str
+) -> None:
+    where = ("--address", "sip:robot@127.0.0.1", "--server", lab.server())
+    watch = await sipclient("watch", *arguments, *where, SIPCLIENT_PASSWORD=password)
+    assert await watch.end() == 1
+    assert (await watch.errors()).startswith(f"sipclient: nothing can be seen of {why}")
+    assert watch.lines == []
+
+
+async def test_a_server_that_is_not_there_is_no_status_of_anybody(sipclient: Any) -> None:
+    watch = await sipclient("watch", "1001", *BY_ADDRESS)
+    assert await watch.end() == 1
+    assert (await watch.errors()).startswith("sipclient: nothing can be seen of 1001: 127.0.0.1:9: connection refused")
+
+
+async def test_a_refusal_is_told_once_with_its_time_and_the_rest_is_watched(lab: Any, sipclient: Any) -> None:
+    where = ("--address", "sip:robot@127.0.0.1", "--server", lab.server())
+    watch = await sipclient("watch", "9999", "1001", *where, SIPCLIENT_PASSWORD="secret")
+    await watch.until("1001 offline")
+    assert watch.process.stderr is not None
+    line = (await watch.process.stderr.readline()).decode()
+    assert re.fullmatch(r"\S+T\S+ 9999 no presence or dialog: 404 Not Found; next try in \d+ s\n", line)
+    watch.signal(signal.SIGINT)
+    assert await watch.end(5) == 0
+    assert await watch.errors() == ""
 
 
 @pytest.mark.parametrize(

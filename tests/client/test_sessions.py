@@ -6,6 +6,8 @@ import pytest
 
 from sipclient import Account, InvalidValue, MediaError
 from sipclient.face.sessions import Sessions, local_host_of
+from sipclient.protocol.events import Target
+from sipclient.transport import Resolver
 
 AOR = "sip:robot@pbx.example.com"
 
@@ -26,10 +28,31 @@ async def test_media_leave_from_where_packets_to_the_server_do(account: Account,
     assert found == host or (host == "127.0.0.1" and found == "::1" and "localhost" in account.server)
 
 
-@pytest.mark.parametrize("server", ["udp:no-such-host.invalid", "carrier-pigeon:here", "udp:127.0.0.1:99999"])
-async def test_where_there_is_no_way_there_are_no_media(server: str) -> None:
-    with pytest.raises(MediaError, match="no way to"):
+@pytest.mark.parametrize(
+    ("server", "why"),
+    [
+        ("udp:no-such-host.invalid", "no-such-host.invalid"),
+        ("carrier-pigeon:here", "is not a port"),
+        ("udp:127.0.0.1:99999", "is not a port"),
+    ],
+)
+async def test_where_there_is_no_way_there_are_no_media(server: str, why: str) -> None:
+    with pytest.raises(MediaError, match=f"no way to .*{why}") as refused:
         await local_host_of(Account(AOR, server=server))
+    assert "Errno" not in str(refused.value)
+
+
+async def test_the_way_is_looked_up_as_that_of_packets_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A domain may have SRV records and no address of its own (RFC 3263 §4.2)."""
+    asked: list[str] = []
+
+    async def resolve(self: Resolver, server: str, family: object = None) -> tuple[tuple[Target, ...], str]:
+        asked.append(server)
+        return (Target("tcp", "127.0.0.1", 5060, "pbx.example.com"),), ""
+
+    monkeypatch.setattr(Resolver, "resolve", resolve)
+    assert await local_host_of(Account(AOR)) == "127.0.0.1"
+    assert asked == [AOR]
 
 
 async def test_the_session_is_what_the_account_says() -> None:
