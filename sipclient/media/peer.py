@@ -11,7 +11,7 @@ Address: TypeAlias = tuple[str, int]
 class Peer:
     """The other end of a stream, as signalled and as seen.
 
-    Whoever sits behind a NAT sends from another address than it signals: the first sender of a fitting packet
+    Whoever sits behind a NAT sends from another address than it signals: the first sender of a good packet
     is taken for the peer ("latched") as long as nothing came from the signalled address. A stranger can win
     that race only while the peer is silent; once the signalled address spoke, nobody else is heard.
     """
@@ -33,14 +33,16 @@ class Peer:
         """Where our packets go now."""
         return self._latched or self._signalled
 
-    def hears(self, source: Address) -> bool:
-        """Whether a well-formed packet of an expected kind from there is the peer's; it may settle the matter."""
+    def admits(self, source: Address) -> bool:
+        """Whether a packet from there can be the peer's."""
+        if source == self._signalled:
+            return True
+        return not self._settled and self._latched in (None, source)
+
+    def heard(self, source: Address) -> None:
+        """A good packet came from an address that is admitted: that may settle the matter."""
         if source == self._signalled:
             self._settled = True
             self._latched = None
-            return True
-        if self._settled:
-            return False
-        if self._latched is None:
+        elif self._latched is None:
             self._latched = source
-        return source == self._latched

@@ -15,24 +15,20 @@ _TAKEN = frozenset({errno.EADDRINUSE, errno.EACCES})
 class PortPair:
     """An RTP socket and its RTCP socket, neither of which blocks."""
 
-    __slots__ = ("_released", "rtcp", "rtp")
+    __slots__ = ("_released", "port", "rtcp", "rtp")
 
     def __init__(self, rtp: socket.socket, rtcp: socket.socket, released: Callable[[int], None]) -> None:
         self.rtp = rtp
         self.rtcp = rtcp
+        self.port = int(rtp.getsockname()[1])  # the RTP port
         self._released = released
 
-    @property
-    def port(self) -> int:
-        """The RTP port."""
-        return int(self.rtp.getsockname()[1])
-
     def close(self) -> None:
-        """Give both ports back."""
-        port = self.port
-        self.rtp.close()
-        self.rtcp.close()
-        self._released(port)
+        """Give both ports back. Twice is harmless: the second time they may be somebody else's."""
+        if self.rtp.fileno() >= 0:
+            self.rtp.close()
+            self.rtcp.close()
+            self._released(self.port)
 
 
 class Ports:

@@ -11,8 +11,8 @@ import msgspec
 from sipclient import sdp
 from sipclient.errors import MediaError
 from sipclient.media.engine import RtpEngine
-from sipclient.media.ports import PortPair
 from sipclient.media.rtp_stream import RtpStream
+from sipclient.media.udp import UdpTransport
 
 _SESSION_BITS = 31  # an id for the o= line that also fits those who keep it in 32 bits with a sign
 _DEFAULT = (sdp.PCMU, sdp.PCMA, sdp.TELEPHONE_EVENT)
@@ -44,7 +44,7 @@ class RtpSession:
         self._engine = engine
         self._hold = False
         self._closed = False
-        self._pair: PortPair | None = None
+        self._transport: UdpTransport | None = None
         self._stream: RtpStream | None = None
         self._capabilities: sdp.Capabilities | None = None
         self._sent: sdp.SessionDescription | None = None  # the last description of ours, offer or answer
@@ -86,9 +86,6 @@ class RtpSession:
         self._closed = True
         if self._stream is not None:
             self._stream.close()
-        if self._pair is not None:
-            self._pair.close()
-            self._pair = None
 
     def _able(self) -> sdp.Capabilities:
         """What we can do, with the ports bound. Raises MediaError where none is free."""
@@ -97,16 +94,18 @@ class RtpSession:
         if self._engine is None:
             self._engine = RtpEngine(asyncio.get_running_loop())
         if self._capabilities is None:
-            self._pair = self._engine.open_ports(self._host, self._span)
+            self._transport = UdpTransport(self._engine.loop, self._engine.open_ports(self._host, self._span))
             self._capabilities = sdp.Capabilities(
-                self._told, self._pair.port, self._engine.draw(_SESSION_BITS), codecs=self._codecs
+                self._told, self._transport.port, self._engine.draw(_SESSION_BITS), codecs=self._codecs
             )
-            self._stream = RtpStream(self._engine, self._pair)
+            self._stream = RtpStream(self._engine, self._transport)
         direction = sdp.Direction.SENDONLY if self._hold else sdp.Direction.SENDRECV
         return msgspec.structs.replace(self._capabilities, direction=direction)
 
     def _agree(self, agreed: sdp.AudioStream) -> None:
-        if self._stream is not None:
+        if self._stream is not None and self._transport is not None:
+            rtcp = (agreed.rtcp_host, agreed.rtcp_port) if agreed.rtcp_port else None
+            self._transport.direct((agreed.host, agreed.port), rtcp)
             self._stream.agree(agreed)
 
 

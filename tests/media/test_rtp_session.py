@@ -227,9 +227,13 @@ def test_who_is_the_peer() -> None:
     peer = Peer("2001:DB8:0::1", 4000)
     signalled, first, second = ("2001:db8::1", 4000), ("2001:db8::2", 1), ("2001:db8::3", 1)
     assert peer.signalled == signalled
-    assert peer.hears(first) and not peer.hears(second) and peer.hears(first)
+    assert peer.admits(first) and peer.admits(second)  # nothing good came of either yet
+    peer.heard(first)
+    assert peer.admits(first) and not peer.admits(second) and peer.admits(signalled)
+    peer.heard(first)
     assert peer.destination == first
-    assert peer.hears(signalled) and not peer.hears(first)
+    peer.heard(signalled)
+    assert peer.admits(signalled) and not peer.admits(first)
     assert peer.destination == signalled
 
 

@@ -1,0 +1,143 @@
+"""RTP and RTCP over plain UDP sockets, from and to the peer only. RFC 3550 §11, RFC 4961, RFC 5761."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from functools import partial
+
+from sipclient.media.engine import Loop
+from sipclient.media.packets import Receiver
+from sipclient.media.peer import Address, Peer
+from sipclient.media.ports import PortPair
+
+_DATAGRAM = 4096  # bytes read of one: more than any audio packet has
+_BATCH = 32  # datagrams read at one wake-up; the loop comes back for the rest
+_RTCP_TYPES = range(192, 224)  # the second byte of RTCP, and of no RTP payload type in use (RFC 5761 §4)
+
+
+def is_rtcp(data: bytes) -> bool:
+    """Whether a packet on a shared port is RTCP rather than RTP. RFC 5761 §4."""
+    return len(data) > 1 and data[1] in _RTCP_TYPES
+
+
+class _Lane:
+    """One socket and whom it talks to. `sure` is where good packets came from already, as the socket tells it."""
+
+    __slots__ = ("destination", "peer", "sock", "sure")
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock = sock
+        self.peer: Peer | None = None
+        self.destination: Address | None = None
+        self.sure: object = None
+
+    def direct(self, address: Address | None) -> None:
+        """The peer is signalled there; what was learned of it is kept while its description says the same."""
+        peer = None if address is None else Peer(*address)
+        if peer is None or self.peer is None or peer.signalled != self.peer.signalled:
+            self.peer, self.sure = peer, None
+            self.destination = None if peer is None else peer.destination
+
+    def admits(self, source: tuple[str, int]) -> bool:
+        return self.peer is not None and self.peer.admits(source[:2])
+
+    def heard(self, source: tuple[str, int]) -> None:
+        if self.peer is not None:
+            self.peer.heard(source[:2])
+            self.sure, self.destination = source, self.peer.destination
+
+
+class UdpTransport:
+    """The packets of one stream over a pair of sockets, which it owns; see PacketTransport.
+
+    Everybody is a stranger until `direct` says where the peer is. With rtcp-mux RTCP goes to the peer's RTP
+    port; what comes is told apart by its second byte on either port, for peers do what they like.
+    """
+
+    def __init__(self, loop: Loop, pair: PortPair) -> None:
+        self.dropped = 0
+        self.unsent = 0
+        self._loop = loop
+        self._pair = pair
+        self._rtp_lane = _Lane(pair.rtp)
+        self._rtcp_lane = _Lane(pair.rtcp)
+        self._mux = False
+        self._reading = False
+        self._rtp: Receiver = _nobody
+        self._rtcp: Receiver = _nobody
+
+    @property
+    def port(self) -> int:
+        """Our RTP port; RTCP has the next."""
+        return self._pair.port
+
+    @property
+    def peer(self) -> Peer | None:
+        """Whom we talk to, once it is known."""
+        return self._rtp_lane.peer
+
+    def direct(self, rtp: Address, rtcp: Address | None, mux: bool = False) -> None:
+        """The peer is there, by its description: an IP literal and a port each; no `rtcp`: none is sent."""
+        self._mux = mux
+        self._rtp_lane.direct(rtp)
+        self._rtcp_lane.direct(rtcp)
+
+    def start(self, rtp: Receiver, rtcp: Receiver, failed: Callable[[str], None]) -> None:
+        """Read both sockets from now on; see PacketTransport. UDP never fails for good."""
+        self._rtp, self._rtcp = rtp, rtcp
+        if not self._reading:
+            self._reading = True
+            for lane in (self._rtp_lane, self._rtcp_lane):
+                self._loop.add_reader(lane.sock.fileno(), partial(self._readable, lane))
+
+    def close(self) -> None:
+        """No more; both ports are given back. Twice is harmless."""
+        if self._reading:
+            self._reading = False
+            for lane in (self._rtp_lane, self._rtcp_lane):
+                self._loop.remove_reader(lane.sock.fileno())
+        self._pair.close()
+
+    def send_rtp(self, data: bytes | bytearray) -> None:
+        """See PacketTransport."""
+        lane = self._rtp_lane
+        if lane.destination is None:
+            self.unsent += 1
+            return
+        try:
+            lane.sock.sendto(data, lane.destination)
+        except OSError:  # a full buffer, or no way there at the moment: sound is not sent twice
+            self.unsent += 1
+
+    def send_rtcp(self, data: bytes) -> None:
+        """See PacketTransport."""
+        if self._mux:
+            self.send_rtp(data)
+            return
+        lane = self._rtcp_lane
+        if lane.destination is None:  # the peer wants none
+            return
+        try:
+            lane.sock.sendto(data, lane.destination)
+        except OSError:
+            self.unsent += 1
+
+    def _readable(self, lane: _Lane) -> None:
+        now = self._loop.time()
+        for _ in range(_BATCH):
+            try:
+                data, source = lane.sock.recvfrom(_DATAGRAM)
+            except OSError:  # nothing more, or an ICMP error of an earlier packet
+                return
+            known = source == lane.sure
+            if not known and not lane.admits(source):
+                self.dropped += 1
+                continue
+            good = self._rtcp(data, now) if is_rtcp(data) else self._rtp(data, now)
+            if good and not known:
+                lane.heard(source)
+
+
+def _nobody(data: bytes, at: float) -> bool:
+    return False
