@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import TypeAlias
 
 from sipclient.errors import MalformedMessage
 from sipclient.message import readers
@@ -16,45 +17,45 @@ _SINGLE = frozenset(
     | {"subscription-state", "rack", "rseq"}
 )
 _NEEDED = frozenset({"via", "from", "to", "call-id", "cseq"})
-_FORMED: Mapping[str, Callable[[Headers], object]] = {
-    "via": readers.hop,
-    "from": readers.from_tag,
-    "to": readers.to_tag,
-    "call-id": readers.call_id,
-    "cseq": readers.cseq,
-    "max-forwards": readers.max_forwards,
-    "content-type": readers.media_type,
-    "contact": readers.contact_uri,
-    "route": readers.routes,
-    "record-route": readers.record_routes,
+# How each header is read where it has one line, if that is remembered, and how in any case.
+_Row: TypeAlias = tuple[Mapping[str, object] | None, Callable[[Headers], object]]
+_FORMED: Mapping[str, _Row] = {
+    "via": (None, readers.hop),
+    "from": (readers.TAG, readers.from_tag),
+    "to": (readers.TAG, readers.to_tag),
+    "call-id": (None, readers.call_id),
+    "cseq": (readers.CSEQ, readers.cseq),
+    "max-forwards": (readers.MAX_FORWARDS, readers.max_forwards),
+    "content-type": (readers.MEDIA_TYPE, readers.media_type),
+    "contact": (readers.CONTACT, readers.contact_uri),
+    "route": (None, readers.routes),
+    "record-route": (None, readers.record_routes),
 }
-
-
-_OF_REQUEST: Mapping[str, Callable[[Headers], object]] = {
+_OF_REQUEST: Mapping[str, _Row] = {
     **_FORMED,
-    "require": readers.require,
-    "supported": readers.supported,
-    "session-expires": readers.session_expires,
-    "expires": readers.expires,
-    "event": readers.event,
-    "subscription-state": readers.subscription_state,
-    "rack": readers.rack,
+    "require": (None, readers.require),
+    "supported": (None, readers.supported),
+    "session-expires": (None, readers.session_expires),
+    "expires": (None, readers.expires),
+    "event": (readers.EVENT, readers.event),
+    "subscription-state": (readers.SUBSCRIPTION_STATE, readers.subscription_state),
+    "rack": (None, readers.rack),
 }
-_OF_RESPONSE: Mapping[str, Callable[[Headers], object]] = {
+_OF_RESPONSE: Mapping[str, _Row] = {
     **_FORMED,
-    "require": readers.require,
-    "session-expires": readers.session_expires,
-    "min-se": readers.min_se,
-    "min-expires": readers.min_expires,
-    "expires": readers.expires,
-    "retry-after": readers.retry_after,
-    "event": readers.event,
-    "rseq": readers.rseq,
-    "www-authenticate": readers.challenges,
-    "proxy-authenticate": readers.challenges,
-    "authentication-info": readers.authentication_info,
-    "proxy-authentication-info": readers.authentication_info,
-    "service-route": readers.service_routes,
+    "require": (None, readers.require),
+    "session-expires": (None, readers.session_expires),
+    "min-se": (None, readers.min_se),
+    "min-expires": (None, readers.min_expires),
+    "expires": (None, readers.expires),
+    "retry-after": (None, readers.retry_after),
+    "event": (readers.EVENT, readers.event),
+    "rseq": (None, readers.rseq),
+    "www-authenticate": (None, readers.challenges),
+    "proxy-authenticate": (None, readers.challenges),
+    "authentication-info": (None, readers.authentication_info),
+    "proxy-authentication-info": (None, readers.authentication_info),
+    "service-route": (None, readers.service_routes),
 }
 
 
@@ -76,13 +77,18 @@ def check(message: Message, *, deciding: bool = False) -> None:
     headers = message.headers
     index = headers.index
     table = _FORMED if not deciding else _OF_REQUEST if isinstance(message, Request) else _OF_RESPONSE
-    for key in index:
-        reader = table.get(key)
-        if reader is not None:
-            headers.read(reader)
+    repeats = headers.repeats
+    for key, value in index.items():
+        row = table.get(key)
+        if row is not None:
+            known, reader = row
+            if known is None or repeats:
+                headers.read(reader)
+            else:
+                known[value]
     if not index.keys() >= _NEEDED:  # reading what is missing says so
         _ = message.hop, message.from_tag, message.to_tag, message.call_id, message.cseq
-    if headers.repeats and (twice := headers.repeated() & _SINGLE):
+    if repeats and (twice := headers.repeated() & _SINGLE):
         raise MalformedMessage(f"there is more than one {min(twice)}")
     if isinstance(message, Request):
         if message.cseq.method != message.method:

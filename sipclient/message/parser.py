@@ -13,6 +13,7 @@ from sipclient.message.names import KEYS, is_token, read_name
 _FOLD = re.compile(r"\r\n[ \t]+")
 _VERSION = re.compile(r"SIP/[0-9]+\.[0-9]+", re.I)
 _REQUEST_LINE = re.compile(r'([A-Z]++) ([^\x00-\x20"<>\x7f]++) SIP/2\.0')
+_USUAL_STATUS = re.compile(r"SIP/2\.0 ([1-6][0-9]{2}) (.*+)")
 _NOT_IN_URI = re.compile(r'[\x00-\x20"<>\x7f]')
 
 
@@ -98,6 +99,9 @@ def _start(line: str, headers: Headers, limits: Limits) -> Request | Response:
 
 
 def _status_line(line: str, headers: Headers) -> Response:
+    usual = _USUAL_STATUS.fullmatch(line)
+    if usual is not None:
+        return Response.of_parts(int(usual[1]), usual[2], headers, b"")
     status = line[8:11]
     if line[:8].upper() != "SIP/2.0 " or not (status.isascii() and status.isdigit()) or line[11:12] not in ("", " "):
         raise MalformedMessage("the status line is not `SIP/2.0 status reason`")

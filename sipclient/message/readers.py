@@ -8,6 +8,7 @@ from sipclient.errors import MalformedMessage
 from sipclient.message.address import USUAL, NameAddr, parse_name_addr, parse_name_addrs
 from sipclient.message.headers import Headers
 from sipclient.message.limits import MAX_DELTA, MAX_VALUES
+from sipclient.message.memo import Memo
 from sipclient.message.text import EMPTY, Params, number
 from sipclient.message.values import (
     Challenge,
@@ -56,8 +57,9 @@ def hop(headers: Headers) -> Hop:
     usual = None if headers.repeats else USUAL_HOP.fullmatch(headers.index.get("via", ""))
     if usual is not None:
         host, port, before, branch, after = usual.groups()
-        rport = None if before is None and after is None else ""
-        return Hop(branch, f"{host}:{port or ''}".lower(), host, int(port) if port else None, rport)
+        rport = before or after  # ";rport" or ";rport=5060"
+        place = f"{host}:{port or ''}".lower()
+        return Hop(branch, place, host, int(port) if port else None, rport and rport[7:])
     top = headers.read(via)
     below = len(headers.read(vias)) - 1
     sent_by = f"{top.host}:{top.port or ''}".lower()
@@ -74,18 +76,23 @@ def to(headers: Headers) -> NameAddr:
     return parse_name_addr(_needed(headers, "to", "To"))
 
 
-def tag_of(key: str, whole: Callable[[Headers], NameAddr]) -> Callable[[Headers], str]:
-    """A reader of the tag of From or To, "" if there is none, that makes no address where the usual form tells it."""
-
-    def read(headers: Headers) -> str:
-        usual = USUAL.fullmatch(headers.index.get(key, ""))
-        return usual[2] or "" if usual is not None else headers.read(whole).tag
-
-    return read
+def _tag(text: str) -> str:
+    """The tag of an address; none is made where the usual form tells it."""
+    usual = USUAL.fullmatch(text)
+    return usual[2] or "" if usual is not None else parse_name_addr(text).tag
 
 
-from_tag = tag_of("from", from_)
-to_tag = tag_of("to", to)
+TAG = Memo(_tag)
+
+
+def from_tag(headers: Headers) -> str:
+    """The tag of From, "" if there is none."""
+    return TAG[_needed(headers, "from", "From")]
+
+
+def to_tag(headers: Headers) -> str:
+    """The tag of To, "" if there is none."""
+    return TAG[_needed(headers, "to", "To")]
 
 
 def call_id(headers: Headers) -> str:
@@ -96,9 +103,12 @@ def call_id(headers: Headers) -> str:
     return text
 
 
+CSEQ = Memo(parse_cseq)
+
+
 def cseq(headers: Headers) -> CSeq:
     """CSeq."""
-    return parse_cseq(_needed(headers, "cseq", "CSeq"))
+    return CSEQ[_needed(headers, "cseq", "CSeq")]
 
 
 def addresses(key: str) -> Callable[[Headers], tuple[NameAddr, ...]]:
@@ -133,13 +143,27 @@ def contacts(headers: Headers) -> tuple[NameAddr, ...]:
     return () if contact_star(headers) else _all_contacts(headers)
 
 
-def contact_uri(headers: Headers) -> str:
-    """The URI of the first Contact as text, "" if there is none or it is `*`."""
-    usual = None if headers.repeats else USUAL.fullmatch(headers.index.get("contact", ""))
+def _first_uri(text: str) -> str:
+    """The URI of the first address in a line of Contact, "" for `*`."""
+    usual = USUAL.fullmatch(text)
     if usual is not None:
         return usual[1]
-    found = headers.read(contacts)
+    found = contacts(Headers.of_entries([("contact", "Contact", text)]))
     return str(found[0].uri) if found else ""
+
+
+CONTACT = Memo(_first_uri)
+
+
+def contact_uri(headers: Headers) -> str:
+    """The URI of the first Contact as text, "" if there is none or it is `*`."""
+    value = headers.first("contact")
+    if value is None:
+        return ""
+    if headers.repeats:
+        found = headers.read(contacts)
+        return str(found[0].uri) if found else ""
+    return CONTACT[value]
 
 
 routes = addresses("route")
@@ -189,14 +213,21 @@ def integer(key: str, name: str, limit: int = MAX_DELTA) -> Callable[[Headers], 
     return read
 
 
-max_forwards = integer("max-forwards", "Max-Forwards", 255)
 rseq = integer("rseq", "RSeq")
+MAX_FORWARDS = Memo(lambda text: number(text, "Max-Forwards", 255))
+MEDIA_TYPE = Memo(parse_media_type)
+
+
+def max_forwards(headers: Headers) -> int | None:
+    """Max-Forwards, None where it is missing."""
+    value = headers.first("max-forwards")
+    return MAX_FORWARDS[value] if value is not None else None
 
 
 def media_type(headers: Headers) -> tuple[str, Params]:
     """Content-Type: ("", none) where it is missing."""
     value = headers.first("content-type")
-    return parse_media_type(value) if value is not None else ("", EMPTY)
+    return MEDIA_TYPE[value] if value is not None else ("", EMPTY)
 
 
 def tokens(key: str, name: str, *, lower: bool = True) -> Callable[[Headers], tuple[str, ...]]:
@@ -218,19 +249,25 @@ unsupported = tokens("unsupported", "Unsupported")
 allow = tokens("allow", "Allow", lower=False)
 
 
+def _state(text: str) -> tuple[str, Params]:
+    state, params = parse_token_params(text, "Subscription-State")
+    return state.lower(), params
+
+
+EVENT = Memo(lambda text: parse_token_params(text, "Event"))
+SUBSCRIPTION_STATE = Memo(_state)
+
+
 def event(headers: Headers) -> tuple[str, Params]:
     """Event: the package as written (RFC 6665 §8.2.1 compares it byte by byte), ("", none) where it is missing."""
     value = headers.first("event")
-    return parse_token_params(value, "Event") if value is not None else ("", EMPTY)
+    return EVENT[value] if value is not None else ("", EMPTY)
 
 
 def subscription_state(headers: Headers) -> tuple[str, Params]:
     """Subscription-State: the state in lower case, ("", none) where it is missing."""
     value = headers.first("subscription-state")
-    if value is None:
-        return "", EMPTY
-    state, params = parse_token_params(value, "Subscription-State")
-    return state.lower(), params
+    return SUBSCRIPTION_STATE[value] if value is not None else ("", EMPTY)
 
 
 def rack(headers: Headers) -> RAck | None:

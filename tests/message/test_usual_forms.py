@@ -95,7 +95,7 @@ def test_the_port_of_a_via_has_a_limit() -> None:
 @given(
     st.from_regex(
         r"\A ?SIP/2\.0/(UDP|tcp) (pbx|10\.0\.0\.1|\[::1\])(:[0-9]{1,5})?"
-        r"((;rport(=5060)?)|(;branch=[a-z]{1,3})|;x=y){0,3}\Z"
+        r"((;rport(=[0-9]{1,6})?)|(;branch=[a-z]{1,3})|;received=10\.0\.0\.9|;x=y){0,4}\Z"
     )
 )
 def test_the_usual_hop_is_what_the_whole_via_says(text: str) -> None:
