@@ -66,6 +66,7 @@ class A(Word):
     ACK = "send ACK"
     TIMEOUT = "timeout to TU"
     FAIL = "failure to TU"
+    QUIET = "send no more by itself"
 
 
 Row: TypeAlias = tuple[S, tuple[A, ...]]
@@ -120,6 +121,7 @@ INVITE_SERVER = _table(
     (S.PROCEEDING, E.ERROR, S.PROCEEDING, (A.FAIL,)),
     (S.COMPLETED, E.REQUEST, S.COMPLETED, (A.RESEND,)),
     (S.COMPLETED, E.G, S.COMPLETED, (A.RESEND,)),
+    (S.COMPLETED, E.ERROR, S.COMPLETED, (A.QUIET,)),
     (S.COMPLETED, E.ACK, S.CONFIRMED, ()),
     (S.COMPLETED, E.H, S.TERMINATED, (A.TIMEOUT,)),
     (S.CONFIRMED, E.I, S.TERMINATED, ()),

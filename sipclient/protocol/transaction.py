@@ -98,6 +98,8 @@ class _Transaction:
     def _act(self, action: A, message: Request | Response | None, text: str) -> None:
         if action is A.SEND or action is A.RESEND:
             self.layer.core.send(self.flow, self.data)
+        elif action is A.QUIET:
+            self.layer.core.timers.stop(self.repeat)
 
     def _enter(self, state: S) -> None:
         timers = self.layer.core.timers
@@ -116,6 +118,8 @@ class _Transaction:
             if event in _DOUBLING:
                 # RFC 3261 §17.1.2.2: in Proceeding, timer E is always T2.
                 self.interval = T2 if state is S.PROCEEDING else duration
+                if event is E.G:
+                    self.layer.depend(self)
                 self.repeat = timers.start(self.layer.core.now + self.interval, self._expired, event)
             else:  # 0 runs at the end of the input that started it
                 self.timer = timers.start(self.layer.core.now + duration, self._expired, event)
@@ -197,6 +201,8 @@ class ServerTransaction(_Transaction):
         super().__init__(layer, "INVITE server" if invite else "server", state, key, flow)
         self.merge_key = merge_key  # of a request outside any dialog: no other can be merged
         self.owner: ServerOwner | None = None
+        if invite:  # no other hears of a transport error
+            layer.depend(self)
 
     @property
     def answered(self) -> bool:
@@ -243,10 +249,11 @@ _NOBODY = _Nobody()
 class Transactions:
     """Every live transaction of an engine, and the matching of §17.1.3 and §17.2.3."""
 
-    __slots__ = ("_clients", "_merged", "_servers", "core")
+    __slots__ = ("_clients", "_depending", "_merged", "_servers", "core")
 
     def __init__(self, core: Core) -> None:
         self.core = core
+        self._depending: dict[Flow, dict[_Transaction, None]] = {}  # those that must hear when their flow fails
         self._clients: dict[Key, ClientTransaction] = {}
         self._servers: dict[Key, ServerTransaction] = {}
         self._merged: dict[Key, ServerTransaction] = {}
@@ -261,6 +268,7 @@ class Transactions:
         key = (branch, method)
         transaction = ClientTransaction(self, key, flow, data, ack, owner)
         self._clients[key] = transaction
+        self.depend(transaction)
         transaction.start()
         return transaction
 
@@ -314,18 +322,30 @@ class Transactions:
 
     def too_large(self, flow: Flow, least: int, reason: str) -> None:
         """A datagram was too large to leave: so is every request of `least` bytes or more on this flow."""
-        for transaction in [each for each in self._clients.values() if each.flow == flow and len(each.data) >= least]:
-            transaction.step(E.ERROR, None, reason)
+        for transaction in list(self._depending.get(flow, ())):
+            if isinstance(transaction, ClientTransaction) and len(transaction.data) >= least:
+                transaction.step(E.ERROR, None, reason)
+
+    def depend(self, transaction: _Transaction) -> None:
+        """It must hear when its flow fails: it waits for an answer there, or sends again by itself."""
+        self._depending.setdefault(transaction.flow, {})[transaction] = None
 
     def flow_failed(self, flow: Flow, reason: str) -> None:
-        """Every transaction on this flow has a transport error."""
-        for transaction in [each for each in self._clients.values() if each.flow == flow]:
+        """Every transaction on this flow has a transport error.
+
+        Each hears it once, until it begins to repeat itself again: a dead peer gives one error for each datagram, and
+        ten thousand transactions that hear each other's errors would stop everything else.
+        """
+        for transaction in self._depending.pop(flow, ()):
             transaction.step(E.ERROR, None, reason)
-        for server in [each for each in self._servers.values() if each.flow == flow]:
-            server.step(E.ERROR, None, reason)
 
     def forget(self, transaction: _Transaction) -> None:
         """Called by a transaction that terminated."""
+        depending = self._depending.get(transaction.flow)
+        if depending is not None:
+            depending.pop(transaction, None)
+            if not depending:
+                del self._depending[transaction.flow]
         if isinstance(transaction, ServerTransaction):
             self._servers.pop(transaction.key, None)
             if transaction.merge_key is not None and self._merged.get(transaction.merge_key) is transaction:
