@@ -5,6 +5,9 @@ from __future__ import annotations
 from sipclient.protocol.core import Core
 
 
+RAISES = 2  # how often in a row we ask again with what a 422 or 423 demands: who raises each time would never end
+
+
 class Backoff:
     """Doubling waits with jitter between `first` and `most` seconds."""
 
@@ -32,7 +35,8 @@ def refresh_after(core: Core, granted: float) -> float:
     """When to refresh what was granted for `granted` seconds, spread so that many do not come at once.
 
     A refresh that is lost takes 32 s to fail (RFC 3261 Timer F) and must leave time for another: so 40 s before
-    the end at the latest, or at half of what is too short for that.
+    the end at the latest, or at half of what is too short for that. Never sooner than in a second, however little
+    was granted: that would be a storm.
     """
-    latest = max(granted / 2, min(0.9 * granted, granted - 40.0))
+    latest = max(granted / 2, min(0.9 * granted, granted - 40.0), 1.25)
     return core.ids.spread("refresh", 0.8 * latest, latest)

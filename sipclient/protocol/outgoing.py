@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from sipclient.message import Request, Response
+from sipclient.protocol.backoff import RAISES
 from sipclient.protocol.build import ALLOW, SUPPORTED, Draft, response, response_flow
 from sipclient.protocol.causes import NO_ANSWER, NORMAL_CLEARING, cause_of
 from sipclient.protocol.checks import followable
@@ -42,7 +43,7 @@ class OutgoingCall:
 
     __slots__ = (
         "_called", "_cancel_headers", "_cseq", "_ended", "_exchange", "_failure", "_forks", "_guard", "_invite",
-        "_late", "_limit", "_min_se", "_moved", "_redirects", "_registry", "_session", "_stack", "_target", "_wanted",
+        "_late", "_limit", "_min_se", "_moved", "_raised", "_redirects", "_registry", "_session", "_stack", "_target", "_wanted",
         "call_id", "dialogs", "id", "line", "tag",
     )  # fmt: skip
 
@@ -70,6 +71,7 @@ class OutgoingCall:
         self._redirects = 0
         self._wanted = invite.session_expires
         self._min_se = 0
+        self._raised = 0  # how often a 422 was followed
         self._guard: Timer | None = None
         self._limit: Timer | None = None
         if invite.timeout > 0:
@@ -145,13 +147,21 @@ class OutgoingCall:
             self._moved = (status, reason_cause(response, status), response.reason, "remote")
             self._stack.core.emit(Redirected(self.id, status, contacts))
         elif status == 422 and response.min_se and response.min_se > max(self._min_se, 89):
-            self._drop_forks()
-            self._min_se = response.min_se
-            self._wanted = max(self._wanted, float(response.min_se))
-            self.start()
+            self._raise_to(response.min_se)
         else:
             reason = exchange.problem or response.reason
             self._end(status, reason_cause(response, status), reason, "remote")
+
+    def _raise_to(self, min_se: int) -> None:
+        """A 422 (RFC 4028 §7.3): ask for a session interval that is long enough."""
+        self._drop_forks()
+        self._raised += 1
+        if self._raised > RAISES:
+            self._end(422, cause_of(422), "the PBX demands a longer session interval each time", "remote")
+            return
+        self._min_se = min_se
+        self._wanted = max(self._wanted, float(min_se))
+        self.start()
 
     def on_failed(self, exchange: Exchange, status: int, reason: str) -> None:
         """Nobody answered the INVITE."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from sipclient.message import NameAddr, Response
-from sipclient.protocol.backoff import Backoff, refresh_after
+from sipclient.protocol.backoff import RAISES, Backoff, refresh_after
 from sipclient.protocol.build import ALLOW, Draft
 from sipclient.protocol.events import Flow, Registered, RegistrationLost
 from sipclient.protocol.exchange import Exchange, Stack
@@ -21,7 +21,7 @@ class Registration:
     """Keeps one address-of-record bound to where we are."""
 
     __slots__ = (
-        "_ending", "_exchange", "_lost", "_old_contact", "_refused", "_settled", "_timer", "call_id", "cseq", "expires",
+        "_ending", "_exchange", "_lost", "_old_contact", "_raised", "_refused", "_settled", "_timer", "call_id", "cseq", "expires",
         "line", "on_back", "on_gone", "registered", "stack", "tag",
     )  # fmt: skip
 
@@ -42,6 +42,7 @@ class Registration:
         self._lost = Backoff(core, "register", 1.0, min(max(keepalive, 4.0), 60.0) if keepalive else 30.0)
         self._refused = Backoff(core, "register", REFUSED_FIRST, REFUSED_MOST)
         self._old_contact = ""
+        self._raised = 0  # how often in a row a 423 was followed
         self._ending = False  # whether the REGISTER under way is the one that ends it
         self._settled = 0.0  # when our address may be corrected again
         self._timer: Timer | None = None
@@ -127,13 +128,22 @@ class Registration:
         elif status < 300:
             self._granted(exchange, response)
         elif status == 423 and response.min_expires and self.expires < response.min_expires <= EXPIRES_MOST:
-            self.expires = float(response.min_expires)
-            self._send(self.expires)
+            self._raise_to(float(response.min_expires))
         elif status in (408, 430, 480) or 500 <= status < 600:
             retry = min(float(response.retry_after or 0), 3600.0)
             self._failed(status, response.reason, self._lost.wait(retry))
         else:
             self._failed(status, exchange.problem or response.reason, self._refused.wait())
+
+    def _raise_to(self, least: float) -> None:
+        """A 423 (RFC 3261 §10.3): ask for as much as it wants."""
+        self.expires = least
+        self._raised += 1
+        if self._raised <= RAISES:
+            self._send(least)
+        else:
+            self._raised = 0
+            self._failed(423, "the registrar demands a longer registration each time", self._refused.wait())
 
     def on_failed(self, exchange: Exchange, status: int, reason: str) -> None:
         """Nobody answered."""
@@ -166,6 +176,7 @@ class Registration:
         self._old_contact = used
         self._lost.reset()
         self._refused.reset()
+        self._raised = 0
         corrected = core.now >= self._settled and line.learn_public(response, flow)
         if corrected:
             self._settled = core.now + SETTLE

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from sipclient.message import Request, Response
+from sipclient.protocol.backoff import RAISES
 from sipclient.protocol.core import Core
 from sipclient.protocol.timers import Timer
 
@@ -14,13 +15,14 @@ MIN_SE = 90  # seconds, RFC 4028 §4
 class SessionTimer:
     """The timer of one call: we refresh at half of the interval, or hang up when the peer did not."""
 
-    __slots__ = ("_core", "_on_due", "_on_expired", "_timer", "interval", "min_se", "ours", "wanted")
+    __slots__ = ("_core", "_on_due", "_on_expired", "_raised", "_timer", "interval", "min_se", "ours", "wanted")
 
     def __init__(self, core: Core, wanted: float, on_due: Callable[[], None], on_expired: Callable[[], None]) -> None:
         self._core = core
         self.wanted = int(wanted)  # what we ask for; 0: no session timer
         self.min_se = MIN_SE
         self.interval = 0  # what was agreed; 0: none
+        self._raised = 0  # how often in a row a 422 was followed
         self.ours = False  # whether we refresh
         self._on_due = on_due
         self._on_expired = on_expired
@@ -35,10 +37,12 @@ class SessionTimer:
         return (*headers, ("Min-SE", str(self.min_se))) if self.min_se > MIN_SE else headers
 
     def raise_to(self, response: Response) -> bool:
-        """A 422: ask for no less than its Min-SE (§7.3). False where it asks for nothing new."""
+        """A 422: ask for no less than its Min-SE (§7.3). False where it asks for nothing new, or each time for more."""
         least = response.min_se or 0
-        if least <= self.min_se or least <= (self.interval or self.wanted):
+        if least <= self.min_se or least <= (self.interval or self.wanted) or self._raised >= RAISES:
+            self._raised = 0
             return False
+        self._raised += 1
         self.min_se = self.wanted = least
         self.interval = 0
         return True
@@ -63,6 +67,7 @@ class SessionTimer:
 
     def agreed(self, response: Response) -> None:
         """Agree as the one who asked (§7.2): from the 2xx."""
+        self._raised = 0
         seconds, refresher = response.session_expires
         if seconds:
             self._agree(max(min(seconds, 86_400), MIN_SE), ours=refresher != "uas")

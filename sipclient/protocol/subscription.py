@@ -7,6 +7,7 @@ from typing import Protocol
 
 from sipclient.message import Request, Response
 from sipclient.protocol.again import AFTER_REASON, AT_ONCE, SLOWLY, SOON, Again
+from sipclient.protocol.backoff import RAISES
 from sipclient.protocol.build import Draft, response
 from sipclient.protocol.dialog import Dialog, Dialogs, contact_of, route_set
 from sipclient.protocol.events import Flow, Headers
@@ -38,7 +39,7 @@ class Subscription:
     """A SUBSCRIBE usage with at most one dialog: the first NOTIFY's (or the 2xx's); forks beyond it get 481."""
 
     __slots__ = (
-        "_again", "_cseq", "_dialogs", "_end", "_exchange", "_life", "_missing", "_on_gone", "_renewed", "_since",
+        "_again", "_cseq", "_dialogs", "_end", "_exchange", "_life", "_missing", "_on_gone", "_raised", "_renewed", "_since",
         "_unsubscribing", "accept", "call_id", "dialog", "expires", "line", "owner", "package", "stack", "tag",
         "target", "window",
     )  # fmt: skip
@@ -77,6 +78,7 @@ class Subscription:
         self._since = 0.0
         self._renewed = -STEADY
         self._again = Again(stack.core, line.account.keepalive)
+        self._raised = 0  # how often in a row a 423 was followed
         self._missing = False  # something the notifier said, since the SUBSCRIBE under way left
 
     # --- asking -------------------------------------------------------------------------------------
@@ -189,7 +191,12 @@ class Subscription:
             self._unsubscribe()
         elif status == 423 and response.min_expires and self.expires < response.min_expires <= EXPIRES_MOST:
             self.expires = float(response.min_expires)
-            self.start()
+            self._raised += 1
+            if self._raised <= RAISES:
+                self.start()
+            else:
+                self._raised = 0
+                self._lost(status, "the PBX demands a longer subscription each time", SLOWLY)
         elif status == 481:
             # RFC 6665 §4.1.2.2: the subscription is gone there; ask anew, at once.
             self._lost(status, response.reason, AT_ONCE)
@@ -220,6 +227,7 @@ class Subscription:
         if self._unsubscribing:
             self._left()
             return
+        self._raised = 0
         if self.dialog is None and exchange.flow is not None:
             self._establish(
                 exchange.flow,
