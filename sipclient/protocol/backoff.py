@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from sipclient.protocol.core import Core
 
-
 RAISES = 2  # how often in a row we ask again with what a 422 or 423 demands: who raises each time would never end
 
 

@@ -47,9 +47,9 @@ class Exchange:
     """Sends a draft and follows it through challenges (RFC 3261 §22) and fail-over (RFC 3263 §4.3)."""
 
     __slots__ = (
-        "_abandoned", "_answered", "_progress", "_stale", "_transaction", "_used", "branch", "cancelled",
-        "credentials", "cseq", "decorate", "dialog_flow", "draft", "flow", "line", "next_cseq", "owner", "problem",
-        "provisional", "stack", "tried",
+        "_abandoned", "_answered", "_progress", "_stale", "_transaction", "_used", "branch", "cancelled", "credentials",
+        "cseq", "decorate", "dialog_flow", "draft", "flow", "line", "next_cseq", "owner", "problem", "provisional",
+        "stack", "tried",
     )  # fmt: skip
 
     def __init__(

@@ -43,8 +43,8 @@ class OutgoingCall:
 
     __slots__ = (
         "_called", "_cancel_headers", "_cseq", "_ended", "_exchange", "_failure", "_forks", "_guard", "_invite",
-        "_late", "_limit", "_min_se", "_moved", "_raised", "_redirects", "_registry", "_session", "_stack", "_target", "_wanted",
-        "call_id", "dialogs", "id", "line", "tag",
+        "_late", "_limit", "_min_se", "_moved", "_raised", "_redirects", "_registry", "_session", "_stack", "_target",
+        "_wanted", "call_id", "dialogs", "id", "line", "tag",
     )  # fmt: skip
 
     def __init__(self, stack: Stack, dialogs: Dialogs, line: Line, registry: Registry, invite: Invite) -> None:

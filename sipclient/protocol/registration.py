@@ -21,8 +21,8 @@ class Registration:
     """Keeps one address-of-record bound to where we are."""
 
     __slots__ = (
-        "_ending", "_exchange", "_lost", "_old_contact", "_raised", "_refused", "_settled", "_timer", "call_id", "cseq", "expires",
-        "line", "on_back", "on_gone", "registered", "stack", "tag",
+        "_ending", "_exchange", "_lost", "_old_contact", "_raised", "_refused", "_settled", "_timer", "call_id", "cseq",
+        "expires", "line", "on_back", "on_gone", "registered", "stack", "tag",
     )  # fmt: skip
 
     def __init__(self, stack: Stack, line: Line, on_back: Callable[[], None]) -> None:

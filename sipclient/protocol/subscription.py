@@ -39,9 +39,9 @@ class Subscription:
     """A SUBSCRIBE usage with at most one dialog: the first NOTIFY's (or the 2xx's); forks beyond it get 481."""
 
     __slots__ = (
-        "_again", "_cseq", "_dialogs", "_end", "_exchange", "_life", "_missing", "_on_gone", "_raised", "_renewed", "_since",
-        "_unsubscribing", "accept", "call_id", "dialog", "expires", "line", "owner", "package", "stack", "tag",
-        "target", "window",
+        "_again", "_cseq", "_dialogs", "_end", "_exchange", "_life", "_missing", "_on_gone", "_raised", "_renewed",
+        "_since", "_unsubscribing", "accept", "call_id", "dialog", "expires", "line", "owner", "package", "stack",
+        "tag", "target", "window",
     )  # fmt: skip
 
     def __init__(
