@@ -216,7 +216,7 @@ class UserAgent:
             check(message, deciding=True)
         except MalformedMessage as error:
             if message.status >= 200:
-                transaction.spoil(f"the answer is malformed: {error.reason}")
+                transaction.spoil(message, f"the answer is malformed: {error.reason}")
             raise
         transaction.respond(message)
 

@@ -76,7 +76,7 @@ class Exchange:
         self.provisional = False  # whether one came in the transaction under way
         self.cancelled = False
         self.credentials: Headers = ()  # those of the request as it was sent last
-        self.problem = ""  # why a challenge was not answered, in words
+        self.problem = ""  # why a challenge was not answered, or what is wrong with the answer, in words
         self._abandoned = False
         self._progress = False  # a provisional above 100: somebody may be ringing there
         self._transaction: ClientTransaction | None = None  # None while it waits for a flow
@@ -188,6 +188,11 @@ class Exchange:
             return
         self.owner.on_final(self, response)
 
+    def on_broken(self, transaction: ClientTransaction, response: Response, reason: str) -> None:
+        """A 2xx that can be acknowledged, but not acted upon."""
+        self.problem = reason
+        self.owner.on_final(self, response)
+
     def on_failure(self, transaction: ClientTransaction, status: int, reason: str) -> None:
         """The current transaction ended without a final response."""
         # 502: a server is there, and its answer is not to be read; another one would be asked for nothing.
@@ -270,6 +275,9 @@ class _Ignored:
 
     def on_response(self, transaction: ClientTransaction, response: Response) -> None:
         """Not needed."""
+
+    def on_broken(self, transaction: ClientTransaction, response: Response, reason: str) -> None:
+        """No INVITE."""
 
     def on_failure(self, transaction: ClientTransaction, status: int, reason: str) -> None:
         """Not needed."""

@@ -217,6 +217,8 @@ class OutgoingCall:
         session = self._fork(exchange, response)
         if session is None:
             return
+        if exchange.problem and self._failure is None and kept is None:
+            self._failure = (0, cause_of(502), exchange.problem, "network")
         if kept is not None or self._ended or self._failure is not None:
             # A second fork answered, or the 200 crossed our CANCEL: ACK, then BYE (RFC 3261 §13.2.2.4, §15).
             if session.ack is None:

@@ -223,6 +223,9 @@ class Session:
         if answer is not None and status < 300:
             self.learn(answer)
             self.dialog.refresh_target(answer)
+            if exchange.problem:
+                self._unreadable(exchange)
+                return
             self.timer.agreed(answer)
             if invite:
                 self.acknowledge(exchange, b"", "")
@@ -238,6 +241,15 @@ class Session:
             self._retry = core.timers.start(core.now + core.ids.spread("glare", low, high), self._try_again)
         elif exchange.draft.body:
             core.emit(OfferAnswered(self.owner.id, status, reason))
+
+    def _unreadable(self, exchange: Exchange) -> None:
+        """A 2xx to our re-INVITE that is malformed: nobody can say what holds now, so the call ends."""
+        self.acknowledge(exchange, b"", "")
+        if exchange.draft.body:
+            self.stack.core.emit(OfferAnswered(self.owner.id, 502, exchange.problem))
+        if not self.ended:
+            self.bye()
+            self.owner.on_lost(502, exchange.problem)
 
     def _offer_remembered(self, exchange: Exchange) -> None:
         if exchange.draft.body:

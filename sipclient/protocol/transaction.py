@@ -9,6 +9,7 @@ from sipclient.protocol.core import Core
 from sipclient.protocol.events import Flow
 from sipclient.protocol.tables import STARTS, TABLES, A, E, S, Table
 from sipclient.protocol.timers import T1, T2, T4, Timer
+from sipclient.protocol.wellformed import skeleton
 
 Key: TypeAlias = tuple[str, ...]
 
@@ -37,6 +38,9 @@ class ClientOwner(Protocol):
 
     def on_response(self, transaction: ClientTransaction, response: Response) -> None:
         """A response the TU must see: provisional, final, and each 2xx to an INVITE."""
+
+    def on_broken(self, transaction: ClientTransaction, response: Response, reason: str) -> None:
+        """A 2xx to an INVITE that is malformed: `response` is what of it is readable, and it must be acknowledged."""
 
     def on_failure(self, transaction: ClientTransaction, status: int, reason: str) -> None:
         """No final response: 408 for a timeout, 503 for a transport error (RFC 3261 §8.1.3.1), 502 for a broken one."""
@@ -137,7 +141,7 @@ class _Transaction:
 class ClientTransaction(_Transaction):
     """A request of ours, until its final response (RFC 3261 §17.1)."""
 
-    __slots__ = ("ack", "owner")
+    __slots__ = ("ack", "broken", "owner")
 
     def __init__(self, layer: Transactions, key: Key, flow: Flow, data: bytes, ack: bytes, owner: ClientOwner) -> None:
         invite = key[1] == "INVITE"
@@ -146,14 +150,24 @@ class ClientTransaction(_Transaction):
         self.data = data
         self.ack = ack  # an ACK for a non-2xx without its To line's value: see `_act`
         self.owner = owner
+        self.broken = ""  # what is wrong with the 2xx being passed on, in words
 
     def start(self) -> None:
         """Send the request and start the timers."""
         self._enter(self.state)
         self.layer.core.send(self.flow, self.data)
 
-    def spoil(self, reason: str) -> None:
-        """Its final response matched but is malformed: no better one will come."""
+    def spoil(self, response: Response, reason: str) -> None:
+        """Its final response matched but is malformed: no better one will come.
+
+        A 2xx to an INVITE made a dialog at the other end all the same, so it goes on as one (RFC 3261 §13.2.2.4).
+        """
+        readable = skeleton(response) if self.kind == "INVITE client" and response.status < 300 else None
+        if readable is not None:
+            self.broken = reason
+            self.step(E.SUCCESS, readable)
+            self.broken = ""
+            return
         waits = self.state in WAITING
         self.destroy()
         if waits:
@@ -177,7 +191,10 @@ class ClientTransaction(_Transaction):
 
     def _act(self, action: A, message: Request | Response | None, text: str) -> None:
         if action is A.PASS and isinstance(message, Response):
-            self.owner.on_response(self, message)
+            if self.broken:
+                self.owner.on_broken(self, message, self.broken)
+            else:
+                self.owner.on_response(self, message)
         elif action is A.ACK and isinstance(message, Response):
             # RFC 3261 §17.1.1.3: the To of the ACK equals the To of the response.
             to = (message.headers.get("To") or "").encode("utf-8", "surrogateescape")
@@ -238,6 +255,9 @@ class _Nobody:
 
     def on_response(self, transaction: ClientTransaction, response: Response) -> None:
         """Never: nothing is passed on twice."""
+
+    def on_broken(self, transaction: ClientTransaction, response: Response, reason: str) -> None:
+        """Never."""
 
     def on_failure(self, transaction: ClientTransaction, status: int, reason: str) -> None:
         """Never: it has succeeded."""

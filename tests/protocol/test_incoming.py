@@ -386,7 +386,7 @@ def test_a_malformed_final_answer_is_a_failure_with_words(line) -> None:
         lambda r: [line.pbx.reply(r, 200, ("Contact", "<<<"))] if r.method == "INVITE" else []
     )
     line.robot.do(Invite(1, "pbx", "7000", body=SDP))
-    line.wire.run(0.1)
+    line.wire.run(33)  # for the answer to our BYE
     (ended,) = line.robot.of(CallEnded)
     assert "malformed" in ended.reason
 
