@@ -96,7 +96,11 @@ class RtpSession:
         if self._capabilities is None:
             self._transport = UdpTransport(self._engine.loop, self._engine.open_ports(self._host, self._span))
             self._capabilities = sdp.Capabilities(
-                self._told, self._transport.port, self._engine.draw(_SESSION_BITS), codecs=self._codecs
+                self._told,
+                self._transport.port,
+                self._engine.draw(_SESSION_BITS),
+                codecs=self._codecs,
+                rtcp_mux=False,
             )
             self._stream = RtpStream(self._engine, self._transport)
         direction = sdp.Direction.SENDONLY if self._hold else sdp.Direction.SENDRECV
@@ -125,7 +129,7 @@ def _known(names: Sequence[str]) -> tuple[sdp.Codec, ...]:
     codecs = []
     for name in names:
         codec = sdp.codec_named(name)
-        if codec is None:
+        if codec not in _DEFAULT:
             known = ", ".join(known.name for known in _DEFAULT)
             raise MediaError(f"codec {name!r} is not available with plain RTP, which has {known}")
         codecs.append(codec)

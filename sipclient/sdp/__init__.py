@@ -1,8 +1,8 @@
 """What a session description is: text to SessionDescription and back, and offers and answers. No I/O."""
 
 from sipclient.errors import MalformedDescription
-from sipclient.sdp.agreement import Accepted, Answer, AudioStream, Capabilities, Reason, Refusal
-from sipclient.sdp.codecs import PCMA, PCMU, TELEPHONE_EVENT, Codec, codec_named
+from sipclient.sdp.agreement import Accepted, Answer, AudioStream, Capabilities, Reason, Refusal, Wants
+from sipclient.sdp.codecs import CN, G722, L16, OPUS, PCMA, PCMU, TELEPHONE_EVENT, Codec, codec_named
 from sipclient.sdp.compose import revise
 from sipclient.sdp.description import (
     Attribute,
@@ -14,11 +14,17 @@ from sipclient.sdp.description import (
     Rtcp,
     SessionDescription,
 )
+from sipclient.sdp.ice import Candidate, Ice
 from sipclient.sdp.negotiate import negotiate
 from sipclient.sdp.offer import accept, make_offer
 from sipclient.sdp.parse import parse
+from sipclient.sdp.security import CryptoKey, Dtls, Fingerprint, Security, Setup
 
 __all__ = [
+    "CN",
+    "G722",
+    "L16",
+    "OPUS",
     "PCMA",
     "PCMU",
     "TELEPHONE_EVENT",
@@ -26,10 +32,15 @@ __all__ = [
     "Answer",
     "Attribute",
     "AudioStream",
+    "Candidate",
     "Capabilities",
     "Codec",
     "Connection",
+    "CryptoKey",
     "Direction",
+    "Dtls",
+    "Fingerprint",
+    "Ice",
     "MalformedDescription",
     "MediaDescription",
     "Origin",
@@ -37,7 +48,10 @@ __all__ = [
     "Reason",
     "Refusal",
     "Rtcp",
+    "Security",
     "SessionDescription",
+    "Setup",
+    "Wants",
     "accept",
     "codec_named",
     "make_offer",

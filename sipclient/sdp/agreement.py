@@ -6,6 +6,8 @@ import msgspec
 
 from sipclient.sdp.codecs import PCMA, PCMU, TELEPHONE_EVENT, Codec
 from sipclient.sdp.description import Direction, SessionDescription
+from sipclient.sdp.ice import Ice
+from sipclient.sdp.security import CryptoKey, Dtls, Security
 
 
 class Capabilities(msgspec.Struct, frozen=True):
@@ -15,6 +17,12 @@ class Capabilities(msgspec.Struct, frozen=True):
     the port above. `codecs` is in order of preference. `session_id` and `version` go into our o= line: they
     are drawn by whoever asks (RFC 8866 §5.2 wants them unique, and below 2**63 for the peers' sake).
     `ptime` is milliseconds of sound in a packet.
+
+    `security` is what an offer of ours asks for. An offer of the peer's is taken whatever it asks for, of what
+    we have: `crypto`, our SDES keys, one a suite, the best first; `dtls`, our certificates and the role we take
+    where the peer leaves us the choice; `ice`, our credentials and candidates. What is empty or None we cannot
+    do. `encrypt` refuses offers that would leave the sound unencrypted. `rtcp_mux`: we can take RTCP on the
+    port of RTP. `ssrc`, `cname` and `stream_id` are told to WebRTC peers, where they are set.
     """
 
     address: str
@@ -25,6 +33,15 @@ class Capabilities(msgspec.Struct, frozen=True):
     codecs: tuple[Codec, ...] = (PCMU, PCMA, TELEPHONE_EVENT)
     direction: Direction = Direction.SENDRECV
     ptime: int = 20
+    security: Security = Security.PLAIN
+    crypto: tuple[CryptoKey, ...] = ()
+    dtls: Dtls | None = None
+    ice: Ice | None = None
+    rtcp_mux: bool = True
+    encrypt: bool = False
+    ssrc: int = 0
+    cname: str = ""
+    stream_id: str = ""
 
     @property
     def family(self) -> str:
@@ -32,12 +49,29 @@ class Capabilities(msgspec.Struct, frozen=True):
         return "IP6" if ":" in self.address else "IP4"
 
 
+class Wants(msgspec.Struct, frozen=True):
+    """What an offer asks of us that has to be prepared before it can be answered: certificates, keys,
+    candidates. `family` is `IP4` or `IP6`, empty where the offer names no address. `rtcp_mux`: it takes RTCP
+    on the port of RTP."""
+
+    ice: bool = False
+    dtls: bool = False
+    sdes: bool = False
+    rtcp_mux: bool = False
+    family: str = ""
+
+
 class Reason(msgspec.Struct, frozen=True):
-    """One thing that stands in the way, in words for an administrator, and the line of the peer's
-    description it stands on (from 1; 0 where no line is to blame, because something is missing)."""
+    """One thing that stands in the way, in words for an administrator.
+
+    `line` is the line of the peer's description it stands on (from 1; 0 where no line is to blame, because
+    something is missing). `code` is what a Warning header calls it: 304 a media type, 305 a format, 306 an
+    attribute, 399 anything else (RFC 3261 §20.43).
+    """
 
     text: str
     line: int = 0
+    code: int = 399
 
     def __str__(self) -> str:
         return f"line {self.line}: {self.text}" if self.line else self.text
@@ -57,7 +91,16 @@ class AudioStream(msgspec.Struct, frozen=True):
 
     We send `codec` as `payload_type`, `ptime` milliseconds a packet, to `host` and `port`; `event_type` is
     the payload type for our key presses, None where the peer takes none. `receives` says what each payload
-    type that may come to us means. `direction` is ours. RTCP goes to `rtcp_host` and `rtcp_port`.
+    type that may come to us means. `direction` is ours. RTCP goes to `rtcp_host` and `rtcp_port`; with
+    `rtcp_mux` that is where RTP goes, and `rtcp_rsize` allows reports of reduced size (RFC 5506).
+
+    `crypto` is the pair of SDES keys: ours encrypts what we send, theirs decrypts what comes. `dtls` has our
+    role (ACTIVE or PASSIVE) and their certificates, `ice` is their side of ICE. Where all three are None the
+    sound travels as plain RTP to `host` and `port`.
+
+    `events` are the payload types and clock rates of all telephone-event agreed on, `comfort_noise` is the
+    payload type of CN, `fmtp` what the peer says of the codec (names in lower case). `mid` is the stream's
+    name in the description, `audio_level` and `mid_extension` are the ids of these RTP header extensions.
     """
 
     codec: Codec
@@ -70,6 +113,17 @@ class AudioStream(msgspec.Struct, frozen=True):
     port: int
     rtcp_host: str
     rtcp_port: int
+    crypto: tuple[CryptoKey, CryptoKey] | None = None
+    dtls: Dtls | None = None
+    ice: Ice | None = None
+    rtcp_mux: bool = False
+    rtcp_rsize: bool = False
+    events: tuple[tuple[int, int], ...] = ()
+    comfort_noise: int | None = None
+    fmtp: tuple[tuple[str, str], ...] = ()
+    mid: str = ""
+    audio_level: int | None = None
+    mid_extension: int | None = None
 
     @property
     def samples(self) -> int:

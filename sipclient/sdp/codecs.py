@@ -27,9 +27,16 @@ class Codec(msgspec.Struct, frozen=True):
 
 PCMU = Codec("PCMU", static=0)
 PCMA = Codec("PCMA", static=8)
+G722 = Codec("G722", static=9)  # 16000 samples a second under a clock of 8000, by an old mistake: RFC 3551 §4.5.2
+OPUS = Codec("opus", 48000, 2, fmtp="minptime=10;useinbandfec=1")  # always called stereo: RFC 7587 §7
+L16 = Codec("L16", 16000)
+CN = Codec("CN", static=13)
 TELEPHONE_EVENT = Codec("telephone-event", fmtp="0-15")
 
-_OURS = {codec.name.lower(): codec for codec in (PCMU, PCMA, TELEPHONE_EVENT)}
+_OURS = {codec.name.lower(): codec for codec in (PCMU, PCMA, G722, OPUS, L16, CN, TELEPHONE_EVENT)}
+
+_ANY_CLOCK = frozenset({"l16", "telephone-event"})
+_CLOCKS = frozenset({"8000", "16000", "24000", "32000", "48000"})
 
 # What a payload type below 96 is where no rtpmap says otherwise: name, clock, channels.
 STATIC: dict[int, tuple[str, int, int]] = {
@@ -61,8 +68,15 @@ STATIC: dict[int, tuple[str, int, int]] = {
 
 
 def codec_named(name: str) -> Codec | None:
-    """The codec of ours that a user calls so, whatever the case; None where we have none of that name."""
-    return _OURS.get(name.lower())
+    """The codec of ours that a user calls so, whatever the case; None where we have none of that name.
+
+    A clock and channels may stand behind it, as in an rtpmap: `L16/8000`, `opus/48000/2`.
+    """
+    name, _, clock = name.lower().partition("/")
+    known = _OURS.get(name)
+    if known is None or not clock or clock == f"{known.clock}" or clock == f"{known.clock}/{known.channels}":
+        return known
+    return msgspec.structs.replace(known, clock=int(clock)) if name in _ANY_CLOCK and clock in _CLOCKS else None
 
 
 def codec_meant(name: str, clock: int, channels: int) -> Codec:

@@ -8,6 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sipclient.sdp import (
+    L16,
+    OPUS,
     PCMA,
     PCMU,
     TELEPHONE_EVENT,
@@ -212,7 +214,22 @@ def test_a_codec_with_channels_is_written_with_them() -> None:
     assert "a=rtpmap:96 L16/8000/2" in answer.description.lines
 
 
-@pytest.mark.parametrize(("name", "codec"), [("PCMU", PCMU), ("pcma", PCMA), ("opus", None)])
+@pytest.mark.parametrize(
+    ("name", "codec"),
+    [
+        ("PCMU", PCMU),
+        ("pcma", PCMA),
+        ("opus", OPUS),
+        ("Opus/48000/2", OPUS),
+        ("PCMU/8000", PCMU),
+        ("L16", L16),
+        ("L16/8000", Codec("L16", 8000)),
+        ("telephone-event/48000", Codec("telephone-event", 48000, fmtp="0-15")),
+        ("L16/44100", None),
+        ("PCMU/16000", None),
+        ("G729", None),
+    ],
+)
 def test_codecs_by_name(name: str, codec: Codec | None) -> None:
     assert codec_named(name) == codec
 
