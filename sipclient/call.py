@@ -323,15 +323,15 @@ class Dialling:
     Awaited, it is the answered Call; entered, leaving hangs up. Cancelling whoever waits cancels the call.
     """
 
-    def __init__(self, dial: Callable[[], Call]) -> None:
-        self._dial = dial
+    def __init__(self, place: Callable[[], Awaitable[Call]]) -> None:
+        self._place = place
         self._call: Call | None = None
 
     def __await__(self) -> Generator[Any, None, Call]:
-        return self._dial().__aenter__().__await__()
+        return self.__aenter__().__await__()
 
     async def __aenter__(self) -> Call:
-        self._call = self._dial()
+        self._call = await self._place()
         return await self._call.__aenter__()
 
     async def __aexit__(

@@ -258,12 +258,8 @@ class Client:
         until it must be answered; `media` is `rtp` or `none` where it is not the account's; `private` asks
         the PBX to hide the caller (RFC 3323). Raises InvalidValue for what must not reach the wire.
         """
-        key = self.account(account).key
-        check_header_value(to, "the target of a call")
-        check_header_value(caller_id, "caller ID")
-        pairs, limit = _checked(headers), timeout or 0.0
-        invite = Invite(self.next_id(), key, to, caller_id, pairs, timeout=limit, private=private)
-        return self._switchboard.dial(invite, media or "")
+        invite = self._invite(to, caller_id, headers, timeout, account=account, private=private)
+        return self._place(invite, media or "")
 
     def call(
         self,
@@ -280,9 +276,37 @@ class Client:
 
         Raises CallFailed where it is not answered. Cancelling whoever waits cancels the call.
         """
-        return Dialling(
-            lambda: self.dial(to, caller_id, headers, timeout, account=account, media=media, private=private)
-        )
+
+        async def place() -> Call:
+            invite = self._invite(to, caller_id, headers, timeout, account=account, private=private)
+            return await self._place_in_turn(invite, media or "")
+
+        return Dialling(place)
+
+    def _invite(
+        self,
+        to: str,
+        caller_id: str = "",
+        headers: GivenHeaders = (),
+        timeout: float | None = None,
+        *,
+        account: Which = None,
+        private: bool = False,
+    ) -> Invite:
+        """The command behind `dial` and `call`, with an id of its own; nothing is sent. Raises InvalidValue."""
+        check_header_value(to, "the target of a call")
+        check_header_value(caller_id, "caller ID")
+        pairs, limit = _checked(headers), timeout or 0.0
+        key = self.account(account).key
+        return Invite(self.next_id(), key, to, caller_id, pairs, timeout=limit, private=private)
+
+    def _place(self, invite: Invite, media: str = "") -> Call:
+        """Place the call of an Invite at once, with the media of its account or those named here."""
+        return self._switchboard.dial(invite, media)
+
+    async def _place_in_turn(self, invite: Invite, media: str = "") -> Call:
+        """What `call` does to place one: a client that limits its calls waits here until this one may leave."""
+        return self._place(invite, media)
 
     def incoming(self, account: Which = None) -> Incoming:
         """The calls that reach one account, or any. Where nobody asks for them, callers get 480."""

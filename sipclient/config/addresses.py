@@ -38,8 +38,8 @@ class Target(msgspec.Struct, frozen=True):
         """None where the text is no target, or one that does not lead where it says.
 
         `user@host` is taken for a sip: URI. A `maddr` sends the request elsewhere than the host says
-        (RFC 3261 §19.1.1), a `phone-context` makes the number another (RFC 3966 §5.1.5), and a password in the
-        user part is deprecated: all three are refused.
+        (RFC 3261 §19.1.1), headers after a `?` write into the request that reaches it, a `phone-context` makes the
+        number another (RFC 3966 §5.1.5), and a password in the user part is deprecated: all four are refused.
         """
         named = text.partition(":")[0].lower() in ("sip", "sips", "tel")
         bare = not named and "@" not in text
@@ -51,7 +51,7 @@ class Target(msgspec.Struct, frozen=True):
             return None
         if isinstance(uri, TelUri):
             return None if "phone-context" in uri.params else cls("tel", uri.digits)
-        if uri.password is not None or "maddr" in uri.params:
+        if uri.password is not None or "maddr" in uri.params or uri.headers:
             return None
         return cls("", _unescaped(uri.user)) if bare else cls(uri.scheme, _unescaped(uri.user), _place(uri))
 

@@ -10,9 +10,10 @@ from datetime import datetime
 import msgspec
 
 from sipclient.client import Client
-from sipclient.errors import StoreError
+from sipclient.errors import CallFailed, NotAllowed, StoreError
 from sipclient.face.tasks import Tasks
 from sipclient.robot import told
+from sipclient.robot.guarded import RUN
 from sipclient.robot.hooks import NO_HOOKS, Hook, Hooks
 from sipclient.robot.ledger import Ledger
 from sipclient.robot.told import Told
@@ -69,13 +70,15 @@ class HookRuns:
         how = JobState.FAILED if failure is not None else JobState.DONE
         self._ledger.outcome(msgspec.structs.replace(record, state=how))
         what = f"{type(failure).__name__}: {failure}" if failure is not None else ""
-        trace = "".join(traceback.format_exception(failure)).rstrip() if failure is not None else ""
+        told_whole = failure is None or isinstance(failure, NotAllowed | CallFailed)  # no bug of the hook's
+        trace = "" if told_whole else "".join(traceback.format_exception(failure)).rstrip()
         self._tell(told.HookEnded(action.id, name, what, trace))
 
     async def _outcome(self, hook: Hook, action: RunHook) -> BaseException | None:
         """What the hook raised. It runs in a task, so that anything it raises is a value here."""
 
         async def call() -> None:
+            RUN.set(action.id)
             try:
                 await hook(action.change, self._client)
             except SystemExit as error:  # a loop ends at this one, and with it every call

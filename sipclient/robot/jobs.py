@@ -11,7 +11,7 @@ import msgspec
 from sipclient.call import Call
 from sipclient.errors import SipError
 from sipclient.face.tasks import Tasks
-from sipclient.protocol.events import Answered, CallEnded, Calling, Event, Redirected, Ringing
+from sipclient.protocol.events import Answered, CallEnded, Event
 from sipclient.robot import told
 from sipclient.robot.ledger import Ledger
 from sipclient.robot.told import Told
@@ -23,27 +23,18 @@ from sipclient.store import ExtensionRecord, JobRecord, JobState
 class Placer(Protocol):
     """What is needed of the client."""
 
-    def place(
-        self,
-        to: str,
-        *,
-        caller_id: str,
-        headers: tuple[tuple[str, str], ...],
-        timeout: float | None,
-        account: str,
-    ) -> Call:
-        """Place a call now. Raises SipError where it may not, or cannot, leave."""
+    def place_job(self, job: Job) -> Call:
+        """Place a call whose turn it is; the turn ends with it. Raises SipError where it may not, or cannot, leave."""
 
 
 class Live:
     """A call under way."""
 
-    __slots__ = ("call", "job", "placed")
+    __slots__ = ("call", "job")
 
     def __init__(self, job: Job, call: Call) -> None:
         self.job = job
         self.call = call
-        self.placed = False
 
 
 class Jobs:
@@ -60,7 +51,6 @@ class Jobs:
         wall: Callable[[], datetime],
         tell: Callable[[Told], None],
         finished: Callable[[CallFinished], bool],
-        follow: Callable[[str], bool],
     ) -> None:
         self.stopping = False
         self.tasks = Tasks()
@@ -70,7 +60,6 @@ class Jobs:
         self._wall = wall
         self._tell = tell
         self._finished = finished
-        self._follow = follow
         self._records: dict[str, JobRecord] = {}  # of those that are not finished
         self._live: dict[int, Live] = {}
 
@@ -104,13 +93,7 @@ class Jobs:
         if not ready:
             return
         try:
-            call = self._placer.place(
-                job.to,
-                caller_id=job.caller_id,
-                headers=job.headers,
-                timeout=job.timeout or None,
-                account=job.account,
-            )
+            call = self._placer.place_job(job)
         except SipError as error:
             self._not_placed(job, str(error))
             return
@@ -167,50 +150,29 @@ class Jobs:
     def _begin(self, live: Live) -> None:
         self._live[live.call.id] = live
         # What the engine said before the call had been handed to us.
-        if live.call.call_id:
-            self._placed(live, live.call.call_id)
         if live.call.answered_at is not None:
-            self._answered(live)
+            self._answered(live.job.id)
         if live.call.end is not None:
             self._over(live, live.call.end)
 
     def hear(self, event: Event) -> None:
         """What the engine says of a call; of those that are not ours nothing is taken."""
-        live = self._live.get(event.id) if isinstance(event, CALL_EVENTS) else None
+        live = self._live.get(event.id) if isinstance(event, Answered | CallEnded) else None
         if live is None:
             return
-        job = live.job
-        match event:
-            case Calling():
-                self._placed(live, event.call_id)
-            case Ringing():
-                self._tell(told.CallRinging(job.id, event.status, event.reason))
-            case Redirected():
-                followed = next(filter(self._follow, event.contacts), "")
-                self._tell(told.CallRedirected(job.id, event.status, event.contacts, followed))
-            case Answered():
-                self._answered(live)
-            case CallEnded():
-                self._over(live, event)
+        if isinstance(event, CallEnded):
+            self._over(live, event)
+        else:
+            self._answered(live.job.id)
 
-    def _placed(self, live: Live, call_id: str) -> None:
-        if not live.placed:
-            live.placed = True
-            job = live.job
-            self._tell(told.CallPlaced(job.id, job.attempt, job.account, job.to, job.caller_id, call_id))
-
-    def _answered(self, live: Live) -> None:
-        id = live.job.id
+    def _answered(self, id: str) -> None:
         if self._records[id].state is JobState.CALLING:
-            self._tell(told.CallAnswered(id))
             self._records[id] = msgspec.structs.replace(self._records[id], state=JobState.ANSWERED)
             self._ledger.outcome(self._records[id])
 
     def _over(self, live: Live, event: CallEnded) -> None:
         job = live.job
         del self._live[event.id]
-        self._tell(told.over(job.id, job.attempt, event))
-        self._turns.finished(job.id)
         record = msgspec.structs.replace(self._records[job.id], cause=event.cause, status=event.status)
         ended = CallFinished(job=job, cause=event.cause, status=event.status, answered=event.answered)
         if not self.stopping and self._finished(ended):
@@ -221,9 +183,6 @@ class Jobs:
         del self._records[job.id]
         state = JobState.DONE if event.answered else JobState.FAILED
         self._ledger.outcome(msgspec.structs.replace(record, state=state))
-
-
-CALL_EVENTS = (Calling, Ringing, Redirected, Answered, CallEnded)
 
 
 def record_of(job: Job, state: JobState, at: datetime) -> JobRecord:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
@@ -12,14 +13,14 @@ from sipclient.config import Config
 from sipclient.errors import SipError
 from sipclient.face.shell import Clock
 from sipclient.protocol.account import Account
-from sipclient.protocol.events import CallEnded, Event, ExtensionChanged
+from sipclient.protocol.events import Event, ExtensionChanged
 from sipclient.robot import told
 from sipclient.robot.accounts import accounts_of
 from sipclient.robot.alarm import Alarm
-from sipclient.robot.guarded import GuardedClient
+from sipclient.robot.guarded import CALL_EVENTS, GuardedClient
 from sipclient.robot.hook_runs import HookRuns
 from sipclient.robot.hooks import NO_HOOKS, Hooks
-from sipclient.robot.jobs import CALL_EVENTS, Jobs
+from sipclient.robot.jobs import Jobs
 from sipclient.robot.judge import Doing, Judge
 from sipclient.robot.ledger import Ledger
 from sipclient.robot.recovery import FRESH, Recovery
@@ -69,13 +70,13 @@ class Robot:
         self._turns = Turns(config.dial, clock)
         self.client = GuardedClient(
             *self._accounts.values(),
-            permits=lambda account, target: self.judge.rules.allows(account, target),
+            permits=self._permits,
             turns=self._turns,
             tell=tell,
             wait=False,
             stop_timeout=STOP,
             on_event=self._hear,
-            follow=self._may_follow,
+            follow=partial(self._permits, ""),
             clock=clock,
             **client_options,
         )
@@ -86,7 +87,6 @@ class Robot:
             wall,
             tell,
             lambda event: self.judge.finished(event),
-            self._may_follow,
         )
         self._hook_runs = HookRuns(self._ledger, self.client, wall, tell)
         self._hook_runs.hooks = hooks
@@ -180,9 +180,8 @@ class Robot:
         if isinstance(event, ExtensionChanged):
             self._changed(event)
         elif isinstance(event, CALL_EVENTS):
+            self.client.hear(event)
             self.jobs.hear(event)
-            if isinstance(event, CallEnded):
-                self.client.ended(event)
         elif not self._stopping and (news := told_of(event, self._wall)) is not None:
             self._tell(news)
 
@@ -208,6 +207,13 @@ class Robot:
                 self.jobs.adopt(record)
                 self.judge.resume(job)
 
-    def _may_follow(self, contact: str) -> bool:
-        """Where a redirected call may go: nowhere that it could not be dialled (RFC 3261 §8.1.3.4)."""
-        return any(self.judge.rules.allows(account, contact) for account in self._accounts)
+    def _permits(self, account: str, target: str) -> bool:
+        """Whether `[dial]` names a target for this account, or for any where none is named.
+
+        A redirected call, too, goes nowhere that it could not be dialled (RFC 3261 §8.1.3.4). An account that a
+        hook brought along may call nobody: what the numbers of the list are there, nobody said.
+        """
+        if not account:
+            return any(self.judge.rules.allows(each, target) for each in self._accounts)
+        ours = self._accounts.get(account)
+        return ours is not None and ours in self.client.accounts and self.judge.rules.allows(account, target)

@@ -184,11 +184,11 @@ def test_a_redirection_is_followed_where_the_user_says_so(desk: Desk) -> None:
 
 
 def dialling(desk: Desk) -> Dialling:
-    def dial() -> Call:
+    async def place() -> Call:
         desk.call.place(INVITE)
         return desk.call
 
-    return Dialling(dial)
+    return Dialling(place)
 
 
 async def test_nothing_is_sent_before_somebody_waits(desk: Desk, settle: Any) -> None:

@@ -28,7 +28,7 @@ ALLOWED = [
     (["7???"], "sip:7000@pbx.example.com;maddr=192.0.2.66", False),
     (["7???"], "sip:7000@pbx.example.com;x=1;MADDR=192.0.2.66", False),
     (["7???"], "sip:7000@pbx.example.com;%6daddr=192.0.2.66", False),
-    (["7???"], "sip:7000@pbx.example.com?Replaces=x", True),
+    (["7???"], "sip:7000@pbx.example.com?Replaces=x", False),
     (["7???"], "sip:7000:secret@pbx.example.com", False),
     (["7???"], "sip:%37000@pbx.example.com", True),
     (["7???"], "%37000", True),

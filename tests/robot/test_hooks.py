@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from sipclient.config import load
-from sipclient.errors import ConfigError
+from sipclient.errors import ConfigError, InvalidValue, NotAllowed
+from sipclient.protocol.events import Hangup, Invite
 from sipclient.robot import hook_runs, told
 from sipclient.robot.hooks import load_hooks
 from sipclient.store import JobState
@@ -99,7 +100,49 @@ async def test_hooks_call_through_the_gate_and_no_further_than_dial_allows(stage
     assert len(world.invites) == 2
     errors = [each.error for each in world.of(told.HookEnded)]
     assert errors == ['NotAllowed: [dial] allow does not name "900": nothing was sent'] * 2
-    assert [each.job for each in world.of(told.CallOver)] == ["hook 1", "hook 2"]
+    assert not any(each.trace for each in world.of(told.HookEnded))
+    for kind in (told.CallPlaced, told.CallAnswered, told.CallOver):
+        assert [each.job for each in world.of(kind)] == ["h/pbx/1001/1 call 1", "h/pbx/1002/1 call 2"]
+
+
+async def test_a_call_placed_by_a_task_of_a_hook_says_which_hook(stage: Any) -> None:
+    async def on_ready(change: Any, client: Any) -> None:
+        await asyncio.create_task(call(client))
+
+    async def call(client: Any) -> None:
+        client.dial("7000").hangup()
+
+    await start(stage, on_ready)
+    await stage.world.go("1001", "on-the-phone", "ready")
+    assert [each.job for each in stage.world.of(told.CallPlaced)] == ["h/pbx/1001/1 call 1"]
+
+
+async def test_an_invite_of_ones_own_has_its_turn_as_every_call(stage: Any) -> None:
+    robot = await stage.start(dial='[dial]\nallow = ["7000"]\ncalls_at_once = 1\n')
+    first = Invite(robot.client.next_id(), "pbx", "7000")
+    robot.client.do(first)
+    with pytest.raises(NotAllowed, match="calls_at_once is used up"):
+        robot.client.do(Invite(robot.client.next_id(), "pbx", "7000"))
+    robot.client.do(Hangup(first.id))
+    await stage.world.clock.advance(1)
+    robot.client.do(Invite(robot.client.next_id(), "pbx", "7000"))
+    assert len(stage.world.invites) == 2
+    assert [each.job for each in stage.world.of(told.CallOver)] == ["hook call 1"]
+
+
+async def test_an_invite_the_engine_refuses_gives_its_turn_back(stage: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    robot = await stage.start(dial='[dial]\nallow = ["7000"]\ncalls_at_once = 1\n')
+
+    def refuse(invite: Invite) -> list[Any]:
+        raise InvalidValue("no such header")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(stage.world.engine, "_invite", refuse)
+        for call in (robot.client.dial, lambda to: robot.client.do(robot.client._invite(to))):
+            with pytest.raises(InvalidValue):
+                call("7000")
+    robot.client.dial("7000")
+    assert len(stage.world.invites) == 1
 
 
 async def test_dial_at_once_is_refused_where_it_would_have_to_wait(stage: Any) -> None:

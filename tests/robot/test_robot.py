@@ -154,7 +154,7 @@ async def test_nothing_is_called_that_dial_does_not_name(stage: Any) -> None:
     await world.go("1001", "on-the-phone", "ready")
     assert (world.invites, world.jobs) == ([], {})
     assert world.of(told.RuleSuppressed)[-1].condition == "allow"
-    for call in (robot.client.dial, lambda to: robot.client.place(to, account="pbx")):
+    for call in (robot.client.dial, lambda to: robot.client._place(robot.client._invite(to))):
         with pytest.raises(NotAllowed):
             call("00900123456")
     with pytest.raises(NotAllowed):

@@ -18,12 +18,12 @@ from robustness.on_wire import MemoryStore, OnWire
 from support.peer import Peer, transaction_free
 from support.wire import Wire
 
-from sipclient import CallFailed, InvalidValue
+from sipclient import Account, CallFailed, Client, InvalidValue
 from sipclient.config import load
 from sipclient.errors import ConfigError, NotAllowed
 from sipclient.message import Request, SipUri, TelUri
 from sipclient.presence import State
-from sipclient.protocol.events import ExtensionChanged
+from sipclient.protocol.events import ExtensionChanged, Follow, Invite, Redirect, SendInCall, SendRequest
 from sipclient.robot import Robot
 
 FILE = f"""
@@ -333,3 +333,83 @@ async def test_hooks_have_no_way_around_the_caps(stage: Any) -> None:
     with pytest.raises((CallFailed, NotAllowed, InvalidValue)):
         await running.robot.client.request("INVITE", "sip:0019005551234@pbx.test")
     assert len(running.called) == 2
+
+
+def refer(client: Client, name: str, value: str) -> None:
+    client.do(SendInCall(client.calls[0].id, client.next_id(), "REFER", ((name, value),)))
+
+
+WAYS_AROUND = [
+    lambda client, to: client.do(client._invite(to)),
+    lambda client, to: client.do(Invite(client.next_id(), "pbx", to, headers=(("X-A", "b"),))),
+    lambda client, to: client._place(client._invite(to)),
+    lambda client, to: client.do(Follow(client.calls[0].id, to)),
+    lambda client, to: client.do(SendRequest(client.next_id(), "pbx", "MESSAGE", to)),
+    lambda client, to: client.do(
+        SendRequest(client.next_id(), "pbx", "REFER", "7000", (("Refer-To", f"<sip:7000@pbx.test>, <{to}>"),))
+    ),
+    lambda client, to: client.do(
+        SendInCall(client.calls[0].id, client.next_id(), "REFER", (("r", f'"7000" <{to}>;method=INVITE'),))
+    ),
+    lambda client, to: client.do(SendInCall(client.calls[0].id, client.next_id(), "REFER", (("REFER-TO", to),))),
+    lambda client, to: client.do(Redirect(-1, ("sip:7000@pbx.test", to))),
+]
+METHODS = ("INVITE", "ACK", "MESSAGE", "REFER")
+
+
+@pytest.mark.parametrize("way", WAYS_AROUND)
+async def test_no_command_of_a_hook_leads_around_the_list(stage: Any, way: Callable[[Any, str], None]) -> None:
+    """Whatever way a hook takes: a refused target is one clear sentence, and nothing leaves."""
+    running = await stage(FILE + ALLOW)
+    running.robot.client.dial("7000")
+    await running.on.run(0.5)
+    before = [len(running.pbx.requests(method)) for method in METHODS]
+    for target in DENIED:
+        if target == "<sip:7000@pbx.test>":  # a Refer-To may be written so
+            continue
+        with pytest.raises((NotAllowed, InvalidValue)) as refused:
+            way(running.robot.client, target)
+        assert "\n" not in str(refused.value)
+    await running.on.run(1)
+    assert [len(running.pbx.requests(method)) for method in METHODS] == before
+
+
+async def test_what_the_list_names_leaves_by_every_way(stage: Any) -> None:
+    running = await stage(FILE + ALLOW)
+    client = running.robot.client
+    client.do(Invite(100, "pbx", "7001"))
+    await running.on.run(0.5)
+    client.do(SendInCall(100, client.next_id(), "REFER", (("Refer-To", '"Sales" <sip:7002@pbx.test>'),)))
+    client.do(SendRequest(client.next_id(), "pbx", "MESSAGE", "1001"))
+    await running.on.run(0.5)
+    assert running.called == ["sip:7001@pbx.test"]
+    assert len(running.pbx.requests("REFER")) == len(running.pbx.requests("MESSAGE")) == 1
+
+
+async def test_an_account_a_hook_brings_along_calls_nobody(stage: Any) -> None:
+    """A number of the list is one at the accounts of the file, and nowhere else."""
+    running = await stage(FILE + ALLOW)
+    client = running.robot.client
+    client.add(Account("sip:robot@evil.test", server=f"udp:{SERVER}:5060", register=False, media="none", name="mine"))
+    with pytest.raises(NotAllowed, match="7000"):
+        client.dial("7000", account="mine")
+    await running.on.run_until(asyncio.ensure_future(client.remove("pbx")))
+    client.add(Account("sip:robot@evil.test", server=f"udp:{SERVER}:5060", register=False, media="none", name="pbx"))
+    for account in ("mine", "pbx"):
+        with pytest.raises(NotAllowed):
+            client.do(client._invite("7000", account=account))
+    await running.on.run(0.5)
+    assert running.called == []
+
+
+async def test_an_invite_of_ones_own_is_held_to_the_caps(stage: Any) -> None:
+    running = await stage(FILE + '[dial]\nallow = ["7???"]\ncalls_per_second = 2\ncalls_at_once = 3\n')
+    client = running.robot.client
+    refused = 0
+    for _ in range(10):
+        try:
+            client.do(client._invite("7000"))
+        except NotAllowed:
+            refused += 1
+        await running.on.run(0.3)
+    assert (len(running.called), refused, running.most_open) == (3, 7, 3)
