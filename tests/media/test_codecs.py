@@ -16,7 +16,9 @@ from sipclient.sdp.codecs import Codec
 
 PCMU, PCMA = Codec("PCMU"), Codec("PCMA")
 L16 = Codec("L16", clock=16000)
+G722, OPUS = Codec("G722"), Codec("opus", clock=48000, channels=2)
 BASE = [PCMU, PCMA, L16]
+FILLED = [*BASE, G722]  # by the last pitch period; opus has its own way
 
 
 def named(codec: Codec) -> str:
@@ -92,11 +94,11 @@ def test_any_payload_gives_sound_of_its_length(codec: Codec, payload: bytes) -> 
     assert len(pcm) == (len(payload) & ~1 if codec is L16 else 2 * len(payload))
 
 
-@pytest.mark.parametrize("codec", BASE, ids=named)
+@pytest.mark.parametrize("codec", FILLED, ids=named)
 def test_a_lost_packet_of_a_tone_is_filled_with_the_tone(codec: Codec) -> None:
     made = decoder(codec)
     size = made.rate // 50
-    coded = [encoder(codec).encode(each) for each in frames(sine(200, 1, made.rate), size)]
+    coded = list(map(encoder(codec).encode, frames(sine(200, 1, made.rate), size)))
     heard = b"".join(made.conceal(size) if n == 20 else made.decode(each) for n, each in enumerate(coded))
     lost = heard[2 * 20 * size : 2 * 21 * size]
     assert len(heard) == 2 * made.rate
@@ -104,16 +106,17 @@ def test_a_lost_packet_of_a_tone_is_filled_with_the_tone(codec: Codec) -> None:
     assert share(heard[2 * 15 * size : 2 * 25 * size], 200, made.rate) > 0.97
 
 
-@pytest.mark.parametrize("codec", BASE, ids=named)
+@pytest.mark.parametrize("codec", FILLED, ids=named)
 def test_what_is_made_up_fades_out_within_60_ms_and_does_not_click(codec: Codec) -> None:
     made = decoder(codec)
     size = made.rate // 50
+    to = encoder(codec)
     for each in frames(sine(300, 0.2, made.rate), size):
-        made.decode(encoder(codec).encode(each))
+        made.decode(to.encode(each))
     gap = [made.conceal(size) for _ in range(5)]
     assert [level(each) for each in gap[:3]] == sorted((level(each) for each in gap[:3]), reverse=True)
     assert gap[3:] == [bytes(2 * size)] * 2
-    after = samples(made.decode(encoder(codec).encode(sine(300, 0.02, made.rate, -6))))
+    after = samples(made.decode(to.encode(sine(300, 0.02, made.rate, -6))))
     steps = [abs(b - a) for a, b in zip((0, *after), after, strict=False)]
     largest = 32768 * math.sqrt(2) * 10 ** (-6 / 20) * 2 * math.pi * 300 / made.rate
     assert max(steps) < 1.5 * largest
