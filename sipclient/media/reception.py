@@ -10,13 +10,16 @@ _WORD = 1 << 32
 
 class Block(msgspec.Struct, frozen=True):
     """One report block. `fraction` of packets lost since the last, in 256ths; `lost` in all, below 0 where
-    packets came twice; `highest` sequence number with its cycles; `jitter` in ticks of the codec's clock."""
+    packets came twice; `highest` sequence number with its cycles; `jitter` in ticks of the codec's clock;
+    `last_report` of the source that came and the `delay` since then, in 1/65536 s, 0 where none came."""
 
     ssrc: int
     fraction: int
     lost: int
     highest: int
     jitter: int
+    last_report: int = 0
+    delay: int = 0
 
 
 class Reception:

@@ -116,8 +116,8 @@ class RtpStream:
             timestamp = (packetizer.timestamp + since) & 0xFFFFFFFF
             sent = rtcp.Sent(now, timestamp, packetizer.packets, packetizer.octets)
             self._reported_at_packet = packetizer.packets
-        block = self._reception.block() if self._reception is not None else None
-        self.transport.send_rtcp(rtcp.report(packetizer.ssrc, self._cname, sent, block, goodbye))
+        blocks = [self._reception.block()] if self._reception is not None else []
+        self.transport.send_rtcp(rtcp.report(packetizer.ssrc, self._cname, sent, blocks, goodbye=goodbye))
 
     def _schedule_report(self, now: float, share: float) -> None:
         self._next_report = now + _REPORT_EVERY * share * (0.5 + self._engine.draw(16) / 0x10000)
