@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
 from sipclient.message.names import KEYS, check_header_name, check_header_value, key_of
@@ -20,13 +20,15 @@ class Headers:
     What is derived from the lines (`read`) is kept until a line changes.
     """
 
-    __slots__ = ("_derived", "_first", "_known", "_lines")
+    __slots__ = ("_derived", "_known", "_lines", "index", "repeats")
+
+    index: dict[str, str]  # the first value of each header by its key (long form, lower case), blanks around it kept
+    repeats: bool  # whether any name has more than one line; `repeated` says which
 
     def __init__(self, lines: Iterable[tuple[str, str]] = ()) -> None:
         self._known: list[Entry] | None = []
         self._lines: list[str] = []  # as received, until someone asks for more than the first of each name
-        self._first: dict[str, str] | None = None
-        self._derived: dict[Callable[[Headers], Any], Any] = {}
+        self._changed()
         for name, value in lines:
             self.add(name, value)
 
@@ -36,19 +38,19 @@ class Headers:
         headers = cls.__new__(cls)
         headers._known = entries
         headers._lines = []
-        headers._first = None
-        headers._derived = {}
+        headers._changed()
         return headers
 
     @classmethod
-    def of_lines(cls, lines: list[str], index: dict[str, str] | None) -> Headers:
-        """Headers made of lines that were checked already, and, where no name repeats, the value of each key. For
-        the parser."""
+    def of_lines(cls, lines: list[str], index: dict[str, str]) -> Headers:
+        """Headers made of lines that were checked already, no name of which repeats, and their index. For the
+        parser."""
         headers = cls.__new__(cls)
         headers._known = None
         headers._lines = lines
-        headers._first = index
         headers._derived = {}
+        headers.index = index
+        headers.repeats = False
         return headers
 
     @property
@@ -60,22 +62,13 @@ class Headers:
             self._lines = []
         return known
 
-    @property
-    def index(self) -> Mapping[str, str]:
-        """The first value of each header by its key (long form, lower case), blanks around it kept."""
-        first = self._first
-        if first is None:
-            first = self._first = {key: value for key, _, value in reversed(self._entries)}
-        return first
-
     def first(self, key: str) -> str | None:
         """The first value of a header by its key, blanks around it kept; None if there is none."""
-        first = self._first
-        return (self.index if first is None else first).get(key)
+        return self.index.get(key)
 
     def get(self, name: str) -> str | None:
         """The first value of that name, None if there is none."""
-        value = self.first(key_of(name))
+        value = self.index.get(key_of(name))
         return value.strip(" \t") if value is not None else None
 
     def lines(self, key: str) -> list[str]:
@@ -109,8 +102,11 @@ class Headers:
 
     def add(self, name: str, value: str) -> None:
         """Append a line. Raises InvalidValue for a name or value that must not reach the wire."""
-        self._entries.append(_checked(name, value))
-        self._changed()
+        entry = _checked(name, value)
+        self._entries.append(entry)
+        self.repeats = self.repeats or entry[0] in self.index
+        self.index.setdefault(entry[0], value)
+        self._derived = {}
 
     def prepend(self, name: str, value: str) -> None:
         """Put a line above all of its name, or on top if there is none. Raises InvalidValue as `add` does."""
@@ -147,17 +143,13 @@ class Headers:
         return Headers.of_entries(self._entries.copy())
 
     def _changed(self) -> None:
-        self._first = None
-        self._derived = {}
-
-    @property
-    def repeats(self) -> bool:
-        """Whether any name has more than one line; `repeated` says which."""
-        known = self._known
-        return len(self.index) != len(self._lines if known is None else known)
+        entries = self._entries
+        self.index = {key: value for key, _, value in reversed(entries)}
+        self.repeats = len(self.index) != len(entries)
+        self._derived: dict[Callable[[Headers], Any], Any] = {}
 
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and self.first(key_of(name)) is not None
+        return isinstance(name, str) and key_of(name) in self.index
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
         return ((name, value.strip(" \t")) for _, name, value in self._entries)

@@ -7,6 +7,7 @@ import re
 from sipclient.errors import MalformedMessage
 from sipclient.message.headers import Entry, Headers
 from sipclient.message.limits import DEFAULT, Limits
+from sipclient.message.memo import Memo
 from sipclient.message.message import Request, Response
 from sipclient.message.names import KEYS, is_token, read_name
 
@@ -34,7 +35,8 @@ def parse(data: bytes, limits: Limits = DEFAULT) -> Request | Response:
         raise MalformedMessage("no empty line ends the headers")
     start, headers = _split(head, limits)
     message = _start(start, headers, limits)
-    length = _content_length(headers)
+    given = headers.index.get("content-length")
+    length = None if given is None else LENGTH[given] if not headers.repeats else _same_length(headers)
     if length is not None and length != len(body):
         if length > len(body):
             raise MalformedMessage("the body is shorter than Content-Length")
@@ -59,7 +61,10 @@ def _split(head: bytes, limits: Limits) -> tuple[str, Headers]:
                 break
         else:
             if count <= limits.headers:
-                return start, Headers.of_lines(lines, index if len(index) == count else None)
+                if len(index) == count:
+                    return start, Headers.of_lines(lines, index)
+                parts = [line.split(":", 1) for line in lines]
+                return start, Headers.of_entries([(KEYS[name], name, value) for name, value in parts])
     except KeyError:
         pass
     return _split_slowly(text, limits)
@@ -111,17 +116,21 @@ def _status_line(line: str, headers: Headers) -> Response:
     return Response.of_parts(number, line[12:], headers, b"")
 
 
-def _content_length(headers: Headers) -> int | None:
-    text = headers.first("content-length")
-    if text is None:
-        return None
+def _content_length(text: str) -> int:
     text = text.strip(" \t")
     if not (text.isascii() and text.isdigit() and len(text) <= 10):
         raise MalformedMessage("Content-Length is not a number")
-    length = int(text)
-    if headers.repeats and any(other != text for other in headers.all("content-length")):
+    return int(text)
+
+
+LENGTH = Memo(_content_length)
+
+
+def _same_length(headers: Headers) -> int:
+    lengths = {LENGTH[text] for text in headers.lines("content-length")}
+    if len(lengths) > 1:
         raise MalformedMessage("two Content-Length lines disagree")
-    return length
+    return lengths.pop()
 
 
 def salvage(data: bytes, limits: Limits = DEFAULT) -> Request | None:
