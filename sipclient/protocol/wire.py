@@ -11,8 +11,11 @@ from typing import TypeAlias
 import msgspec
 
 
-class Value(msgspec.Struct, frozen=True):
-    """The base of every value that goes into the engine or comes out."""
+class Value(msgspec.Struct, frozen=True, gc=False):
+    """The base of every value that goes into the engine or comes out.
+
+    None can hold itself, so the garbage collector need not look at any.
+    """
 
 
 Headers: TypeAlias = tuple[tuple[str, str], ...]
