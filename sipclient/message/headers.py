@@ -23,6 +23,7 @@ class Headers:
     __slots__ = ("_derived", "_known", "_lines", "index", "repeats")
 
     index: dict[str, str]  # the first value of each header by its key (long form, lower case), blanks around it kept
+    _derived: dict[Callable[[Headers], Any], Any]
     repeats: bool  # whether any name has more than one line; `repeated` says which
 
     def __init__(self, lines: Iterable[tuple[str, str]] = ()) -> None:
@@ -146,7 +147,7 @@ class Headers:
         entries = self._entries
         self.index = {key: value for key, _, value in reversed(entries)}
         self.repeats = len(self.index) != len(entries)
-        self._derived: dict[Callable[[Headers], Any], Any] = {}
+        self._derived = {}
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and key_of(name) in self.index
