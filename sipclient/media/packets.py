@@ -18,8 +18,11 @@ class PacketTransport(Protocol):
     that could not be sent.
     """
 
-    dropped: int
-    unsent: int
+    @property
+    def dropped(self) -> int: ...
+
+    @property
+    def unsent(self) -> int: ...
 
     def start(self, rtp: Receiver, rtcp: Receiver, failed: Callable[[str], None]) -> None:
         """Deliver packets from now on. `failed` is called once, with the reason in words, if no packet can
@@ -35,3 +38,16 @@ class PacketTransport(Protocol):
 
     def close(self) -> None:
         """Stop, and give everything back. Twice is harmless; what is sent afterwards counts as unsent."""
+
+
+_RTCP_TYPES = range(192, 224)  # the second byte of RTCP, and of no RTP payload type in use (RFC 5761 §4)
+
+
+def is_rtcp(data: bytes) -> bool:
+    """Whether a packet on a shared port is RTCP rather than RTP. RFC 5761 §4."""
+    return len(data) > 1 and data[1] in _RTCP_TYPES
+
+
+def nobody(data: bytes, at: float) -> bool:
+    """The receiver before there is one."""
+    return False

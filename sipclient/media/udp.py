@@ -7,18 +7,12 @@ from collections.abc import Callable
 from functools import partial
 
 from sipclient.media.engine import Loop
-from sipclient.media.packets import Receiver
+from sipclient.media.packets import Receiver, is_rtcp, nobody
 from sipclient.media.peer import Address, Peer
 from sipclient.media.ports import PortPair
 
 _DATAGRAM = 4096  # bytes read of one: more than any audio packet has
 _BATCH = 32  # datagrams read at one wake-up; the loop comes back for the rest
-_RTCP_TYPES = range(192, 224)  # the second byte of RTCP, and of no RTP payload type in use (RFC 5761 §4)
-
-
-def is_rtcp(data: bytes) -> bool:
-    """Whether a packet on a shared port is RTCP rather than RTP. RFC 5761 §4."""
-    return len(data) > 1 and data[1] in _RTCP_TYPES
 
 
 class _Lane:
@@ -64,8 +58,8 @@ class UdpTransport:
         self._rtcp_lane = _Lane(pair.rtcp)
         self._mux = False
         self._reading = False
-        self._rtp: Receiver = _nobody
-        self._rtcp: Receiver = _nobody
+        self._rtp: Receiver = nobody
+        self._rtcp: Receiver = nobody
 
     @property
     def port(self) -> int:
@@ -137,7 +131,3 @@ class UdpTransport:
             good = self._rtcp(data, now) if is_rtcp(data) else self._rtp(data, now)
             if good and not known:
                 lane.heard(source)
-
-
-def _nobody(data: bytes, at: float) -> bool:
-    return False

@@ -1,0 +1,141 @@
+"""SRTP over any other transport, with keys of whatever origin: from descriptions (SDES) or from DTLS. RFC 3711."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sipclient.media.packets import PacketTransport, Receiver, nobody
+from sipclient.media.suites import Context, open_context, refusals, suite_named
+from sipclient.sdp import CryptoKey
+
+MOST_SOURCES = 256  # SSRCs that may come under one key: each costs memory while the key is in use
+
+
+class _Incoming:
+    """What comes under one key: its context, and the sources there were."""
+
+    __slots__ = ("context", "key", "sources")
+
+    def __init__(self, key: CryptoKey) -> None:
+        self.key = key
+        self.context = open_context(suite_named(key.suite), key.key, sending=False)
+        self.sources: set[bytes] = set()
+
+    def has_room(self, source: bytes) -> bool:
+        return source in self.sources or len(self.sources) < MOST_SOURCES
+
+
+class SrtpTransport:
+    """Encrypts what goes through, decrypts and authenticates what comes; see PacketTransport.
+
+    Replays, forgeries and what comes before there is a key are dropped and counted; nothing of that ends a
+    call. After a change of keys, packets under the old one are taken until the first under the new comes.
+    """
+
+    def __init__(self, lower: PacketTransport) -> None:
+        self._lower = lower
+        self._refused = 0
+        self._held_back = 0
+        self._ours: CryptoKey | None = None
+        self._send: Context | None = None
+        self._incoming: tuple[_Incoming, ...] = ()
+        self._rtp: Receiver = nobody
+        self._rtcp: Receiver = nobody
+        self._refusals = refusals()
+
+    @property
+    def dropped(self) -> int:
+        """Packets that came and were not delivered: strangers', replays, forgeries."""
+        return self._refused + self._lower.dropped
+
+    @property
+    def unsent(self) -> int:
+        """Packets that could not be sent."""
+        return self._held_back + self._lower.unsent
+
+    def rekey(self, ours: CryptoKey, theirs: CryptoKey) -> None:
+        """Encrypt with our key and decrypt with theirs from now on. A key that did not change goes on with its
+        counts: a new context would let replays in, and use the same key stream twice (RFC 3711 §9.1).
+
+        Raises MediaError for a suite there is not, or a key of a wrong length; nothing has changed then.
+        """
+        send = self._send
+        if ours != self._ours:
+            send = open_context(suite_named(ours.suite), ours.key, sending=True)
+        if not self._incoming or self._incoming[0].key != theirs:
+            before = next((each for each in self._incoming if each.key == theirs), None)
+            self._incoming = (before or _Incoming(theirs), *self._incoming[:1])
+        self._ours, self._send = ours, send
+
+    def start(self, rtp: Receiver, rtcp: Receiver, failed: Callable[[str], None]) -> None:
+        """Deliver from now on; see PacketTransport."""
+        self._rtp, self._rtcp = rtp, rtcp
+        self._lower.start(self.take_rtp, self.take_rtcp, failed)
+
+    def close(self) -> None:
+        """No more, below either."""
+        self._send, self._ours, self._incoming = None, None, ()
+        self._lower.close()
+
+    def send_rtp(self, data: bytes | bytearray) -> None:
+        """See PacketTransport."""
+        if self._send is None:
+            self._held_back += 1
+            return
+        try:
+            sealed = self._send.protect(bytes(data))
+        except self._refusals:
+            self._held_back += 1
+            return
+        self._lower.send_rtp(sealed)
+
+    def send_rtcp(self, data: bytes) -> None:
+        """See PacketTransport."""
+        if self._send is None:
+            self._held_back += 1
+            return
+        try:
+            sealed = self._send.protect_rtcp(data)
+        except self._refusals:
+            self._held_back += 1
+            return
+        self._lower.send_rtcp(sealed)
+
+    def take_rtp(self, data: bytes, at: float) -> bool:
+        """An SRTP packet came from below. What authenticates is the peer's, whatever is made of it above."""
+        source = data[8:12]
+        for incoming in self._incoming:
+            try:
+                if not incoming.has_room(source):
+                    continue
+                plain = incoming.context.unprotect(data)
+            except self._refusals:
+                continue
+            incoming.sources.add(source)
+            self._settle(incoming)
+            self._rtp(plain, at)
+            return True
+        self._refused += 1
+        return False
+
+    def take_rtcp(self, data: bytes, at: float) -> bool:
+        """An SRTCP packet came from below."""
+        source = data[4:8]
+        for incoming in self._incoming:
+            try:
+                if not incoming.has_room(source):
+                    continue
+                plain = incoming.context.unprotect_rtcp(data)
+            except self._refusals:
+                continue
+            incoming.sources.add(source)
+            self._settle(incoming)
+            self._rtcp(plain, at)
+            return True
+        self._refused += 1
+        return False
+
+    def _settle(self, incoming: _Incoming) -> None:
+        """Once something came under the newest key, the one before is done with."""
+        if len(self._incoming) > 1 and incoming is self._incoming[0]:
+            self._incoming = (incoming,)
