@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Protocol, TypeAlias
 
 from sipclient.errors import MalformedMessage
@@ -40,7 +41,7 @@ class Dialog:
     """One side of a dialog. From and To values are kept as they go on the wire."""
 
     __slots__ = (
-        "call_id", "flow", "line", "local", "local_cseq", "local_tag", "remote", "remote_cseq", "remote_tag",
+        "call_id", "flow", "hosts", "line", "local", "local_cseq", "local_tag", "remote", "remote_cseq", "remote_tag",
         "remote_target", "routes", "usage",
     )  # fmt: skip
 
@@ -63,6 +64,7 @@ class Dialog:
         self.line = line
         self.usage = usage
         self.flow = flow
+        self.hosts: tuple[str, ...] = ()  # the addresses its next hop was found at, where that is a name
         self.call_id = call_id
         self.local = local
         self.local_tag = local_tag
@@ -90,6 +92,20 @@ class Dialog:
             return False
         self.remote_cseq = number
         return True
+
+    def admits(self, flow: Flow) -> bool:
+        """Whether the far end of a flow may speak in the dialog, whose tags it knows (robustness 11).
+
+        The account's server and `peers` may, the host the dialog began with, and whom its route set and remote
+        target name: a PBX may hand a call to another of its addresses, or to the other end itself. A name that was
+        never looked up may be anybody's.
+        """
+        host = flow.remote_host
+        if host == self.flow.remote_host or host in self.hosts or self.line.admits(flow):
+            return True
+        address = _address(host)
+        named = [_address(_host_of(text)) for text in (self.remote_target, *(_uri_of(each) for each in self.routes))]
+        return (address is not None and address in named) or (not self.hosts and None in named)
 
     def refresh_target(self, message: Request | Response) -> None:
         """A target refresh moves the remote target (RFC 3261 §12.2.1.2, §12.2.2)."""
@@ -221,7 +237,7 @@ def with_next_hop(stack: Stack, dialog: Dialog, draft: Draft, then: Callable[[Fl
     if not isinstance(uri, SipUri):
         then(flow if stack.flows.usable(flow) else None)
         return
-    host = (uri.params.get("maddr") or uri.host).strip("[]")
+    host = _reached_at(uri)
     plain = uri.scheme == "sip" and (uri.transport or "udp").lower() == "udp"
     if not flow.reliable and plain and (":" in host or host.replace(".", "").isdigit()):
         then(Flow("udp", flow.local_host, flow.local_port, host, uri.port or 5060))
@@ -233,6 +249,7 @@ def with_next_hop(stack: Stack, dialog: Dialog, draft: Draft, then: Callable[[Fl
         then(opened or (flow if stack.flows.usable(flow) else None))
 
     def resolved(targets: tuple[Target, ...], reason: str) -> None:
+        dialog.hosts = tuple(target.host for target in targets)
         if targets and targets[0].transport == "udp" and not flow.reliable:
             then(Flow("udp", flow.local_host, flow.local_port, targets[0].host, targets[0].port))
         elif targets:
@@ -241,6 +258,25 @@ def with_next_hop(stack: Stack, dialog: Dialog, draft: Draft, then: Callable[[Fl
             connected(None, reason)
 
     stack.flows.resolve(str(uri), dialog.line.account.key, resolved)
+
+
+def _reached_at(uri: SipUri) -> str:
+    return (uri.params.get("maddr") or uri.host).strip("[]")
+
+
+def _host_of(text: str) -> str:
+    try:
+        uri = parse_uri(text)
+    except MalformedMessage:  # pragma: no cover - Contact and Record-Route were read at the border
+        return ""
+    return _reached_at(uri) if isinstance(uri, SipUri) else ""
+
+
+def _address(host: str) -> IPv4Address | IPv6Address | None:
+    try:
+        return ip_address(host)
+    except ValueError:
+        return None
 
 
 def _is_loose(route: str) -> bool:

@@ -66,7 +66,7 @@ class Inbound:
         """One request, parsed and checked."""
         method = request.method
         if method == "ACK":
-            self._ack(request)
+            self._ack(request, flow)
             return
         transactions = self._stack.transactions
         known = transactions.server_for(request)
@@ -90,13 +90,13 @@ class Inbound:
 
     # --- what exists --------------------------------------------------------------------------------
 
-    def _ack(self, request: Request) -> None:
+    def _ack(self, request: Request, flow: Flow) -> None:
         transaction = self._stack.transactions.server_for(request, "INVITE")
         if transaction is not None:
             transaction.step(E.ACK, request)
             return
         dialog = self._dialogs.find(request)
-        if dialog is not None and dialog.usage is not None:
+        if dialog is not None and dialog.usage is not None and dialog.admits(flow):
             dialog.usage.on_ack(request)
 
     def _cancel(self, request: Request, flow: Flow) -> None:
@@ -120,7 +120,7 @@ class Inbound:
 
     def _in_dialog(self, dialog: Dialog, request: Request, flow: Flow) -> None:
         usage = dialog.usage
-        if isinstance(usage, Subscription) and not self._from_server(dialog, flow):
+        if not (_from_server(dialog, flow) if isinstance(usage, Subscription) else dialog.admits(flow)):
             self._refuse(request, flow, 481)
             return
         if usage is None or not self._acceptable(request, flow):
@@ -139,10 +139,6 @@ class Inbound:
         usage.on_request(transaction, request, flow)
         if request.method == "INVITE" and isinstance(usage, Session) and not transaction.answered:
             transaction.owner = _Reinvite(usage)
-
-    @staticmethod
-    def _from_server(dialog: Dialog, flow: Flow) -> bool:
-        return dialog.line.admits(flow) or flow.remote_host == dialog.flow.remote_host
 
     # --- what begins --------------------------------------------------------------------------------
 
@@ -337,6 +333,10 @@ class _Reinvite:
 
     def on_failure(self, transaction: ServerTransaction, reason: str) -> None:
         """The call outlives its stream; where it does not, the missing ACK tells."""
+
+
+def _from_server(dialog: Dialog, flow: Flow) -> bool:
+    return dialog.line.admits(flow) or flow.remote_host == dialog.flow.remote_host
 
 
 def _forget(notifiers: dict[int, Notifier], id: int) -> None:
