@@ -9,6 +9,8 @@ from sipclient.message.limits import DEFAULT, Limits
 
 PING = b"\r\n\r\n"
 PONG = b"\r\n"
+_PINGS = 4  # of one run that are given as frames
+_CRLFS = re.compile(rb"(?:\r\n)++")
 _LENGTH = re.compile(rb"\r\n(?:content-length|l)[ \t]*+:([^\r\n]*+(?:\r\n[ \t][^\r\n]*+)*+)", re.I)
 
 
@@ -30,6 +32,7 @@ class Framer:
     dead; two CRLFs in a row are a ping. When the halves of a ping arrive apart, the first has been given as a
     pong and the second is given as the ping: so a ping is always answered, and a pong too many does no harm.
     Two pongs with nothing in between look the same and cost one needless CRLF, which is never answered by itself.
+    Of a run of pings a few are given: one answer is enough to know that we live, and millions would cost too much.
     """
 
     __slots__ = ("_buffer", "_half", "_limits", "_lost", "_scanned", "_total")
@@ -91,18 +94,17 @@ class Framer:
         buffer = self._buffer
         if len(buffer) == 1:
             return False
-        if buffer[1] != 10:
+        run = _CRLFS.match(buffer)
+        if run is None:
             raise MalformedMessage("a CR stands alone between messages")
-        if self._half:
-            frames.append(PING)
-            self._half = False
-        elif buffer.startswith(PING):
-            frames.append(PING)
-            del buffer[:2]
-        else:
+        end = run.end()
+        del run  # a buffer that is looked at cannot shrink
+        del buffer[:end]
+        pings, half = divmod(end // 2 + self._half, 2)
+        frames += [PING] * min(pings, _PINGS)
+        if half:
             frames.append(PONG)
-            self._half = True
-        del buffer[:2]
+        self._half = bool(half)
         return True
 
     def _length(self, end: int) -> int:

@@ -11,6 +11,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Bounds on memory and time. Durations are seconds, sizes bytes."""
 
     datagrams_per_wakeup: int = 256  # then the loop gets its turn, and other sockets theirs
+    messages_per_wakeup: int = 256  # of one stream, likewise; a read may hold thousands of small ones
     receive_buffer: int = 4 * 1024 * 1024  # asked of the kernel, which may give less
     datagrams_waiting: int = 256  # that the kernel did not take yet; more are dropped, as a full wire would
     remotes_remembered: int = 4096  # flows kept by address of the peer, per UDP socket

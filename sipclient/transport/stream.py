@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections import deque
 from collections.abc import Callable
+from itertools import islice
 from typing import Protocol
 
 from sipclient.message import Framer, FramingLost
@@ -56,6 +58,7 @@ class Stream(asyncio.Protocol):
         self._limits = limits
         self._admit = admit
         self._framer = Framer(limits.message)
+        self._frames: deque[bytes] = deque()  # read, and not delivered yet
         self._transport: asyncio.Transport | None = None
         self._reason = ""
         # When whoever keeps us waiting loses our patience, in the loop's seconds; 0: nobody does.
@@ -125,17 +128,39 @@ class Stream(asyncio.Protocol):
         try:
             frames = self._framer.feed(data)
         except FramingLost as error:
-            if error.frames:
-                self._owner.deliver([Packet(self.flow, frame) for frame in error.frames])
+            self._put_off(error.frames)
             self.abort(f"the peer broke the framing: {error.reason}")
             return
         if not self._framer.pending:
             self._until = 0.0
         elif frames or not self._until:
             self._until = self._loop.time() + self._limits.partial_message
-        if frames:
+        if len(frames) > self._limits.messages_per_wakeup or self._frames:
+            self._put_off(frames)
+        elif frames:
             flow = self.flow
             self._owner.deliver([Packet(flow, frame) for frame in frames])
+
+    def _put_off(self, frames: list[bytes]) -> None:
+        """More than others should have to wait for: nothing more is read until these are dealt with."""
+        waiting = bool(self._frames)
+        self._frames += frames
+        if not waiting and self._frames and self._transport is not None:
+            self._transport.pause_reading()
+            self._deliver_some()
+
+    def _deliver_some(self) -> None:
+        frames, flow = self._frames, self.flow
+        count = min(len(frames), self._limits.messages_per_wakeup)
+        self._owner.deliver([Packet(flow, frame) for frame in islice(frames, count)])
+        for _ in range(count):
+            frames.popleft()
+        if frames:
+            self._loop.call_soon(self._deliver_some)
+        elif self._transport is None:
+            self._tell_closed()
+        elif not self._transport.is_closing():
+            self._transport.resume_reading()
 
     def eof_received(self) -> None:
         """The peer said its last word: close our half too."""
@@ -148,5 +173,9 @@ class Stream(asyncio.Protocol):
         if not self._reason:
             self._reason = words.of_error(error) if isinstance(error, OSError) else "closed by the peer"
         self._owner.stream_closed(self)
+        if not self._frames:  # else it is told behind them
+            self._tell_closed()
+
+    def _tell_closed(self) -> None:
         if not self.refused:
             self._owner.deliver([FlowClosed(self.flow, self._reason)])

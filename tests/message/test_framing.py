@@ -60,6 +60,16 @@ def test_a_ping_in_halves_is_a_pong_and_a_ping() -> None:
     assert framer.feed(A + PONG) == [A, PONG]
 
 
+def test_of_a_million_pings_a_few_are_given() -> None:
+    framer = Framer()
+    begun = time.process_time()
+    for _ in range(16):
+        assert framer.feed(PING * 65_536) == [PING] * 4
+    assert framer.feed(PING * 1_000 + PONG + A) == [PING] * 4 + [PONG, A]
+    assert time.process_time() - begun < 1.0
+    assert framer.pending == 0
+
+
 def test_a_pong_is_given_at_once() -> None:
     framer = Framer()
     assert framer.feed(PONG) == [PONG]

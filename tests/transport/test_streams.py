@@ -117,6 +117,35 @@ async def test_one_byte_at_a_time(make_network: Any, server: Server) -> None:
     assert [packet.data for packet in await inbox.until(Packet, 2)] == [MESSAGE, MESSAGE]
 
 
+async def test_a_flood_on_one_stream_leaves_the_loop_its_turns(make_network: Any, server: Server) -> None:
+    """Thousands of small messages in one read are delivered in their order, some at a time, and nothing is read on."""
+    network, inbox = make_network(limits=Limits(messages_per_wakeup=10))
+    network.perform(Connect(1, server.target, "a"))
+    await inbox.one(FlowOpened)
+    peer = server.accept()
+    small = [b"OPTIONS %d SIP/2.0\r\nl:0\r\n\r\n" % number for number in range(1000)]
+    peer.sendall(b"".join(small[:400]))
+    peer.sendall(b"".join(small[400:]))
+    packets = await inbox.until(Packet, 1000)
+    assert [packet.data for packet in packets] == small
+    assert max(len(batch) for batch in inbox.batches) <= 10
+    peer.sendall(MESSAGE)
+    assert (await inbox.until(Packet, 1001))[-1].data == MESSAGE
+
+
+async def test_what_was_read_before_the_end_of_a_stream_comes_before_it(make_network: Any, server: Server) -> None:
+    network, inbox = make_network(limits=Limits(messages_per_wakeup=10))
+    network.perform(Connect(1, server.target, "a"))
+    await inbox.one(FlowOpened)
+    peer = server.accept()
+    small = [b"OPTIONS %d SIP/2.0\r\nl:0\r\n\r\n" % number for number in range(100)]
+    peer.sendall(b"".join(small) + b"\rX")
+    await inbox.one(FlowClosed)
+    assert [packet.data for packet in inbox.of(Packet)] == small
+    assert isinstance(inbox.inputs[-1], FlowClosed)
+    assert max(len(batch) for batch in inbox.batches) <= 10
+
+
 async def test_a_second_connect_gets_the_open_flow_another_account_its_own(make_network: Any, server: Server) -> None:
     network, inbox = make_network(*(Account(f"sip:{name}@example.com", name=name) for name in "ab"))
     network.perform(Connect(1, server.target, "a"))
