@@ -1,0 +1,1 @@
+"""Sound without a clock: samples in, samples out."""
