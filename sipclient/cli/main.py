@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -13,6 +14,7 @@ from sipclient.errors import CallFailed, RegistrationFailed, SipError, Unreachab
 
 FAILED = 1
 WRONG = 2
+INTERRUPTED = 130
 _AT_THE_PBX = (CallFailed, WatchFailed, RegistrationFailed, Unreachable)  # asked for rightly, and refused
 
 
@@ -22,6 +24,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     if given == ["--version"]:  # scripts ask it often, and need nothing else
         print(f"sipclient {__version__}")
         sys.exit(0)
+    if "run" in given:  # its file has not been read yet, so there is nothing to read again
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         import_module("sipclient.cli.app").build(given)(args=given, prog_name="sipclient")
     except _AT_THE_PBX as error:
@@ -30,6 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     except SipError as error:
         _complain(error)
         sys.exit(WRONG)
+    except KeyboardInterrupt:  # while it was still being loaded: the commands know what to do about it
+        sys.exit(INTERRUPTED)
     except BrokenPipeError:  # whoever read what we print has read enough (`| head`)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(FAILED)

@@ -14,6 +14,7 @@ from sipclient.config.rule_checks import check_rules
 from sipclient.config.values import Mistake
 
 MOST_AT_ONCE = 10_000
+LEAST_PER_SECOND = 0.00001  # who writes less wants none, or meant something else
 SHORTEST_EXPIRES = 1.0  # seconds: Expires has whole ones (RFC 3261 §20.19)
 SHORT_EXPIRES = 10.0  # seconds below which hardly any PBX leaves it as asked
 _STORE = re.compile(r"sqlite:.+|postgres(ql)?://.+", re.DOTALL)
@@ -116,9 +117,10 @@ def _dial(draft: Draft, findings: Findings) -> None:
     if draft.dial is None:
         return
     rate, at_once = draft.dial.calls_per_second, draft.dial.calls_at_once
-    if not (math.isfinite(rate) and 0 < rate <= MOST_AT_ONCE):
+    if not (math.isfinite(rate) and LEAST_PER_SECOND <= rate <= MOST_AT_ONCE):
         findings.error(
-            ("dial", "calls_per_second"), f"must be a number above 0 and at most {MOST_AT_ONCE}, not {rate:g}"
+            ("dial", "calls_per_second"),
+            f"must be a number from {LEAST_PER_SECOND:g} (one call in about a day) to {MOST_AT_ONCE}, not {rate:g}",
         )
     if not 1 <= at_once <= MOST_AT_ONCE:
         findings.error(("dial", "calls_at_once"), f"must be a whole number from 1 to {MOST_AT_ONCE}, not {at_once}")

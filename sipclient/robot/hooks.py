@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
-import asyncio
 import importlib.util
 import inspect
 import os
 import traceback
 from collections.abc import Callable, Coroutine, Mapping
 from importlib.machinery import ModuleSpec
-from types import MappingProxyType, ModuleType
+from types import FrameType, MappingProxyType, ModuleType
 from typing import Any, TypeAlias
 
 from sipclient.client import Client
 from sipclient.config import Config
 from sipclient.errors import ConfigError
 from sipclient.protocol.events import ExtensionChanged
+from sipclient.robot.threads import in_thread
 
 Hook: TypeAlias = Callable[[ExtensionChanged, Client], Coroutine[Any, Any, object]]
 Hooks: TypeAlias = Mapping[str, Hook]  # by what the rule says: "hooks.py:on_ready"
 
+_MODULE = "sipclient_hooks_"  # the names of hook files as modules begin so
+
 NO_HOOKS: Hooks = MappingProxyType({})
 
 
-async def load_hooks(config: Config, folder: str) -> Hooks:
+async def load_hooks(config: Config, folder: str, seconds: float = 30.0) -> Hooks:
     """The functions the rules name, from files that begin at `folder`; each file is run once, anew at each call.
 
-    Raises ConfigError where a file cannot be run, or has no such `async def`.
+    Raises ConfigError where a file cannot be run, takes longer than `seconds`, or has no such `async def`.
     """
     modules: dict[str, ModuleType] = {}
     hooks: dict[str, Hook] = {}
@@ -35,7 +37,7 @@ async def load_hooks(config: Config, folder: str) -> Hooks:
             continue
         path = os.path.join(folder, rule.run.file)
         if path not in modules:
-            modules[path] = await _module(path)
+            modules[path] = await _module(path, seconds)
         function = getattr(modules[path], rule.run.function, None)
         if not inspect.iscoroutinefunction(function):
             what = "is no `async def`" if function is not None else "is not there"
@@ -44,28 +46,40 @@ async def load_hooks(config: Config, folder: str) -> Hooks:
     return MappingProxyType(hooks)
 
 
-async def _module(path: str) -> ModuleType:
-    name = f"sipclient_hooks_{os.path.splitext(os.path.basename(path))[0]}"
+async def _module(path: str, seconds: float) -> ModuleType:
+    name = f"{_MODULE}{os.path.splitext(os.path.basename(path))[0]}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise ConfigError("this is no Python file", file=path)
     # In a thread: a file may import much, and the calls go on meanwhile. What it raises is told, whatever it is.
-    running = asyncio.get_running_loop().run_in_executor(None, _run, spec)
-    await asyncio.wait([running])
-    failure = running.exception()
-    if failure is None:
-        return running.result()
+    outcome = await in_thread(lambda: _run(spec), seconds, path)
+    if isinstance(outcome, ModuleType):
+        return outcome
+    failure = outcome
     if isinstance(failure, OSError) and failure.filename == path:
         raise ConfigError(f"cannot be read: {failure.strerror}", file=path)
     line = failure.lineno or 0 if isinstance(failure, SyntaxError) else _line_in(path, failure)
-    raise ConfigError(f"{type(failure).__name__}: {failure}", file=path, line=line)
+    raise ConfigError(f"{type(failure).__name__}: {failure}".removesuffix(": "), file=path, line=line)
 
 
-def _run(spec: ModuleSpec) -> ModuleType:
+def _run(spec: ModuleSpec) -> ModuleType | BaseException:
+    """The module, or what running it raised: a StopIteration, say, cannot be raised out of whoever awaits it."""
     module = importlib.util.module_from_spec(spec)
-    if spec.loader is not None:
-        spec.loader.exec_module(module)
+    try:
+        if spec.loader is not None:
+            spec.loader.exec_module(module)
+    except BaseException as failure:
+        return failure
     return module
+
+
+def place_in_hook(frame: FrameType | None) -> str:
+    """Where in a hook file a thread is; empty where it is in none."""
+    while frame is not None:
+        if str(frame.f_globals.get("__name__", "")).startswith(_MODULE):
+            return f"{os.path.basename(frame.f_code.co_filename)}:{frame.f_lineno}"
+        frame = frame.f_back
+    return ""
 
 
 def _line_in(path: str, failure: BaseException) -> int:

@@ -136,6 +136,14 @@ class Robot:
             await self.jobs.tasks.close(0.0)
             await self._ledger.close()
 
+    def unfinished(self) -> str:
+        """What would be left behind if the process ended now; empty for nothing. Any thread may ask."""
+        calls = len(self.client.calls)
+        registered = [name for name in tuple(self._accounts) if self.client.is_registered(name)]
+        left = [f"{calls} calls not hung up"] if calls else []
+        left += [f"not un-registered: {', '.join(registered)}"] if registered else []
+        return "; ".join(left)
+
     async def reload(self, config: Config, hooks: Hooks) -> None:
         """Another configuration from now on. Accounts and watches that are the same in both are not touched."""
         async with self._reloading:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import signal
 import socket
 from collections.abc import Callable, Coroutine, Iterable
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, NamedTuple
 
-from sipclient.config import Config
+from sipclient.config import Config, Finding
 from sipclient.errors import ListenFailed, SipError
 from sipclient.protocol.account import Account
 from sipclient.robot import told
@@ -20,16 +18,18 @@ from sipclient.robot.files import check_file, folder_of, load_file, store_url
 from sipclient.robot.hooks import Hooks, load_hooks
 from sipclient.robot.journal import Journal, LibraryLog
 from sipclient.robot.robot import Robot
+from sipclient.robot.signals import Signals
+from sipclient.robot.threads import in_thread
 from sipclient.store import open_store
 from sipclient.transport.addresses import family_of, parse_bind, shown, socket_address
 
-GRACE = 4.8  # seconds from the signal to the end, whatever hangs
+LOADING = 30.0  # seconds that reading robot.toml and running the hook files may take
 
 
 def run(path: str, journal: Journal) -> None:
     """Run the robot of a robot.toml until it is told to stop; raises SipError where it cannot start.
 
-    SIGTERM and SIGINT stop it within 5 seconds, a second one at once; SIGHUP reads the file again.
+    SIGTERM and SIGINT stop it within 5 seconds whatever a hook does, a second one at once; SIGHUP reads the file again.
     """
     handler = LibraryLog(journal)
     loggers = [logging.getLogger(name) for name in ("sipclient", "asyncio")]
@@ -37,13 +37,30 @@ def run(path: str, journal: Journal) -> None:
         logger.addHandler(handler)
         logger.propagate = False
     try:
-        with asyncio.Runner(loop_factory=loop_factory()) as runner:
-            runner.run(serve(path, journal))
+        with Signals(journal.tell) as signals, asyncio.Runner(loop_factory=loop_factory()) as runner:
+            _drive(runner.get_loop(), serve(path, journal, signals), journal)
     finally:
         for logger in loggers:
             logger.removeHandler(handler)
             logger.propagate = True
         journal.flush()
+
+
+def _drive(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, None], journal: Journal) -> None:
+    """Run the work to its end, whoever stops the loop on the way: the end of the robot is a signal's to say.
+
+    A loop lets SystemExit and KeyboardInterrupt through, also out of a task or a callback that a hook began.
+    """
+    main = loop.create_task(work)
+    while not main.done():
+        try:
+            loop.run_until_complete(main)
+        except (SystemExit, KeyboardInterrupt, RuntimeError) as error:
+            if main.done():
+                break
+            what = f"{type(error).__name__}: {error}".rstrip(": ")
+            journal.tell(told.Notice("error", f"a hook tried to end the robot ({what}): it goes on"))
+    main.result()
 
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -55,56 +72,67 @@ def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return uvloop.new_event_loop
 
 
-async def serve(path: str, journal: Journal) -> None:
+async def serve(path: str, journal: Journal, signals: Signals) -> None:
     """What `run` does, in a loop that runs already."""
+    signals.attach()
     folder = folder_of(path)
-    config, hooks = await _prepare(path, folder)
+    prepared = await signals.unless_stopped(_prepare(path, folder))
+    if prepared is not None:
+        await _serve(path, folder, prepared, journal, signals)
+    signals.left()
+    journal.tell(told.Stopped())
+
+
+async def _serve(path: str, folder: str, prepared: Prepared, journal: Journal, signals: Signals) -> None:
+    config = prepared.config
     check_ports(accounts_of(config, folder).values())
     url = store_url(config, folder)
-    signals = Signals(journal)
     verbose = journal.verbosity > 0
     async with open_store(url) as store:
         robot = Robot(
             config,
             store=store,
             tell=journal.tell,
-            hooks=hooks,
+            hooks=prepared.hooks,
             folder=folder,
             on_send=journal.sent if verbose else None,
             on_receive=journal.received if verbose else None,
         )
-        with signals:
-            async with robot:
-                _tell_findings(path, journal)
-                while await signals.reload_wanted():
-                    await signals.unless_stopped(_reload(robot, path, folder, url, journal))
-    journal.tell(told.Stopped())
+        signals.unfinished = robot.unfinished
+        async with robot:
+            _tell_findings(prepared.findings, journal)
+            while await signals.reload_wanted():
+                await signals.unless_stopped(_reload(robot, path, folder, url, journal))
 
 
-async def _prepare(path: str, folder: str) -> tuple[Config, Hooks]:
-    config = load_file(path)
-    return config, await load_hooks(config, folder)
+class Prepared(NamedTuple):
+    """A robot.toml that can be run."""
+
+    config: Config
+    findings: list[Finding]
+    hooks: Hooks
+
+
+async def _prepare(path: str, folder: str) -> Prepared:
+    # In a thread: a file may lie on a disk that is asleep, and the calls go on meanwhile.
+    config, findings = await in_thread(lambda: (load_file(path), check_file(path)), LOADING, path)
+    return Prepared(config, findings, await load_hooks(config, folder, LOADING))
 
 
 async def _reload(robot: Robot, path: str, folder: str, url: str, journal: Journal) -> None:
     try:
-        config, hooks = await _prepare(path, folder)
-        await robot.reload(config, hooks)
+        prepared = await _prepare(path, folder)
+        await robot.reload(prepared.config, prepared.hooks)
     except SipError as error:
         journal.tell(told.NotReloaded(str(error)))
         return
-    _tell_findings(path, journal)
-    if store_url(config, folder) != url:
+    _tell_findings(prepared.findings, journal)
+    if store_url(prepared.config, folder) != url:
         journal.tell(told.Notice("warning", "[store] url has changed: that needs a restart"))
 
 
-def _tell_findings(path: str, journal: Journal) -> None:
+def _tell_findings(findings: list[Finding], journal: Journal) -> None:
     """What `check` warns of, whoever did not ask it."""
-    try:
-        findings = check_file(path)
-    except SipError as error:  # it has changed since it was loaded, a moment ago
-        journal.tell(told.Notice("warning", str(error)))
-        return
     for finding in findings:
         if finding.severity != "error":
             level = "warning" if finding.severity == "warning" else "info"
@@ -127,60 +155,3 @@ def check_ports(accounts: Iterable[Account]) -> None:
                 raise ListenFailed(
                     f"account {name}: {shown(host, port)}/udp cannot be used: {error.strerror}"
                 ) from error
-
-
-class Signals:
-    """What the process is told from outside."""
-
-    def __init__(self, journal: Journal) -> None:
-        self._journal = journal
-        self._loop = asyncio.get_running_loop()
-        self._stop = asyncio.Event()
-        self._heard = asyncio.Event()
-        self._reload = False
-
-    def __enter__(self) -> None:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            self._loop.add_signal_handler(number, self._stopped_by, number)
-        self._loop.add_signal_handler(signal.SIGHUP, self._reload_by_signal)
-
-    def __exit__(self, *_: object) -> None:
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            self._loop.remove_signal_handler(number)
-
-    async def reload_wanted(self) -> bool:
-        """Wait for a signal: True for one to reload, False for one to stop."""
-        await self._heard.wait()
-        self._heard.clear()
-        reload, self._reload = self._reload, False
-        return reload and not self._stop.is_set()
-
-    async def unless_stopped(self, work: Coroutine[Any, Any, None]) -> None:
-        """Do something, but no further than to a signal to stop."""
-        task, stop = self._loop.create_task(work), self._loop.create_task(self._stop.wait())
-        try:
-            await asyncio.wait((task, stop), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            stop.cancel()
-            task.cancel()
-            await asyncio.wait((task, stop))
-        if not task.cancelled():
-            task.result()
-
-    def _stopped_by(self, number: signal.Signals) -> None:
-        if self._stop.is_set():
-            self._journal.flush()
-            os._exit(128 + number)  # asked twice: whatever still hangs is not waited for
-        self._journal.tell(told.Stopping(signal.Signals(number).name))
-        self._stop.set()
-        self._heard.set()
-        self._loop.call_later(GRACE, self._give_up)
-
-    def _reload_by_signal(self) -> None:
-        self._reload = True
-        self._heard.set()
-
-    def _give_up(self) -> None:
-        self._journal.tell(told.Notice("error", f"not done after {GRACE:g} s, leaving as it is"))
-        self._journal.flush()
-        os._exit(1)

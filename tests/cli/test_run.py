@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import socket
 import time
@@ -184,6 +185,147 @@ async def test_a_hook_that_fails_harms_nothing(pbx: Any, sipclient: Any, robot_t
     await run.until("hooks.py:on_ready failed: ValueError: oh")
     await busy_to_ready(pbx, run, "1002")
     await run.until("answered (queue/pbx/1002/1)")
+
+
+# --- what a hook may do, and a signal all the same ----------------------------------------------------
+
+HOOK = '[[rules]]\nname = "h"\nrun = "hooks.py:on_ready"\n'
+
+
+async def hooked(pbx: Any, sipclient: Any, robot_toml: Any, *body: str, before: str = "") -> Any:
+    """A robot whose hook has begun to run these lines."""
+    text = f"{before}\nasync def on_ready(change, client):\n    " + "\n    ".join(body) + "\n"
+    robot_toml.write("import asyncio, sys, threading, time\n" + text, "hooks.py")
+    robot_toml.write(robot_toml.text + HOOK)
+    run = await sipclient("run")
+    await run.until("1002: unknown -> ready")
+    await busy_to_ready(pbx, run, "1001")
+    await run.until("> running hooks.py:on_ready")
+    return run
+
+
+async def stops(run: Any, *lines: str) -> int:
+    """The exit status after SIGTERM, which it leaves on within 5 seconds, saying this."""
+    began = time.monotonic()
+    run.signal(signal.SIGTERM)
+    status = await run.end(6)
+    assert time.monotonic() - began < 5
+    for line in lines:
+        assert any(line in each for each in run.lines), run.lines
+    return int(status)
+
+
+@pytest.mark.parametrize("blocking", ["time.sleep(60)", "while True: pass", "lock.acquire()"])
+async def test_a_hook_that_blocks_does_not_keep_it(pbx: Any, sipclient: Any, robot_toml: Any, blocking: str) -> None:
+    lock = "lock = threading.Lock(); lock.acquire()"
+    run = await hooked(pbx, sipclient, robot_toml, blocking, before=lock)
+    what = "not done after 4.7 s, leaving as it is: "
+    assert await stops(run, what, "not un-registered: pbx; hooks.py:4 keeps everything waiting") == 1
+
+
+async def test_a_second_signal_ends_a_hook_that_blocks_at_once(pbx: Any, sipclient: Any, robot_toml: Any) -> None:
+    run = await hooked(pbx, sipclient, robot_toml, "time.sleep(60)")
+    run.signal(signal.SIGTERM)
+    await asyncio.sleep(0.3)
+    run.signal(signal.SIGTERM)
+    assert await run.end(2) == 143
+
+
+@pytest.mark.parametrize(
+    "ending",
+    [
+        "asyncio.create_task(end(SystemExit(3)))",
+        "asyncio.create_task(end(KeyboardInterrupt()))",
+        "await asyncio.create_task(end(SystemExit(3)))",
+        "asyncio.get_running_loop().call_soon(sys.exit)",
+        "asyncio.get_running_loop().stop()",
+    ],
+)
+async def test_no_hook_ends_the_robot(pbx: Any, sipclient: Any, robot_toml: Any, ending: str) -> None:
+    before = "async def end(error): raise error"
+    run = await hooked(pbx, sipclient, robot_toml, ending, "await asyncio.sleep(0.2)", before=before)
+    await run.until("a hook tried to end the robot")
+    await busy_to_ready(pbx, run, "1002")
+    await run.until("answered (queue/pbx/1002/1)")
+    assert await stops(run) == 0
+    assert pbx.registers == [True, False]
+
+
+@pytest.mark.parametrize(
+    "thread",
+    [
+        "threading.Thread(target=time.sleep, args=(60,)).start()",
+        "asyncio.create_task(asyncio.to_thread(time.sleep, 60))",
+    ],
+)
+async def test_a_thread_of_a_hook_that_never_ends_does_not_keep_it(
+    pbx: Any, sipclient: Any, robot_toml: Any, thread: str
+) -> None:
+    run = await hooked(pbx, sipclient, robot_toml, thread)
+    await run.until("hooks.py:on_ready is done")
+    assert await stops(run, "a thread of a hook still runs") == 0
+    assert pbx.registers == [True, False]
+
+
+async def test_a_hook_file_that_raises_stop_iteration(pbx: Any, sipclient: Any, robot_toml: Any) -> None:
+    robot_toml.write("next(iter(()))\n", "hooks.py")
+    robot_toml.write(robot_toml.text + HOOK)
+    await refused(await sipclient("run"), "hooks.py:1: StopIteration")
+
+
+async def test_a_file_that_cannot_be_loaded_any_more_does_not_keep_it(
+    pbx: Any, sipclient: Any, robot_toml: Any
+) -> None:
+    """Neither a hook file that never comes to its end nor a robot.toml that is a pipe nobody writes to."""
+    run = await sipclient("run")
+    await run.until("1002: unknown -> ready")
+    robot_toml.write("import time\ntime.sleep(60)\n", "hooks.py")
+    robot_toml.write(robot_toml.text + HOOK)
+    run.signal(signal.SIGHUP)
+    await busy_to_ready(pbx, run, "1001")
+    await run.until("answered (queue/pbx/1001/1)")
+    assert await stops(run, "= stopped") == 0
+
+    robot_toml.write(robot_toml.text)
+    run = await sipclient("run")
+    await run.until("1002: unknown -> ready")
+    (robot_toml.folder / "robot.toml").unlink()
+    os.mkfifo(robot_toml.folder / "robot.toml")
+    run.signal(signal.SIGHUP)
+    await busy_to_ready(pbx, run, "1001")
+    await run.until("answered (queue/pbx/1001/2)")
+    assert await stops(run, "= stopped") == 0
+    assert pbx.registers == [True, False] * 2
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGHUP, 7)])
+async def test_a_signal_while_it_is_being_loaded(
+    sipclient: Any, tmp_path: Path, number: signal.Signals, status: int
+) -> None:
+    stub = "import sys, time\nprint('loading', flush=True)\ntime.sleep(1)\nsys.exit(7)\n"
+    (tmp_path / "typer.py").write_text(stub)
+    run = await sipclient("run", PYTHONPATH=f"{tmp_path}:{Path(__file__).parents[2]}")
+    await run.until("loading")
+    run.signal(number)
+    assert await run.end(5) == status
+    assert "Traceback" not in await run.errors()
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM])
+async def test_a_signal_while_it_starts(pbx: Any, sipclient: Any, robot_toml: Any, number: signal.Signals) -> None:
+    """SIGHUP is no reason to die, SIGTERM none to go on."""
+    loading = "import time\nprint('loading', flush=True)\ntime.sleep(0.5)\n"
+    robot_toml.write(loading + "async def on_ready(change, client): ...\n", "hooks.py")
+    robot_toml.write(robot_toml.text + HOOK)
+    run = await sipclient("run")
+    await run.until("loading")
+    run.signal(number)
+    if number == signal.SIGHUP:
+        await run.until("reloaded: accounts unchanged")
+        assert await stops(run) == 0
+    else:
+        assert await run.end(2) == 0
+        assert [line[24:] for line in run.lines[1:]] == ["= stopping: SIGTERM", "= stopped"]
 
 
 @pytest.mark.parametrize("arguments", [("--log-format", "xml"), ("a.toml", "--config", "b.toml"), ("--nonsense",)])

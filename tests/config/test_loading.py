@@ -297,8 +297,9 @@ MISTAKES = [
         8,
         "rules[1].call.retry.backoff: must be a number from 1",
     ),
-    ("[dial]", "[dial]\ncalls_per_second = 0", 10, "dial.calls_per_second: must be a number above 0"),
-    ("[dial]", "[dial]\ncalls_per_second = inf", 10, "dial.calls_per_second: must be a number above 0"),
+    ("[dial]", "[dial]\ncalls_per_second = 0", 10, "dial.calls_per_second: must be a number from 1e-05 (one call in"),
+    ("[dial]", "[dial]\ncalls_per_second = 1e-320", 10, "dial.calls_per_second: must be a number from"),
+    ("[dial]", "[dial]\ncalls_per_second = inf", 10, "dial.calls_per_second: must be a number from"),
     ("[dial]", "[dial]\ncalls_at_once = 0", 10, "dial.calls_at_once: must be a whole number from 1"),
     ("[dial]", '[store]\nurl = "mysql:x"\n[dial]', 10, 'store.url: the store is "sqlite:FILE"'),
     (
