@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import msgspec
 
-from sipclient.sdp.codecs import PCMA, PCMU, TELEPHONE_EVENT, Codec
+from sipclient.sdp.codecs import G722, OPUS, PCMA, PCMU, TELEPHONE_EVENT, Codec
 from sipclient.sdp.description import Direction, SessionDescription
-from sipclient.sdp.ice import Ice
-from sipclient.sdp.security import CryptoKey, Dtls, Security
+from sipclient.sdp.ice import Candidate, Ice
+from sipclient.sdp.security import CryptoKey, Dtls, Fingerprint, Security, Setup
+
+# The best first: what a WebRTC endpoint of ours speaks.
+WEBRTC_CODECS = (OPUS, G722, PCMU, PCMA, TELEPHONE_EVENT)
 
 
 class Capabilities(msgspec.Struct, frozen=True):
     """What our side can do, and where it listens.
+
+    Without an address it is a question: `negotiate(offer, Capabilities())` says what would come of an offer if
+    everything sipclient can do were at hand, with an address and keys that stand for real ones.
 
     `address` is an IP literal and `port` the RTP port, both as the peer shall see them; `rtcp_port` 0 means
     the port above. `codecs` is in order of preference. `session_id` and `version` go into our o= line: they
@@ -25,9 +31,9 @@ class Capabilities(msgspec.Struct, frozen=True):
     port of RTP. `ssrc`, `cname` and `stream_id` are told to WebRTC peers, where they are set.
     """
 
-    address: str
-    port: int
-    session_id: int
+    address: str = ""
+    port: int = 49170
+    session_id: int = 1
     version: int = 1
     rtcp_port: int = 0
     codecs: tuple[Codec, ...] = (PCMU, PCMA, TELEPHONE_EVENT)
@@ -48,6 +54,29 @@ class Capabilities(msgspec.Struct, frozen=True):
         """`IP4` or `IP6`, by the address."""
         return "IP6" if ":" in self.address else "IP4"
 
+    @classmethod
+    def webrtc(cls, address: str, port: int, session_id: int, fingerprint: str, ufrag: str, pwd: str) -> Capabilities:
+        """What a browser needs of us: opus and G.711 over DTLS-SRTP and ICE, with one host candidate.
+
+        `fingerprint` is that of our certificate, as in `sha-256 AB:CD:...`; `ufrag` (4 characters or more) and
+        `pwd` (22 or more) are drawn at random for each call.
+        """
+        algorithm, _, value = fingerprint.partition(" ")
+        return cls(
+            address,
+            port,
+            session_id,
+            codecs=WEBRTC_CODECS,
+            security=Security.DTLS,
+            dtls=Dtls(Setup.ACTPASS, (Fingerprint(algorithm.lower(), value.strip().upper()),)),
+            ice=Ice(
+                ufrag,
+                pwd,
+                (Candidate("1", 1, "udp", 2130706431, address, port, "host"),),
+                end_of_candidates=True,
+            ),
+        )
+
 
 class Wants(msgspec.Struct, frozen=True):
     """What an offer asks of us that has to be prepared before it can be answered: certificates, keys,
@@ -59,31 +88,6 @@ class Wants(msgspec.Struct, frozen=True):
     sdes: bool = False
     rtcp_mux: bool = False
     family: str = ""
-
-
-class Reason(msgspec.Struct, frozen=True):
-    """One thing that stands in the way, in words for an administrator.
-
-    `line` is the line of the peer's description it stands on (from 1; 0 where no line is to blame, because
-    something is missing). `code` is what a Warning header calls it: 304 a media type, 305 a format, 306 an
-    attribute, 399 anything else (RFC 3261 §20.43).
-    """
-
-    text: str
-    line: int = 0
-    code: int = 399
-
-    def __str__(self) -> str:
-        return f"line {self.line}: {self.text}" if self.line else self.text
-
-
-class Refusal(msgspec.Struct, frozen=True):
-    """No call can come of this description. `reasons` has at least one."""
-
-    reasons: tuple[Reason, ...]
-
-    def __str__(self) -> str:
-        return "; ".join(map(str, self.reasons))
 
 
 class AudioStream(msgspec.Struct, frozen=True):

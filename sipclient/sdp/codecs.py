@@ -20,9 +20,17 @@ class Codec(msgspec.Struct, frozen=True):
         """Whether it carries key presses (RFC 4733) rather than sound."""
         return self.name == "telephone-event"
 
+    @property
+    def is_sound(self) -> bool:
+        """Whether it carries what is said: no key presses, no comfort noise."""
+        return self.name not in ("telephone-event", "CN")
+
     def is_called(self, name: str, clock: int, channels: int) -> bool:
-        """Whether an rtpmap means this codec: names are compared without case (RFC 8866 §6.6)."""
-        return self.clock == clock and self.channels == channels and self.name.lower() == name.lower()
+        """Whether an rtpmap means this codec: names are compared without case (RFC 8866 §6.6). Opus is called
+        stereo whatever it carries (RFC 7587 §7), but some forget to."""
+        if self.clock != clock or self.name.lower() != name.lower():
+            return False
+        return self.channels == channels or (self.name == "opus" and channels == 1)
 
 
 PCMU = Codec("PCMU", static=0)
@@ -79,7 +87,14 @@ def codec_named(name: str) -> Codec | None:
     return msgspec.structs.replace(known, clock=int(clock)) if name in _ANY_CLOCK and clock in _CLOCKS else None
 
 
+def events(clock: int) -> Codec:
+    """Key presses counted by this clock."""
+    return TELEPHONE_EVENT if clock == TELEPHONE_EVENT.clock else msgspec.structs.replace(TELEPHONE_EVENT, clock=clock)
+
+
 def codec_meant(name: str, clock: int, channels: int) -> Codec:
     """The codec an rtpmap means: one of ours, or else what the rtpmap says of it."""
-    known = next((codec for codec in _OURS.values() if codec.is_called(name, clock, channels)), None)
-    return known or Codec(name, clock, channels)
+    known = _OURS.get(name.lower())
+    if known is None or known.is_called(name, clock, channels):
+        return known or Codec(name, clock, channels)
+    return events(clock) if known.is_event and channels == 1 else Codec(name, clock, channels)

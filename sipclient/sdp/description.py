@@ -78,6 +78,8 @@ class Connection(msgspec.Struct, frozen=True):
     @property
     def nowhere(self) -> bool:
         """Whether this is the old way to say "on hold": 0.0.0.0 (RFC 3264 §8.4)."""
+        if self.address.strip("0:."):
+            return False
         try:
             return ipaddress.ip_address(self.address).is_unspecified
         except ValueError:
@@ -112,13 +114,17 @@ class Section(msgspec.Struct, frozen=True, dict=True):
     line: int
 
     @cached_property
-    def _attributes(self) -> dict[str, tuple[Attribute, ...]]:
+    def _attributes(self) -> dict[str, list[Attribute]]:
         found: dict[str, list[Attribute]] = {}
         for number, line in enumerate(self.lines, self.line):
-            if line.startswith("a="):
+            if line[:2] == "a=":
                 name, _, value = line[2:].partition(":")
-                found.setdefault(name, []).append(Attribute(name, value, number))
-        return {name: tuple(attributes) for name, attributes in found.items()}
+                attribute = Attribute(name, value, number)
+                if name in found:
+                    found[name].append(attribute)
+                else:
+                    found[name] = [attribute]
+        return found
 
     @property
     def attributes(self) -> Iterator[Attribute]:
@@ -128,12 +134,17 @@ class Section(msgspec.Struct, frozen=True, dict=True):
 
     def all(self, name: str) -> tuple[Attribute, ...]:
         """Every attribute of this name, in order."""
-        return self._attributes.get(name, ())
+        return tuple(self._attributes.get(name, ()))
 
     def first(self, name: str) -> Attribute | None:
         """The first attribute of this name, None where there is none."""
         found = self._attributes.get(name)
         return found[0] if found else None
+
+    def value(self, name: str) -> str:
+        """What the first attribute of this name says, empty where there is none."""
+        found = self._attributes.get(name)
+        return found[0].value.strip() if found else ""
 
     def number(self, name: str) -> int | None:
         """The whole number an attribute holds, None where it is absent or no number."""
@@ -145,7 +156,7 @@ class Section(msgspec.Struct, frozen=True, dict=True):
     def own_connection(self) -> Connection | None:
         """The c= line of this very section, None where it has none that names an address."""
         for number, line in enumerate(self.lines, self.line):
-            if line.startswith("c="):
+            if line[:2] == "c=":
                 fields = line[2:].split()
                 if len(fields) == 3 and fields[0] == "IN" and fields[1] in ("IP4", "IP6"):
                     return Connection(fields[1], fields[2].partition("/")[0], number)
@@ -154,7 +165,7 @@ class Section(msgspec.Struct, frozen=True, dict=True):
     @property
     def own_direction(self) -> Direction | None:
         """The direction this very section states; the first counts where it states several."""
-        stated = [attribute for name in _DIRECTIONS for attribute in self.all(name)]
+        stated = [self._attributes[name][0] for name in _DIRECTIONS if name in self._attributes]
         return Direction(min(stated, key=lambda attribute: attribute.line).name) if stated else None
 
 
@@ -206,6 +217,10 @@ class MediaDescription(Section, frozen=True, dict=True):
         """The first attribute of this name, here or else in the session's part."""
         return self.first(name) or self.session.first(name)
 
+    def inherited_all(self, name: str) -> tuple[Attribute, ...]:
+        """Every attribute of this name: those here, or else those of the session's part."""
+        return self.all(name) or self.session.all(name)
+
     @property
     def ptime(self) -> int | None:
         """Milliseconds of sound in a packet that its writer would like to receive."""
@@ -231,19 +246,19 @@ class MediaDescription(Section, frozen=True, dict=True):
         """The payload types of the m-line in its order, each once, with what rtpmap and fmtp say of it."""
         maps: dict[int, tuple[str, int, int, int]] = {}
         for attribute in self.all("rtpmap"):
-            if found := _RTPMAP.fullmatch(attribute.value):
-                meaning = (found[2], int(found[3]), int(found[4] or 1), attribute.line)
-                maps.setdefault(int(found[1]), meaning)
+            if written := _RTPMAP.fullmatch(attribute.value):
+                number, name, clock, channels = written.groups()
+                maps.setdefault(int(number), (name, int(clock), int(channels or 1), attribute.line))
         parameters: dict[str, str] = {}
         for attribute in self.all("fmtp"):
-            text, _, value = attribute.value.partition(" ")
-            parameters.setdefault(text, value.strip())
+            text, _, fmtp = attribute.value.partition(" ")
+            parameters.setdefault(text, fmtp.strip())
         payloads: dict[int, Payload] = {}
         for text in self.formats:
-            if _NUMBER.fullmatch(text) and (number := int(text)) < 128 and number not in payloads:
-                default = (*STATIC.get(number, ("", 0, 1)), self.line)
-                name, clock, channels, line = maps.get(number, default)
-                payloads[number] = Payload(number, name, clock, channels, parameters.get(text, ""), line)
+            if _NUMBER.fullmatch(text) and (value := int(text)) < 128 and value not in payloads:
+                meaning = maps.get(value) or (*STATIC.get(value, ("", 0, 1)), self.line)
+                name, clock_rate, count, line = meaning
+                payloads[value] = Payload(value, name, clock_rate, count, parameters.get(text, ""), line)
         return tuple(payloads.values())
 
 
@@ -254,7 +269,7 @@ class SessionDescription(msgspec.Struct, frozen=True, dict=True):
 
     @cached_property
     def _sections(self) -> tuple[Section, tuple[MediaDescription, ...]]:
-        starts = [index for index, line in enumerate(self.lines) if line.startswith("m=")]
+        starts = [index for index, line in enumerate(self.lines) if line[:2] == "m="]
         ends = [*starts[1:], len(self.lines)]
         session = Section(self.lines[: starts[0]] if starts else self.lines, 1)
         media = (
@@ -272,6 +287,14 @@ class SessionDescription(msgspec.Struct, frozen=True, dict=True):
     def media(self) -> tuple[MediaDescription, ...]:
         """The m-lines, in order, those with port 0 too."""
         return self._sections[1]
+
+    @property
+    def bundles(self) -> Iterator[tuple[str, ...]]:
+        """The streams, by their mid, that are to share one transport: a tuple a group. RFC 9143 §5."""
+        for attribute in self.session.all("group"):
+            semantics, *mids = attribute.value.split() or [""]
+            if semantics.upper() == "BUNDLE":
+                yield tuple(mids)
 
     @property
     def origin(self) -> Origin | None:

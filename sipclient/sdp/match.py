@@ -5,47 +5,24 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable
 
-from sipclient.sdp.agreement import Reason
 from sipclient.sdp.codecs import Codec
 from sipclient.sdp.description import Connection, Direction, MediaDescription, Payload
-
-PLAIN = frozenset({"RTP/AVP", "RTP/AVPF"})  # feedback (AVPF) changes when RTCP is sent, not what RTP looks like
+from sipclient.sdp.reasons import OTHER, Reason
 
 _SHOWN = 60  # characters of the peer's own that a reason repeats
+_OPUS_TIMES = (60, 40, 20, 10)  # milliseconds that one opus frame can last: RFC 6716 §2.1.4
 
 
-def obstacle(media: MediaDescription, family: str) -> Reason | None:
-    """Why plain RTP of our `family` (`IP4`, `IP6`) cannot go to where this m-line says, None where it can."""
-    if media.proto not in PLAIN:
-        return _of_profile(media)
+def address_fault(media: MediaDescription, family: str) -> Reason | None:
+    """Why packets of our `family` (`IP4`, `IP6`) cannot go to where this m-line says, None where they can."""
     connection = media.connection
     if connection is None:
-        return Reason("there is no c= line with an address for the audio", media.line)
-    return _of_address(connection, family)
-
-
-def _of_profile(media: MediaDescription) -> Reason:
-    proto = shown(media.proto)
-    if "SAVP" not in media.proto:
-        return Reason(
-            f"the audio is to travel as {proto}, which this side does not speak; it speaks RTP/AVP",
-            media.line,
-        )
-    how = "DTLS-SRTP" if "TLS" in media.proto or media.inherited("fingerprint") else "SRTP"
-    return Reason(
-        f"the audio is to be encrypted ({proto}, {how}), and this side speaks plain RTP only: "
-        "let the phone or the PBX offer RTP/AVP",
-        media.line,
-    )
-
-
-def _of_address(connection: Connection, family: str) -> Reason | None:
+        return no_address(media)
     text = shown(connection.address)
     if connection.family != family:
         ours, theirs = family.replace("IP", "IPv"), connection.family.replace("IP", "IPv")
         return Reason(
-            f"the audio is to go to an {theirs} address ({text}), and this side has {ours} only",
-            connection.line,
+            f"the audio is to go to an {theirs} address ({text}), and this side has {ours} only", connection.line
         )
     address = ip_address(connection.address, connection.family)
     if address is None:
@@ -53,6 +30,15 @@ def _of_address(connection: Connection, family: str) -> Reason | None:
     if address.is_multicast:
         return Reason(f"{text} is a multicast address: a call goes to one place", connection.line)
     return None
+
+
+def no_address(media: MediaDescription) -> Reason:
+    """The c= line is missing, or its address is."""
+    for section in (media, media.session):
+        for number, line in enumerate(section.lines, section.line):
+            if line.startswith("c="):
+                return Reason(f"the c= line has no address ({shown(line)})", number, OTHER)
+    return Reason("there is no c= line with an address for the audio", media.line, OTHER)
 
 
 def ip_address(text: str, family: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
@@ -63,10 +49,13 @@ def ip_address(text: str, family: str) -> ipaddress.IPv4Address | ipaddress.IPv6
         return None
 
 
-def their_direction(media: MediaDescription) -> Direction:
-    """What the peer will do; with c=0.0.0.0 it wants to hear nothing (RFC 3264 §8.4)."""
-    connection = media.connection
+def their_direction(media: MediaDescription, ice: bool = False) -> Direction:
+    """What the peer will do; with c=0.0.0.0 it wants to hear nothing (RFC 3264 §8.4), unless ICE is to find
+    the address (RFC 8839 §4.2.1)."""
     direction = media.direction
+    if ice:
+        return direction
+    connection = media.connection
     if connection is not None and connection.nowhere:
         return Direction.of(direction.sends, False)
     return direction
@@ -77,13 +66,18 @@ def our_direction(theirs: Direction, wanted: Direction) -> Direction:
     return Direction.of(wanted.sends and theirs.receives, wanted.receives and theirs.sends)
 
 
-def packet_time(media: MediaDescription, wanted: int) -> int:
+def packet_time(media: MediaDescription, wanted: int, codec: Codec) -> int:
     """Milliseconds of sound in our packets: what the peer prefers, if it is 10 to 60 in whole tens, else
-    `wanted`; never more than its maxptime, but for 10, below which nobody goes."""
+    `wanted`; never more than its maxptime, but for 10, below which nobody goes. Opus takes what one of its
+    frames can last."""
     preferred = media.ptime or 0
     time = preferred if 10 <= preferred <= 60 and preferred % 10 == 0 else wanted
     most = media.maxptime
-    return time if most is None or time <= most else max(10, most // 10 * 10)
+    if most is not None and time > most:
+        time = max(10, most // 10 * 10)
+    if codec.name == "opus":
+        return next((lasting for lasting in _OPUS_TIMES if lasting <= time), 10)
+    return time
 
 
 def rtcp_destination(media: MediaDescription, host: str) -> tuple[str, int]:
@@ -103,7 +97,10 @@ def _unspecified(host: str) -> bool:
 
 def codec_of(payload: Payload, codecs: Iterable[Codec]) -> Codec | None:
     """Which of these codecs a payload type of the peer's means."""
-    return next((codec for codec in codecs if codec.is_called(payload.name, payload.clock, payload.channels)), None)
+    for codec in codecs:
+        if codec.is_called(payload.name, payload.clock, payload.channels):
+            return codec
+    return None
 
 
 def named(payloads: Iterable[Payload]) -> str:
@@ -114,5 +111,6 @@ def named(payloads: Iterable[Payload]) -> str:
 
 def shown(text: str) -> str:
     """The peer's own words, cut and without anything that could harm a terminal, a log or a header."""
-    plain = "".join(character if " " <= character <= "~" and character not in '"\\' else "?" for character in text)
+    cut = text[: _SHOWN + 1]
+    plain = "".join(character if " " <= character <= "~" and character not in '"\\' else "?" for character in cut)
     return plain if len(plain) <= _SHOWN else f"{plain[: _SHOWN - 3]}..."

@@ -4,101 +4,154 @@ from __future__ import annotations
 
 import re
 
-from sipclient.sdp.agreement import Answer, AudioStream, Capabilities, Reason, Refusal
-from sipclient.sdp.codecs import Codec
-from sipclient.sdp.compose import audio_lines, describe, refused_lines
-from sipclient.sdp.description import MediaDescription, SessionDescription
-from sipclient.sdp.match import (
-    codec_of,
-    named,
-    obstacle,
-    our_direction,
-    packet_time,
-    rtcp_destination,
-    shown,
-    their_direction,
-)
+import msgspec
+
+from sipclient.sdp.agreement import Answer, AudioStream, Capabilities, Wants
+from sipclient.sdp.carriage import Carriage, answer_lines, for_offer
+from sipclient.sdp.codecs import Codec, events
+from sipclient.sdp.compose import audio_lines, describe, refused_lines, source_lines
+from sipclient.sdp.description import MediaDescription, Payload, SessionDescription
+from sipclient.sdp.extensions import AUDIO_LEVEL, MID, extension_line
+from sipclient.sdp.ice import ice_of
+from sipclient.sdp.match import codec_of, named, shown
+from sipclient.sdp.missing import asks_dtls, missing
+from sipclient.sdp.reasons import FORMAT, MEDIA_TYPE, Reason, Refusal
+from sipclient.sdp.standin import stand_in
+from sipclient.sdp.stream import build
 
 _TIMING = re.compile(r"t=(\d{1,20} \d{1,20})\s*", re.ASCII)
+_QUESTION = Capabilities()
 
 
-def negotiate(offer: SessionDescription, capabilities: Capabilities) -> Answer | Refusal:
+def negotiate(offer: SessionDescription, capabilities: Capabilities = _QUESTION) -> Answer | Refusal:
     """Take the first audio stream we can, refuse the other m-lines in their places.
 
     The answer has as many m-lines as the offer, and only payload types the offer gave, under its numbers. One
     codec is answered, the first of the offerer's that we have, with telephone-event at its clock rate: a peer
     that is given a choice may change the codec in mid-call. For another offer in the same session, `revise`
     the answer against the description sent before.
+
+    A Refusal has every reason of every audio m-line, then everything else the offer lacks. Without
+    `capabilities`, or with some that have no address, the answer is hypothetical: see Capabilities.
     """
+    able = capabilities if capabilities.address else stand_in(capabilities, wants(offer))
     reasons: list[Reason] = []
-    stream: AudioStream | None = None
+    agreed: _Agreed | None = None
     sections: list[list[str]] = []
     for media in offer.media:
-        agreed = _agree(media, capabilities) if stream is None and media.kind == "audio" else None
-        if isinstance(agreed, AudioStream):
-            stream = agreed
-            payloads = [*agreed.receives]
-            # The profile is repeated in the offerer's own spelling.
-            sections.append(
-                audio_lines(capabilities, media.lines[0].split()[2], payloads, agreed.direction, agreed.ptime)
-            )
-            continue
-        if agreed is not None:
-            reasons.append(agreed)
-        sections.append(refused_lines(media))
-    if stream is None:
-        return Refusal(tuple(reasons) or (_no_audio(offer),))
-    return Answer(describe(capabilities, _timing(offer), sections), stream)
+        found = _agree(media, able) if agreed is None and media.kind == "audio" else []
+        if isinstance(found, _Agreed):
+            agreed = found
+            sections.append(_section(media, agreed, able))
+        else:
+            reasons += found
+            sections.append(refused_lines(media))
+    if agreed is None:
+        return _refusal(offer, reasons)
+    mid = agreed.stream.mid
+    bundled = mid if mid and any(mid in bundle for bundle in offer.bundles) else ""
+    return Answer(describe(able, _timing(offer), sections, bundled), agreed.stream)
 
 
-def _agree(media: MediaDescription, capabilities: Capabilities) -> AudioStream | Reason:
-    if media.port == 0:
-        return Reason("the audio is switched off (port 0)", media.line)
-    hindrance = obstacle(media, capabilities.family)
-    if hindrance is not None:
-        return hindrance
-    sounds = [codec for codec in capabilities.codecs if not codec.is_event]
-    for payload in media.payloads:
-        codec = codec_of(payload, sounds)
-        if codec is not None:
-            return _stream(media, capabilities, codec, payload.number)
-    ours = ", ".join(codec.name for codec in sounds) or "none"
-    return Reason(f"no codec in common: offered {named(media.payloads)}, supported {ours}", media.line)
-
-
-def _stream(media: MediaDescription, capabilities: Capabilities, codec: Codec, number: int) -> AudioStream:
-    connection = media.connection
-    host = connection.address if connection else ""
-    rtcp_host, rtcp_port = rtcp_destination(media, host)
-    event = _event(media, capabilities, codec.clock)
-    return AudioStream(
-        codec=codec,
-        payload_type=number,
-        event_type=event[0] if event else None,
-        receives=((number, codec), event) if event else ((number, codec),),
-        direction=our_direction(their_direction(media), capabilities.direction),
-        ptime=packet_time(media, capabilities.ptime),
-        host=host,
-        port=media.port,
-        rtcp_host=rtcp_host,
-        rtcp_port=rtcp_port,
+def wants(offer: SessionDescription) -> Wants:
+    """What the audio of an offer asks of us that has to be made ready before `negotiate`."""
+    audio = [media for media in offer.media if media.kind == "audio" and media.port]
+    if not audio:
+        return Wants()
+    checks = [ice for media in audio if (ice := ice_of(media))]
+    families = [c.family for media in audio if (c := media.connection) and not c.nowhere]
+    families += [candidate.family for ice in checks for candidate in ice.candidates if candidate.family]
+    return Wants(
+        ice=bool(checks),
+        dtls=any(asks_dtls(media) for media in audio),
+        sdes=any(media.first("crypto") or media.proto in ("RTP/SAVP", "RTP/SAVPF") for media in audio),
+        rtcp_mux=any(media.first("rtcp-mux") for media in audio),
+        family=families[0] if families else "",
     )
 
 
-def _event(media: MediaDescription, capabilities: Capabilities, clock: int) -> tuple[int, Codec] | None:
-    events = [codec for codec in capabilities.codecs if codec.is_event and codec.clock == clock]
+class _Agreed(msgspec.Struct, frozen=True):
+    stream: AudioStream
+    carriage: Carriage
+
+
+def _agree(media: MediaDescription, able: Capabilities) -> _Agreed | list[Reason]:
+    if media.port == 0:
+        return [_switched_off(media)]
+    carriage = for_offer(media, able)
+    sounds = [codec for codec in able.codecs if codec.is_sound]
+    chosen: tuple[int, Codec] | None = None
     for payload in media.payloads:
-        codec = codec_of(payload, events)
+        codec = codec_of(payload, sounds)
         if codec is not None:
-            return payload.number, codec
+            chosen = payload.number, codec
+            break
+    if chosen is None:
+        ours = ", ".join(codec.name for codec in sounds) or "none"
+        text = f"no codec in common: offered {named(media.payloads)}, supported {ours}"
+        return [*(carriage if isinstance(carriage, list) else ()), Reason(text, media.line, FORMAT)]
+    if isinstance(carriage, list):
+        return carriage
+    payloads = (chosen, *_beside(media, able, chosen[1]))
+    return _Agreed(build(media, carriage, chosen, payloads, payloads, (able.direction, able.ptime)), carriage)
+
+
+def _switched_off(media: MediaDescription) -> Reason:
+    if media.first("bundle-only") is not None:
+        text = "the audio has no address of its own (a=bundle-only), and what it is bundled with is not taken"
+        return Reason(text, media.line)
+    return Reason("the audio is switched off (port 0)", media.line)
+
+
+def _beside(media: MediaDescription, able: Capabilities, codec: Codec) -> list[tuple[int, Codec]]:
+    """Key presses and comfort noise beside a codec, at its clock. Phones that offer opus with key presses at
+    8000 only are common, and send them so."""
+    found = []
+    if any(own.is_event for own in able.codecs):
+        for clock in dict.fromkeys((codec.clock, 8000)):
+            payload = _payload(media, "telephone-event", clock)
+            if payload is not None:
+                found.append((payload.number, events(clock)))
+                break
+    if codec.clock == 8000:
+        for noise in able.codecs:
+            payload = _payload(media, "cn", 8000) if noise.name == "CN" else None
+            if payload is not None:
+                found.append((payload.number, noise))
+    return found
+
+
+def _payload(media: MediaDescription, name: str, clock: int) -> Payload | None:
+    for payload in media.payloads:
+        if payload.clock == clock and payload.channels == 1 and payload.name.lower() == name:
+            return payload
     return None
+
+
+def _section(media: MediaDescription, agreed: _Agreed, able: Capabilities) -> list[str]:
+    """Our m-line: the profile and the codec's channels in the offerer's own spelling."""
+    stream = agreed.stream
+    spelt = {payload.number: payload.channels for payload in media.payloads}
+    payloads = [
+        (number, codec if codec.channels == 1 else msgspec.structs.replace(codec, channels=spelt[number]))
+        for number, codec in stream.receives
+    ]
+    more = [f"a=mid:{stream.mid}"] if stream.mid else []
+    more += answer_lines(media, agreed.carriage, able)
+    if stream.dtls is not None:
+        more += [*extension_line(media, AUDIO_LEVEL), *extension_line(media, MID), *source_lines(able)]
+    return audio_lines(able, media.lines[0].split()[2], payloads, stream.direction, stream.ptime, more)
+
+
+def _refusal(offer: SessionDescription, reasons: list[Reason]) -> Refusal:
+    return Refusal(tuple(dict.fromkeys([*(reasons or [_no_audio(offer)]), *missing(offer)])))
 
 
 def _no_audio(offer: SessionDescription) -> Reason:
     kinds = ", ".join(dict.fromkeys(media.kind for media in offer.media))
     if not kinds:
-        return Reason("the offer has no m= line: nothing to talk over is offered")
-    return Reason(f"no audio is offered, only {shown(kinds)}", offer.media[0].line)
+        return Reason("the offer has no m= line: nothing to talk over is offered", 0, MEDIA_TYPE)
+    return Reason(f"no audio is offered, only {shown(kinds)}", offer.media[0].line, MEDIA_TYPE)
 
 
 def _timing(offer: SessionDescription) -> str:

@@ -2,47 +2,78 @@
 
 from __future__ import annotations
 
-from sipclient.sdp.agreement import Accepted, AudioStream, Capabilities, Reason, Refusal
-from sipclient.sdp.codecs import Codec, codec_meant
-from sipclient.sdp.compose import audio_lines, describe, refused_lines, revise
+from sipclient.sdp.agreement import Accepted, AudioStream, Capabilities, Wants
+from sipclient.sdp.carriage import Carriage, for_answer
+from sipclient.sdp.codecs import Codec, codec_meant, events
+from sipclient.sdp.compose import audio_lines, describe, refused_lines, revise, source_lines
 from sipclient.sdp.description import MediaDescription, Payload, SessionDescription
-from sipclient.sdp.match import (
-    codec_of,
-    named,
-    obstacle,
-    our_direction,
-    packet_time,
-    rtcp_destination,
-    their_direction,
-)
+from sipclient.sdp.dtls import dtls_lines
+from sipclient.sdp.ice import ice_lines
+from sipclient.sdp.match import codec_of, named
+from sipclient.sdp.reasons import FORMAT, MEDIA_TYPE, Reason, Refusal
+from sipclient.sdp.sdes import crypto_line
+from sipclient.sdp.security import CryptoKey, Security, Setup
+from sipclient.sdp.standin import stand_in
+from sipclient.sdp.stream import build
 
-_USUAL = {"telephone-event": 101}  # the number every phone gives it; any other would do
+# The numbers everybody gives them; any other would do.
+_USUAL = {("telephone-event", 8000): 101, ("telephone-event", 48000): 110, ("opus", 48000): 111}
 _DYNAMIC = range(96, 128)
+_PROFILES = {Security.PLAIN: "RTP/AVP", Security.SDES: "RTP/SAVP", Security.DTLS: "UDP/TLS/RTP/SAVPF"}
+_MID = "0"
 
 
 def make_offer(capabilities: Capabilities, previous: SessionDescription | None = None) -> SessionDescription:
     """An offer of one audio stream.
 
     `previous` is the last description we sent in this session, offer or answer: its m-lines keep their
-    places, its payload types their meaning, and the version rises if anything changes (RFC 3264 §8).
+    places, its payload types their meaning, its audio the kind of encryption, and the version rises if
+    anything changes (RFC 3264 §8). New credentials in `capabilities.ice` restart ICE.
     """
+    able = capabilities if capabilities.address else stand_in(capabilities, Wants())
     if previous is None:
-        lines = audio_lines(
-            capabilities, "RTP/AVP", _numbered(capabilities, ()), capabilities.direction, capabilities.ptime
-        )
-        return describe(capabilities, "0 0", [lines])
+        lines, mid = _section(able, None)
+        return describe(able, "0 0", [lines], mid)
     audio = _audio_index(previous)
     sections = [refused_lines(media) for media in previous.media]
     kept = previous.media[audio] if audio is not None else None
-    payloads = _numbered(capabilities, kept.payloads if kept else ())
-    proto = kept.lines[0].split()[2] if kept else "RTP/AVP"
-    lines = audio_lines(capabilities, proto, payloads, capabilities.direction, capabilities.ptime)
+    lines, mid = _section(able, kept)
     if audio is None:
         sections.append(lines)
     else:
         sections[audio] = lines
     timing = next((line[2:] for line in previous.session.lines if line.startswith("t=")), "0 0")
-    return revise(previous, describe(capabilities, timing, sections))
+    bundled = mid if kept is None or any(mid in bundle for bundle in previous.bundles) else ""
+    return revise(previous, describe(able, timing, sections, bundled))
+
+
+def _section(able: Capabilities, kept: MediaDescription | None) -> tuple[list[str], str]:
+    """Our audio m-line, and its mid: as `kept`, which is the one we sent before, if there is one."""
+    payloads = _numbered(able, kept.payloads if kept else ())
+    security = _security(kept) if kept is not None and kept.port else able.security
+    proto = kept.lines[0].split()[2] if kept is not None else _PROFILES[security]
+    modern = security is Security.DTLS
+    mid = kept.value("mid") if kept is not None else _MID if modern else ""
+    more = [f"a=mid:{mid}"] if mid else []
+    if able.rtcp_mux and (modern or (kept is not None and kept.first("rtcp-mux") is not None)):
+        more.append("a=rtcp-mux")
+    if security is Security.SDES:
+        keys = enumerate(able.crypto, 1)
+        more += [crypto_line(CryptoKey(tag, key.suite, key.key)) for tag, key in keys]
+    if modern and able.dtls is not None:
+        more += dtls_lines(able.dtls, Setup.ACTPASS)  # the peer chooses: RFC 8842 §5.2
+    if able.ice is not None:
+        more += ice_lines(able.ice)
+    if modern:
+        more += source_lines(able)
+    return audio_lines(able, proto, payloads, able.direction, able.ptime, more), mid
+
+
+def _security(sent: MediaDescription) -> Security:
+    """What protects a stream that we described so."""
+    if sent.first("fingerprint"):
+        return Security.DTLS
+    return Security.SDES if sent.first("crypto") else Security.PLAIN
 
 
 def accept(our_offer: SessionDescription, answer: SessionDescription) -> Accepted | Refusal:
@@ -52,42 +83,31 @@ def accept(our_offer: SessionDescription, answer: SessionDescription) -> Accepte
     """
     index = _audio_index(our_offer)
     if index is None:
-        return Refusal((Reason("our own description has no audio"),))
+        return Refusal((Reason("our own description has no audio", 0, MEDIA_TYPE),))
     if len(answer.media) <= index:
-        return Refusal((Reason("the answer has no m= line in the place of our audio"),))
+        return Refusal((Reason("the answer has no m= line in the place of our audio", 0, MEDIA_TYPE),))
     agreed = _agree(our_offer.media[index], answer.media[index])
-    return Accepted(agreed) if isinstance(agreed, AudioStream) else Refusal((agreed,))
+    return Accepted(agreed) if isinstance(agreed, AudioStream) else Refusal(tuple(agreed))
 
 
-def _agree(ours: MediaDescription, theirs: MediaDescription) -> AudioStream | Reason:
+def _agree(ours: MediaDescription, theirs: MediaDescription) -> AudioStream | list[Reason]:
     if theirs.kind != "audio":
-        return Reason("the answer has another kind of media in the place of our audio", theirs.line)
+        return [Reason("the answer has another kind of media in the place of our audio", theirs.line, MEDIA_TYPE)]
     if theirs.port == 0:
-        return Reason("the other side refuses the audio (port 0)", theirs.line)
-    hindrance = obstacle(theirs, ours.connection.family if ours.connection else "IP4")
-    if hindrance is not None:
-        return hindrance
+        return [Reason("the other side refuses the audio (port 0)", theirs.line)]
+    carriage: Carriage | list[Reason] = for_answer(ours, theirs)
     offered = {p.number: codec_meant(p.name, p.clock, p.channels) for p in ours.payloads if p.name}
     answered = _answered(theirs, offered)
-    sound = next(((number, codec) for number, codec in answered.items() if not codec.is_event), None)
+    sound = next(((number, codec) for number, codec in answered.items() if codec.is_sound), None)
     if sound is None:
-        return Reason(f"the answer chooses {named(theirs.payloads)}, which we did not offer", theirs.line)
-    number, codec = sound
-    host = theirs.connection.address if theirs.connection else ""
-    rtcp_host, rtcp_port = rtcp_destination(theirs, host)
-    events = (n for n, event in answered.items() if event.is_event and event.clock == codec.clock)
-    return AudioStream(
-        codec=codec,
-        payload_type=number,
-        event_type=next(events, None),
-        receives=tuple(offered.items()),  # the peer sends under the numbers of our offer (RFC 3264 §6.1)
-        direction=our_direction(their_direction(theirs), ours.direction),
-        ptime=packet_time(theirs, ours.ptime or 20),
-        host=host,
-        port=theirs.port,
-        rtcp_host=rtcp_host,
-        rtcp_port=rtcp_port,
-    )
+        text = f"the answer chooses {named(theirs.payloads)}, which we did not offer"
+        return [*(carriage if isinstance(carriage, list) else ()), Reason(text, theirs.line, FORMAT)]
+    if isinstance(carriage, list):
+        return carriage
+    # The peer sends under the numbers of our offer (RFC 3264 §6.1).
+    receives = tuple(offered.items())
+    wanted = ours.direction, ours.ptime or 20
+    return build(theirs, carriage, sound, [*answered.items()], receives, wanted, ours.value("mid"))
 
 
 def _answered(media: MediaDescription, offered: dict[int, Codec]) -> dict[int, Codec]:
@@ -111,14 +131,24 @@ def _audio_index(description: SessionDescription) -> int | None:
 
 def _numbered(capabilities: Capabilities, agreed: tuple[Payload, ...]) -> list[tuple[int, Codec]]:
     """Payload types for our codecs: those agreed on earlier, the static ones, then free dynamic ones."""
-    numbers = {codec: payload.number for payload in agreed if (codec := codec_of(payload, capabilities.codecs))}
+    codecs = _with_events(capabilities.codecs)
+    numbers = {codec: payload.number for payload in agreed if (codec := codec_of(payload, codecs))}
     taken = {payload.number for payload in agreed}
-    for codec in capabilities.codecs:
+    for codec in codecs:
         if codec in numbers:
             continue
-        wished = (codec.static, _USUAL.get(codec.name), *_DYNAMIC)
+        wished = (codec.static, _USUAL.get((codec.name, codec.clock)), *_DYNAMIC)
         number = next((wish for wish in wished if wish is not None and wish not in taken), None)
         if number is not None:
             numbers[codec] = number
             taken.add(number)
-    return [(numbers[codec], codec) for codec in capabilities.codecs if codec in numbers]
+    return [(numbers[codec], codec) for codec in codecs if codec in numbers]
+
+
+def _with_events(codecs: tuple[Codec, ...]) -> list[Codec]:
+    """These codecs with key presses at the clock of each, where there are key presses at all: RFC 4733 §2.5."""
+    if not any(codec.is_event for codec in codecs):
+        return list(codecs)
+    clocks = (codec.clock for codec in codecs if codec.is_sound)
+    pressed = {codec.clock for codec in codecs if codec.is_event}
+    return [*codecs, *(events(clock) for clock in dict.fromkeys(clocks) if clock not in pressed)]

@@ -1,8 +1,9 @@
 """Text to SessionDescription: bounded in every way, and liberal where nothing depends on it. RFC 8866 §9.
 
-Liberal: LF for CRLF, no line end on the last line, blank lines at the end, absent s= and t=, any order of
-lines, any letter for a line. Strict: the text begins with v=0, every line is a letter, `=` and a value, every
-m= line has a kind, a port and a profile, and the limits below hold.
+Liberal: LF for CRLF, no line end on the last line, blank lines around it, absent lines (v=0, o=, s=, t=, c=)
+and lines that lack a part, any order of lines, any letter for a line: `negotiate` names what it misses. Strict:
+there is at least one line, a v= line is the first and says 0, every line is a letter, `=` and a value, every m=
+line has a kind, a port and a profile, and the limits below hold.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ MOST_CHARACTERS = 65_536  # what one SIP message may hold by default
 MOST_LINES = 2_000  # a browser's largest offers have some hundreds
 MOST_MEDIA = 128
 
+_FIRST = frozenset(f"{letter}=" for letter in "vosiuepcbtrzkam")  # RFC 8866 §5
 _LINE = re.compile(r"[a-z]=[^\r\n\0]*")
 _PORT = re.compile(r"(\d{1,5})(?:/([1-9]\d{0,4}))?", re.ASCII)
 
@@ -27,17 +29,19 @@ def parse(text: str | bytes) -> SessionDescription:
     """
     if len(text) > MOST_CHARACTERS:
         raise MalformedDescription(f"the description is larger than {MOST_CHARACTERS} characters")
-    lines = _decoded(text).rstrip("\r\n").split("\n")
+    lines = _decoded(text).strip("\r\n").split("\n")
     if len(lines) > MOST_LINES:
         raise MalformedDescription(f"the description has more than {MOST_LINES} lines", MOST_LINES + 1)
     lines = [line.removesuffix("\r") for line in lines]
-    if lines[0].rstrip() != "v=0":
+    if lines[0][:2] not in _FIRST or (lines[0][0] == "v" and lines[0].rstrip() != "v=0"):
         raise MalformedDescription("a session description begins with v=0", 1)
     media = 0
     for number, line in enumerate(lines, 1):
         if _LINE.fullmatch(line) is None:
             raise MalformedDescription("a line is a small letter, '=' and a value", number)
-        if line.startswith("m="):
+        if line[0] == "v" and number > 1:
+            raise MalformedDescription("v=0 begins a description, and here it is not the first line", number)
+        if line[0] == "m":
             media += 1
             if media > MOST_MEDIA:
                 raise MalformedDescription(f"the description has more than {MOST_MEDIA} m= lines", number)

@@ -62,7 +62,7 @@ def test_the_offer() -> None:
 def test_dynamic_payload_types_do_not_collide() -> None:
     codecs = (Codec("a"), Codec("b"), TELEPHONE_EVENT, Codec("telephone-event", 48000), PCMU)
     offer = make_offer(msgspec.structs.replace(OURS, codecs=codecs))
-    assert offer.lines[5] == "m=audio 5000 RTP/AVP 96 97 101 98 0"
+    assert offer.lines[5] == "m=audio 5000 RTP/AVP 96 97 101 110 0"
 
 
 def test_more_codecs_than_numbers_are_cut() -> None:
@@ -121,19 +121,19 @@ def test_what_an_answer_chooses(
 @pytest.mark.parametrize(
     ("lines", "reason"),
     [
-        ((), Reason("the answer has no m= line in the place of our audio", 0)),
+        ((), Reason("the answer has no m= line in the place of our audio", 0, 304)),
         (("m=audio 0 RTP/AVP 0",), Reason("the other side refuses the audio (port 0)", 6)),
         (
             ("m=video 4000 RTP/AVP 31",),
-            Reason("the answer has another kind of media in the place of our audio", 6),
+            Reason("the answer has another kind of media in the place of our audio", 6, 304),
         ),
         (
             ("m=audio 4000 RTP/AVP 18",),
-            Reason("the answer chooses G729 (18), which we did not offer", 6),
+            Reason("the answer chooses G729 (18), which we did not offer", 6, 305),
         ),
         (
             ("m=audio 4000 RTP/AVP 101", "a=rtpmap:101 telephone-event/8000"),
-            Reason("the answer chooses telephone-event (101), which we did not offer", 6),
+            Reason("the answer chooses telephone-event (101), which we did not offer", 6, 305),
         ),
         (
             ("m=audio 4000 RTP/AVP 0", "c=IN IP6 2001:db8::1"),
@@ -152,7 +152,7 @@ def test_an_answer_with_a_codec_we_have_but_did_not_offer() -> None:
 
 def test_without_an_offer_of_audio_there_is_no_answer_to_it() -> None:
     result = accept(text("v=0"), OFFER)
-    assert result == Refusal((Reason("our own description has no audio"),))
+    assert result == Refusal((Reason("our own description has no audio", 0, 304),))
 
 
 @pytest.mark.parametrize("direction", ["sendonly", "inactive", "recvonly"])

@@ -9,27 +9,35 @@ import pytest
 from sipclient.sdp import Answer, Reason, Refusal, negotiate, parse
 from tests.sdp.offers import OURS, OURS6, offer, refused, text
 
+NO_FINGERPRINT = Reason(
+    "the a=fingerprint line is missing: without it the certificate of DTLS-SRTP cannot be checked", 6, 306
+)
+NO_SETUP = Reason("the a=setup line is missing: nobody knows who begins the DTLS handshake", 6, 306)
+
 
 @pytest.mark.parametrize(
     ("lines", "reasons"),
     [
-        ((), [Reason("the offer has no m= line: nothing to talk over is offered", 0)]),
+        ((), [Reason("the offer has no m= line: nothing to talk over is offered", 0, 304)]),
         (
             ("m=video 4000 RTP/AVP 31", "m=image 4002 udptl t38", "m=image 9 udptl t38"),
-            [Reason("no audio is offered, only video, image", 6)],
+            [Reason("no audio is offered, only video, image", 6, 304)],
         ),
         (
             ("m=audio 4000 RTP/AVP 18 3 96 97", "a=rtpmap:96 opus/48000/2"),
             [
                 Reason(
-                    "no codec in common: offered G729 (18), GSM (3), opus (96), unknown (97), supported PCMU, PCMA", 6
-                )
+                    "no codec in common: offered G729 (18), GSM (3), opus (96), unknown (97), supported PCMU, PCMA",
+                    6,
+                    305,
+                ),
+                Reason("no a=rtpmap line says what 97 means", 6, 305),
             ],
         ),
-        (("m=audio 4000 RTP/AVP",), [Reason("no codec in common: offered none, supported PCMU, PCMA", 6)]),
+        (("m=audio 4000 RTP/AVP",), [Reason("no codec in common: offered none, supported PCMU, PCMA", 6, 305)]),
         (
             ("m=audio 4000 RTP/AVP 101", "a=rtpmap:101 telephone-event/8000"),
-            [Reason("no codec in common: offered telephone-event (101), supported PCMU, PCMA", 6)],
+            [Reason("no codec in common: offered telephone-event (101), supported PCMU, PCMA", 6, 305)],
         ),
         (
             ("m=audio 4000 RTP/SAVP 0", "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:abc"),
@@ -48,7 +56,9 @@ from tests.sdp.offers import OURS, OURS6, offer, refused, text
                     "the audio is to be encrypted (UDP/TLS/RTP/SAVPF, DTLS-SRTP), and this side speaks plain RTP "
                     "only: let the phone or the PBX offer RTP/AVP",
                     6,
-                )
+                ),
+                NO_FINGERPRINT,
+                NO_SETUP,
             ],
         ),
         (
@@ -60,6 +70,7 @@ from tests.sdp.offers import OURS, OURS6, offer, refused, text
                     6,
                 ),
                 Reason("the audio is switched off (port 0)", 8),
+                NO_SETUP,
             ],
         ),
         (
@@ -85,9 +96,9 @@ def test_a_refusal_gives_every_reason_with_its_line(lines: tuple[str, ...], reas
 
 
 def test_an_offer_without_an_address() -> None:
-    assert refused(text("v=0", "m=audio 4000 RTP/AVP 0")).reasons == (
-        Reason("there is no c= line with an address for the audio", 2),
-    )
+    first, *more = refused(text("v=0", "m=audio 4000 RTP/AVP 0")).reasons
+    assert first == Reason("there is no c= line with an address for the audio", 2)
+    assert [reason.text[:13] for reason in more] == ["the o= line i", "the s= line (", "the t= line ("]
 
 
 @pytest.mark.parametrize("address", ["fe80::1%eth0", "192.0.2.1", "::ffff", "x"])

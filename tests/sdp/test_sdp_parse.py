@@ -68,10 +68,17 @@ def test_bytes_that_are_no_utf8_come_back_as_they_were() -> None:
 
 
 @pytest.mark.parametrize(
-    "liberal", [HEAD.replace("\r\n", "\n"), HEAD.rstrip(), HEAD + "\r\n\r\n", HEAD.replace("v=0", "v=0 ")]
+    "liberal",
+    [HEAD.replace("\r\n", "\n"), HEAD.rstrip(), HEAD + "\r\n\r\n", "\r\n\n" + HEAD, HEAD.replace("v=0", "v=0 ")],
 )
 def test_line_ends_are_taken_as_they_come(liberal: str) -> None:
     assert parse(liberal).lines[1:] == parse(HEAD).lines[1:]
+
+
+def test_absent_lines_do_not_keep_a_description_from_being_read() -> None:
+    description = parse("o=- 1 1 IN IP4\nc=IN IP4\nm=audio 4000 RTP/AVP 0\n")
+    assert description.origin is None and description.media[0].connection is None
+    assert [payload.name for payload in description.media[0].payloads] == ["PCMU"]
 
 
 @pytest.mark.parametrize(
@@ -80,7 +87,11 @@ def test_line_ends_are_taken_as_they_come(liberal: str) -> None:
         ("", 1, "v=0"),
         ("hello", 1, "v=0"),
         ("v=1\r\n", 1, "v=0"),
-        ("o=- 1 1 IN IP4 192.0.2.1\r\nv=0\r\n", 1, "v=0"),
+        ("v=0 1\r\n", 1, "v=0"),
+        ("x=0\r\n", 1, "v=0"),
+        ("\r\n", 1, "v=0"),
+        ("o=- 1 1 IN IP4 192.0.2.1\r\nv=0\r\n", 2, "not the first line"),
+        (HEAD + HEAD, 6, "not the first line"),
         ("v=0\r\n\r\ns=-\r\n", 2, "small letter"),
         ("v=0\r\nA=x\r\n", 2, "small letter"),
         ("v=0\r\ns -\r\n", 2, "small letter"),

@@ -1,0 +1,33 @@
+"""Why no call can come of a description, in words for whoever has to mend it."""
+
+from __future__ import annotations
+
+import msgspec
+
+MEDIA_TYPE, FORMAT, ATTRIBUTE, OTHER = 304, 305, 306, 399  # warn-codes of RFC 3261 §20.43
+
+
+class Reason(msgspec.Struct, frozen=True):
+    """One thing that stands in the way, in words for an administrator.
+
+    `line` is the line of the peer's description it stands on (from 1; 0 where no line is to blame, because
+    something is missing). `code` is what a Warning header calls it: 304 a media type, 305 a format, 306 an
+    attribute, 399 anything else (RFC 3261 §20.43).
+    """
+
+    text: str
+    line: int = 0
+    code: int = OTHER
+
+    def __str__(self) -> str:
+        return f"line {self.line}: {self.text}" if self.line else self.text
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """No call can come of this description: `reasons` has at least one, those that decide before those that
+    only add to it."""
+
+    reasons: tuple[Reason, ...]
+
+    def __str__(self) -> str:
+        return "; ".join(map(str, self.reasons))
