@@ -14,6 +14,8 @@ from typing import Annotated, Any
 import typer
 
 from sipclient import __version__
+from sipclient.config.values import did_you_mean
+from sipclient.errors import InvalidValue
 
 # Each is a function of the same name in the module of that name in this package.
 COMMANDS: Mapping[str, str] = MappingProxyType(
@@ -28,10 +30,37 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
 )
 
 
+WRONG = 2
+# typer's own errors of use; which package they come from has changed between its versions.
+_UsageError: type[Exception] = typer.BadParameter.__mro__[1]
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run a command: its exit status. Raises InvalidValue for wrong use, and whatever the command raises."""
+    if not arguments:
+        build(["--help"])(args=["--help"], prog_name="sipclient", standalone_mode=False)
+        return WRONG
+    name = arguments[0]
+    if not name.startswith("-") and name not in installed():
+        raise InvalidValue(
+            f"there is no command {name!r}{did_you_mean(name, installed())}; there are {', '.join(installed())}"
+        )
+    try:
+        status = build(arguments)(args=list(arguments), prog_name="sipclient", standalone_mode=False)
+    except _UsageError as error:
+        raise _wrong_use(error) from None
+    return status if isinstance(status, int) else 0
+
+
+def _wrong_use(error: Any) -> InvalidValue:
+    words = " ".join(error.format_message().split()).rstrip(".").replace("Value error, ", "")
+    path = error.ctx.command_path if error.ctx is not None else "sipclient"
+    return InvalidValue(f"{words[:1].lower()}{words[1:]}: see {path} --help")
+
+
 def build(arguments: Sequence[str]) -> typer.Typer:
     """The application for these arguments: with one command where they name one, else with all."""
     app = typer.Typer(
-        no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,

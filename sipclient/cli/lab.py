@@ -24,11 +24,13 @@ from sipclient.lab.script import HELP, Help, Quit, Status, Step, parse_command, 
 from sipclient.lab.server import LabServer
 from sipclient.lab.stage import Stage
 from sipclient.lab.values import Dialect, Queue, Settings, Strategy, User
+from sipclient.robot.files import read_text
 from sipclient.transport.tls import server_context
 
 PASSWORD = "lab-secret"  # on loopback, where only this machine's users could use it
 NAMES = {"1001": "Alice", "1002": "Bob", "1003": "Carol", "1004": "Dave", "1005": "Erin"}
 AGENT_TALKS = 5.0  # seconds, after which the lab's agents hang up: the next call wants one
+LONGEST_SCRIPT = 1 << 20  # bytes
 PHONES = "1001,1002,1003,2001"
 
 
@@ -177,10 +179,11 @@ def _steps(path: str) -> tuple[Step, ...]:
     if not path:
         return ()
     try:
-        with open(path, encoding="utf-8") as file:
-            text = file.read(1 << 20)
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidValue(f"--script {path}: {error}") from None
+        text = read_text(path, LONGEST_SCRIPT)
+    except OSError as error:
+        raise InvalidValue(f"--script {path}: cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise InvalidValue(f"--script {path}: cannot be read: {error}") from None
     try:
         return parse_script(text)
     except InvalidValue as error:

@@ -61,11 +61,7 @@ def caller(config: str, name: str, address: str, server: str, register: bool) ->
             raise InvalidValue("--address stands in place of --config and --account: give one or the other")
         taken = typed("--address", SipAddress.from_toml, address)
         where = typed("--server", ServerText.from_toml, server) if server else ""
-        return Caller(
-            Account(
-                str(taken), server=str(where), password=os.environ.get(PASSWORD, ""), register=register, media="rtp"
-            )
-        )
+        return Caller(Account(str(taken), server=str(where), password=_password(), register=register, media="rtp"))
     if server:
         raise InvalidValue("--server goes with --address: a robot.toml says where its accounts are")
     path = config or DEFAULT_FILE
@@ -78,6 +74,13 @@ def caller(config: str, name: str, address: str, server: str, register: bool) ->
     account = account_of(chosen, loaded.accounts[chosen], folder_of(path))
     # The ports are the running robot's.
     return Caller(msgspec.structs.replace(account, register=register, local=""), loaded)
+
+
+def _password() -> str:
+    password = os.environ.get(PASSWORD, "")
+    if not password.isprintable():
+        raise InvalidValue(f"what {PASSWORD} holds has a line break or another control character in it")
+    return password
 
 
 def typed(option: str, read: Callable[[object], T], text: str) -> T:

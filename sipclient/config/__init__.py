@@ -7,7 +7,7 @@ from sipclient.config.addresses import HostPort, Server, SipAddress, allowed
 from sipclient.config.causes import CAUSES, RetryOn
 from sipclient.config.findings import Finding
 from sipclient.config.hours import Hours
-from sipclient.config.loading import check, load
+from sipclient.config.loading import LONGEST_FILE, check, load
 from sipclient.config.model import (
     AccountConfig,
     CallConfig,
@@ -35,6 +35,7 @@ from sipclient.config.values import LONGEST, Hook, Mistake, Ports, Rate, Seconds
 __all__ = [
     "CAUSES",
     "LONGEST",
+    "LONGEST_FILE",
     "AccountConfig",
     "CallConfig",
     "CallerId",

@@ -14,7 +14,7 @@ from typing import Self
 import msgspec
 
 from sipclient.config.patterns import Pattern
-from sipclient.config.values import Mistake, text_of
+from sipclient.config.values import Mistake, quoted, text_of
 from sipclient.errors import MalformedMessage
 from sipclient.message import OtherUri, SipUri, TelUri, parse_uri
 
@@ -85,7 +85,7 @@ class SipAddress(str):
         text = text_of(value, "an address")
         parsed = Target.parse(text)
         if parsed is None or parsed.scheme != text.partition(":")[0].lower() or not (parsed.user and parsed.host):
-            raise Mistake(f'an address is like "sip:robot@pbx.example.com", not "{text}"')
+            raise Mistake(f'an address is like "sip:robot@pbx.example.com", not {quoted(text)}')
         return cls(text)
 
     @property
@@ -114,7 +114,7 @@ class Server(str):
             place = rest
         else:
             raise Mistake(
-                f'a server is like "udp:192.0.2.10:5060", "tls:pbx.example.com" or "wss://host/ws", not "{text}"'
+                f'a server is like "udp:192.0.2.10:5060", "tls:pbx.example.com" or "wss://host/ws", not {quoted(text)}'
             )
         split_host_port(place, text)
         return cls(text)
@@ -135,7 +135,8 @@ class HostPort(str):
         """A string; the port must be given."""
         text = text_of(value, "an address with a port")
         if not split_host_port(text, text)[1]:
-            raise Mistake(f'"{text}" lacks a port: write "{text}:8080", or ":0" to let the system choose')
+            given, fit = quoted(text), quoted(f"{text}:8080")
+            raise Mistake(f'{given} lacks a port: write {fit}, or ":0" to let the system choose')
         return cls(text)
 
     @property
@@ -169,7 +170,7 @@ class Network(str):
         try:
             ipaddress.ip_network(text, strict=False)
         except ValueError as error:
-            raise Mistake(f'"{text}" is no IP address or network, like "192.0.2.10" or "10.0.0.0/8"') from error
+            raise Mistake(f'{quoted(text)} is no IP address or network, like "192.0.2.10" or "10.0.0.0/8"') from error
         return cls(text)
 
 
@@ -185,7 +186,7 @@ class IpAddress(str):
         try:
             ipaddress.ip_address(text)
         except ValueError as error:
-            raise Mistake(f'"{text}" is no IP address, like "192.0.2.10" or "2001:db8::1"') from error
+            raise Mistake(f'{quoted(text)} is no IP address, like "192.0.2.10" or "2001:db8::1"') from error
         return cls(text)
 
 
@@ -201,7 +202,7 @@ class IceServer(str):
         scheme, _, rest = text.partition(":")
         place, mark, query = rest.partition("?")
         if scheme not in ("stun", "turn", "turns") or (mark and query not in ("transport=udp", "transport=tcp")):
-            raise Mistake(f'a STUN or TURN server is like "stun:stun.example.com:3478", not "{text}"')
+            raise Mistake(f'a STUN or TURN server is like "stun:stun.example.com:3478", not {quoted(text)}')
         split_host_port(place, text)
         return cls(text)
 
@@ -210,7 +211,7 @@ def split_host_port(place: str, text: str) -> tuple[str, str]:
     """Host (brackets kept) and port (empty where none) of `place`. Raises Mistake about the whole `text`."""
     found = _HOST_PORT.fullmatch(place)
     if found is None or int(found[2] or 0) > 65535:
-        raise Mistake(f'"{text}" names no host (IPv6 in brackets) with a port up to 65535')
+        raise Mistake(f"{quoted(text)} names no host (IPv6 in brackets) with a port up to 65535")
     return found[1], found[2] or ""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Self
 
-from sipclient.config.values import Mistake, Plain, did_you_mean, kind
+from sipclient.config.values import Mistake, Plain, did_you_mean, kind, quoted, shown
 
 # Every name the engine can end a call with (a test compares), so that a typo is found before it matters.
 CAUSES = frozenset(
@@ -89,12 +89,12 @@ class RetryOn(Plain):
         if found := _STATUSES.fullmatch(text):
             low, high = int(found[1]), int(found[2] or found[1])
             if not 300 <= low <= high <= 699:
-                raise Mistake(f'"{text}" is no range of final statuses: they go from 300 to 699')
+                raise Mistake(f"{quoted(text)} is no range of final statuses: they go from 300 to 699")
             return cls(low=low, high=high)
         if text[:1].isdigit():  # meant as statuses, whatever follows
-            raise Mistake(f'"{text}" is no final status: they go from 300 to 699')
+            raise Mistake(f"{quoted(text)} is no final status: they go from 300 to 699")
         if text not in CAUSES:
-            raise Mistake(f'unknown hangup cause "{text}"{did_you_mean(text.upper(), CAUSES)}')
+            raise Mistake(f"unknown hangup cause {quoted(text)}{did_you_mean(text.upper(), CAUSES)}")
         return cls(cause=text)
 
     def matches(self, status: int, cause: str) -> bool:
@@ -112,5 +112,5 @@ class RejectWith(str):
         """A string, or a status as a number."""
         wanted = RetryOn.from_toml(value)
         if not wanted.cause and (wanted.low != wanted.high or wanted.low < 400):
-            raise Mistake(f'a refusal is one hangup cause or one status from 400 to 699, not "{value}"')
+            raise Mistake(f"a refusal is one hangup cause or one status from 400 to 699, not {shown(value)}")
         return cls(value)

@@ -65,7 +65,8 @@ def is_name(text: str) -> bool:
 def read_draft(document: dict[str, Any], sources: Sources, findings: Findings) -> Draft:
     """Read every table; what is wrong within one goes to `findings`."""
     draft = Draft()
-    for key, value in document.items():
+    document = dict(document)
+    for key, value in tuple(document.items()):
         if key not in TABLES and key not in SETTINGS:
             findings.error((key,), f"unknown key{did_you_mean(key, (*TABLES, *SETTINGS))}")
         elif key in ARRAYS and not (isinstance(value, list) and all(isinstance(each, dict) for each in value)):
@@ -76,7 +77,7 @@ def read_draft(document: dict[str, Any], sources: Sources, findings: Findings) -
         else:
             continue
         draft.complete = False
-        document = {name: each for name, each in document.items() if name != key}
+        del document[key]
     _read_accounts(draft, document, sources, findings)
     _read_lists(draft, document, sources, findings)
     _read_singles(draft, document, findings)

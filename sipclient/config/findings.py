@@ -8,9 +8,14 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from sipclient.config.lines import Lines, Path
+from sipclient.config.values import visible
 from sipclient.errors import ConfigError
 
 Severity: TypeAlias = Literal["error", "warning", "note"]
+
+LONGEST_MESSAGE = 500  # characters
+_LONGEST_KEY = 64  # characters of a key said back
+_DEEPEST = 8  # parts of a path: the file's own tables have five
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -41,6 +46,9 @@ class Findings:
     def add(self, severity: Severity, path: Path, message: str) -> None:
         """Say something about what stands at `path`; the same words for the same line are said once."""
         line, key = self._lines.of(path), dotted(path)
+        message = visible(message)
+        if len(message) > LONGEST_MESSAGE:
+            message = f"{message[: LONGEST_MESSAGE - 3]}..."
         self._found.setdefault((line, message), Finding(severity, message, self._file, line, key))
 
     def error(self, path: Path, message: str) -> None:
@@ -58,7 +66,13 @@ class Findings:
 
 def dotted(path: Sequence[str | int]) -> str:
     """A path as the user reads it: `rules[1].call.to`, list elements counted from 1."""
-    return "".join(f"[{part + 1}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".")
+    return "".join(f"[{part + 1}]" if isinstance(part, int) else f".{_cut(part)}" for part in path[:_DEEPEST]).lstrip(
+        "."
+    )
+
+
+def _cut(key: str) -> str:
+    return key if len(key) <= _LONGEST_KEY else f"{key[: _LONGEST_KEY - 3]}..."
 
 
 def config_error(finding: Finding) -> ConfigError:

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 import msgspec
 
-from sipclient.config.values import Mistake, Plain, did_you_mean, text_of
+from sipclient.config.values import Mistake, Plain, did_you_mean, shown, text_of
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
@@ -51,7 +51,7 @@ class Clock(int):
         found = _CLOCK.fullmatch(text_of(value, 'a time of day, like "08:00",'))
         minutes = int(found[1]) * 60 + int(found[2]) if found and int(found[2]) < 60 else _DAY_END + 1
         if minutes > _DAY_END:
-            raise Mistake(f'a time of day is "00:00" to "24:00", not "{value}"')
+            raise Mistake(f'a time of day is "00:00" to "24:00", not {shown(value)}')
         return cls(minutes)
 
     def __str__(self) -> str:

@@ -6,7 +6,7 @@ from sipclient.config.addresses import allowed
 from sipclient.config.draft import Draft, known_account
 from sipclient.config.findings import Findings
 from sipclient.config.model import DialConfig, IncomingAction, IncomingConfig, Match
-from sipclient.config.values import one_of
+from sipclient.config.values import one_of, quoted
 
 MOST_DIGITS = 100
 
@@ -57,7 +57,7 @@ def _bridge(draft: Draft, entry: IncomingConfig, path: tuple[str | int, ...], fi
         return
     allow = (draft.dial or DialConfig()).allow
     if not any(allowed(allow, target, account.address.domain) for account in draft.accounts.values()):
-        findings.error(path, f'[dial] allow does not name "{target}", so the call could never leave')
+        findings.error(path, f"[dial] allow does not name {quoted(target)}, so the call could never leave")
 
 
 def _takes(first: Match, second: Match) -> bool:

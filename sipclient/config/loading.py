@@ -22,6 +22,7 @@ from sipclient.errors import ConfigError
 NO_ENVIRON: Mapping[str, str] = {}
 LONGEST_FILE = 4 * 1024 * 1024  # characters
 
+_DEEP = re.compile(r"""(?<![\w."'-])(?:["']?[\w-]++["']?[ \t]*+\.[ \t]*+){100}""")  # a key of a hundred parts
 _AT = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 
 
@@ -77,6 +78,9 @@ def _parse(text: str, file: str) -> tuple[dict[str, Any], Lines]:
     """The document and its lines. Raises ConfigError where it is no TOML."""
     if len(text) > LONGEST_FILE:
         raise ConfigError(f"the file is longer than {LONGEST_FILE} characters", file=file)
+    if deep := _DEEP.search(text):  # tomllib would take seconds for each
+        line = text.count("\n", 0, deep.start()) + 1
+        raise ConfigError("lists or tables are nested too deeply", file=file, line=line)
     try:
         document = tomllib.loads(text)
         return document, Lines(text.replace("\r\n", "\n"))

@@ -5,6 +5,7 @@ The environment and the reading of files are the caller's: this only says which 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
@@ -13,6 +14,9 @@ import msgspec
 from sipclient.config.findings import Findings
 from sipclient.config.lines import Path
 from sipclient.config.model import AccountConfig, Text, Turn, WebhookConfig
+from sipclient.config.values import Mistake, text_of
+
+_VARIABLE = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)+")
 
 Holder = TypeVar("Holder", AccountConfig, Turn, WebhookConfig)
 
@@ -48,14 +52,26 @@ def fill_in(holder: Holder, what: str, path: Path, sources: Sources, findings: F
 def _from_environ(variable: str, sources: Sources) -> tuple[str, str]:
     """The value, or why there is none."""
     value = sources.environ.get(variable, "")
-    return value, "" if value else f"the environment variable {variable} is not set"
+    if not value:
+        # A name is said back only where it is written as names are: it may be the password itself.
+        named = f" {variable}" if _VARIABLE.fullmatch(variable) else " of this name"
+        return "", f"the environment variable{named} is not set"
+    return _one_line(value, "the environment variable")
 
 
 def _from_file(file: str, sources: Sources) -> tuple[str, str]:
     if sources.read is None:
-        return "", f"the file {file} cannot be read from here"
+        return "", "the file it names cannot be read from here"
     try:
         value = sources.read(file).rstrip("\r\n")
-    except (OSError, UnicodeError) as error:
-        return "", f"the file {file} cannot be read: {getattr(error, 'strerror', None) or error}"
-    return value, "" if value else f"the file {file} is empty"
+    except (OSError, ValueError) as error:
+        return "", f"the file it names cannot be read: {getattr(error, 'strerror', None) or error}"
+    return _one_line(value, "the file") if value else ("", "the file it names is empty")
+
+
+def _one_line(value: str, where: str) -> tuple[str, str]:
+    """The secret, unless it holds what nobody types."""
+    try:
+        return text_of(value, "a secret"), ""
+    except Mistake:
+        return "", f"what {where} holds has a line break or another control character in it"

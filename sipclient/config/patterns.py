@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Self
 
-from sipclient.config.values import Mistake, text_of
+from sipclient.config.values import Mistake, quoted, text_of
 
 MOST_EXTENSIONS = 100_000
 LONGEST_PATTERN = 256
@@ -75,9 +75,10 @@ class Pattern:
     def expand(self, limit: int = MOST_EXTENSIONS) -> Iterator[str]:
         """Every text it stands for. Raises Mistake for a wildcard, and where they are more than `limit`."""
         if self.wild:
-            raise Mistake(f'"{self.text}" cannot be watched: a PBX is asked extension by extension; write a range')
+            told = "cannot be watched: a PBX is asked extension by extension; write a range"
+            raise Mistake(f"{quoted(self.text)} {told}")
         if self.count > limit:
-            raise Mistake(f'"{self.text}" is {self.count} extensions; at most {limit} can be watched')
+            raise Mistake(f"{quoted(self.text)} is {self.count} extensions; at most {limit} can be watched")
         if not self._low:
             return iter((self.text,))
         before, after, width = self._before, self._after, len(self._low)
@@ -147,7 +148,7 @@ def _span(text: str, uri: bool) -> tuple[str, str, str, str]:
         return f"{scheme}:" if uri else "", low, high, at + host
     if uri:
         return text, "", "", ""  # sip:555-1234@... is a number with a visual separator, not a range
-    raise Mistake(f'"{text}" is no range: both ends need the same number of digits, the lower one first')
+    raise Mistake(f"{quoted(text)} is no range: both ends need the same number of digits, the lower one first")
 
 
 def _matches_pieces(pieces: tuple[str, ...], text: str) -> bool:

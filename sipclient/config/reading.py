@@ -7,17 +7,18 @@ it fits or a required key is missing.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from functools import cache
+from types import MappingProxyType
 from typing import Any, TypeVar, get_args
 
 import msgspec
 
 from sipclient.config.findings import Findings
 from sipclient.config.lines import Path
-from sipclient.config.values import Mistake, did_you_mean, nearest
+from sipclient.config.values import LONGEST_SHOWN, Mistake, did_you_mean, nearest, quoted
 
 T = TypeVar("T", bound=msgspec.Struct)
-
-LONGEST_SHOWN = 60  # characters of a value said back
 
 _WHERE = re.compile(r" - at `\$(.*)`$", re.DOTALL)
 _STEP = re.compile(r"\.([^.\[]+)|\[(\d+)\]")
@@ -71,7 +72,7 @@ def _known_keys(
     `path` leads to the table, its first `outer` steps to the one being read. The key that was probably meant
     counts as told too: it is not missing, only misspelt.
     """
-    fields = {field.encode_name: field for field in msgspec.structs.fields(cls)}
+    fields = _fields(cls)
     kept: dict[str, Any] = {}
     for key, value in table.items():
         if key not in fields:
@@ -83,6 +84,12 @@ def _known_keys(
             value = _known_keys(inner, value, (*path, key), outer, told, findings)
         kept[key] = list(value) if isinstance(value, list) else value
     return kept
+
+
+@cache
+def _fields(cls: type[msgspec.Struct]) -> Mapping[str, msgspec.structs.FieldInfo]:
+    """The fields by their keys."""
+    return MappingProxyType({field.encode_name: field for field in msgspec.structs.fields(cls)})
 
 
 def _struct_of(annotation: Any) -> type[msgspec.Struct] | None:
@@ -136,5 +143,5 @@ def _in_words(message: str, value: object) -> str:
     if isinstance(value, float):
         return f"expected {_WORDS.get(found[1], found[1])}, not {value}"
     if found[1] == "array" and isinstance(value, str) and len(value) <= LONGEST_SHOWN:
-        return f'expected a list, not a string: write ["{value}"]'
+        return f"expected a list, not a string: write [{quoted(value)}]"
     return f"expected {_WORDS.get(found[1], found[1])}, not {_WORDS.get(found[2], found[2])}"

@@ -8,6 +8,7 @@ from sipclient.config.findings import Findings
 from sipclient.config.model import ANY, CallConfig, DialConfig, Retry, RuleConfig
 from sipclient.config.patterns import Pattern, overlapping
 from sipclient.config.templates import REQUEST_NAMES, VARIABLES, Template
+from sipclient.config.values import quoted
 
 MOST_RETRIES = 1000
 MOST_BACKOFF = 100.0
@@ -88,7 +89,7 @@ def _call(draft: Draft, rule: RuleConfig, call: CallConfig, path: tuple[str | in
         _asked_for(call, path, findings)
     target = call.to.constant
     if target is not None and Target.parse(target) is None:
-        findings.error((*path, "to"), f'"{target}" is neither a number nor a sip:, sips: or tel: address')
+        findings.error((*path, "to"), f"{quoted(target)} is neither a number nor a sip:, sips: or tel: address")
     elif draft.complete:
         _allowed(draft, rule, call, target, path, findings)
 
@@ -121,7 +122,7 @@ def _allowed(
     if not allow:
         findings.error((*path, "to"), f'[dial] allow names nothing, so no call may leave: write allow = ["{call.to}"]')
     elif target is not None and not any(allowed(allow, target, domain) for domain in domains):
-        findings.error((*path, "to"), f'[dial] allow does not name "{target}", so the call could never leave')
+        findings.error((*path, "to"), f"[dial] allow does not name {quoted(target)}, so the call could never leave")
 
 
 def _retry(retry: Retry, path: tuple[str | int, ...], findings: Findings) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from typing import ClassVar, Self
 
 LONGEST = 366 * 86400.0  # seconds: whatever is longer is a slip of the keyboard
+LONGEST_SHOWN = 80  # characters of a value said back
 MOST_PER_PERIOD = 100_000  # a rate's count: each call within the period is remembered
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -20,6 +21,7 @@ _PERIODS = {"second": 1.0, "minute": 60.0, "hour": 3600.0, "day": 86400.0}
 _DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)\s?(ms|s|m|h|d)", re.ASCII)
 _RATE = re.compile(r"(\d{1,9}) per (.+)", re.ASCII)
 _PORTS = re.compile(r"(\d{1,5})\s?-\s?(\d{1,5})", re.ASCII)
+_CREDENTIALS = re.compile(r"^((?:(?:sips?|tel|udp|tcp|tls|wss?|stun|turns?):/{0,2})?+[^:@]*:).*@", re.DOTALL | re.I)
 _HOOK = re.compile(r"([^\x00-\x1f\x7f]+\.py):([^\W\d]\w*)")
 
 
@@ -51,11 +53,28 @@ def kind(value: object) -> str:
 def text_of(value: object, what: str) -> str:
     """The string `value` is, without line breaks or other controls. `what` names it in the error."""
     if not isinstance(value, str):
-        hint = f': write it in quotes, "{value}"' if kind(value) == "a number" else ""
+        hint = ": write it in quotes" if kind(value) == "a number" else ""  # unsaid: it may be a password
         raise Mistake(f"{what} is a string, not {kind(value)}{hint}")
     if any(character < " " or character == "\x7f" for character in value):
         raise Mistake(f"{what} must not hold a line break or another control character")
     return value
+
+
+def quoted(text: str) -> str:
+    """The text in quotes as an error says it back: without the password of a `user:password@`, no longer than one
+    reads, and with nothing in it that a terminal would obey (a direction mark turns round what follows)."""
+    text = _CREDENTIALS.sub(r"\1***@", text)
+    text = text if len(text) <= LONGEST_SHOWN else f"{text[: LONGEST_SHOWN - 3]}..."
+    return f'"{visible(text)}"'
+
+
+def visible(text: str) -> str:
+    """The text with each character that is not printed written out as its escape."""
+    return (
+        text
+        if text.isprintable()
+        else "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
+    )
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
@@ -71,8 +90,8 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 def one_of(words: Iterable[str]) -> str:
     """`"a", "b" or "c"`."""
-    quoted = [f'"{word}"' for word in words]
-    return " or ".join([*([", ".join(quoted[:-1])] if quoted[1:] else []), *quoted[-1:]])
+    all_of_them = [f'"{word}"' for word in words]
+    return " or ".join([*([", ".join(all_of_them[:-1])] if all_of_them[1:] else []), *all_of_them[-1:]])
 
 
 class Plain:
@@ -111,9 +130,9 @@ class Seconds(float):
         elif isinstance(value, int | float) and not isinstance(value, bool):
             seconds = float(value) if abs(value) <= LONGEST else math.inf
         else:
-            raise Mistake(f'a duration is "45s", "500ms", "5m", "2h", "1d" or a number of seconds, not {_shown(value)}')
+            raise Mistake(f'a duration is "45s", "500ms", "5m", "2h", "1d" or a number of seconds, not {shown(value)}')
         if not 0 <= seconds <= LONGEST:  # NaN is refused here too
-            raise Mistake(f"a duration is between 0 and 366 days, not {_shown(value)}")
+            raise Mistake(f"a duration is between 0 and 366 days, not {shown(value)}")
         return cls(seconds)
 
 
@@ -131,11 +150,11 @@ class Rate(Plain):
         """The count is 1 to 100,000; the period is second, minute, hour, day or a duration."""
         found = _RATE.fullmatch(text_of(value, "a rate"))
         if found is None:
-            raise Mistake(f'a rate is like "10 per minute", not {_shown(value)}')
+            raise Mistake(f'a rate is like "10 per minute", not {shown(value)}')
         count, unit = int(found[1]), found[2]
         period = _PERIODS[unit] if unit in _PERIODS else float(Seconds.from_toml(unit))
         if not 1 <= count <= MOST_PER_PERIOD or period == 0:
-            raise Mistake(f"a rate is from 1 to {MOST_PER_PERIOD} in a period above 0, not {_shown(value)}")
+            raise Mistake(f"a rate is from 1 to {MOST_PER_PERIOD} in a period above 0, not {shown(value)}")
         return cls(count, period)
 
     def __str__(self) -> str:
@@ -167,7 +186,7 @@ class Ports(Plain):
             case (int() as low, int() as high) if 1024 <= low < high <= 65535:
                 return cls(low, high)
             case _:
-                raise Mistake(f'a range of ports is like "10000-20000", from 1024 to 65535, not {_shown(value)}')
+                raise Mistake(f'a range of ports is like "10000-20000", from 1024 to 65535, not {shown(value)}')
 
 
 class Hook(Plain):
@@ -184,7 +203,7 @@ class Hook(Plain):
         """Only the form is checked: the file is the shell's to read."""
         found = _HOOK.fullmatch(text_of(value, "a hook"))
         if found is None:
-            raise Mistake(f'a hook is "file.py:function", not {_shown(value)}')
+            raise Mistake(f'a hook is "file.py:function", not {shown(value)}')
         return cls(found[1], found[2])
 
     def __str__(self) -> str:
@@ -202,7 +221,7 @@ class Choice(str):
         """The word itself; a near miss is met with a hint."""
         if not isinstance(value, str) or value not in cls.choices:
             hint = did_you_mean(value, cls.choices) if isinstance(value, str) else ""
-            raise Mistake(f"expected {one_of(cls.choices)}, not {_shown(value)}{hint}")
+            raise Mistake(f"expected {one_of(cls.choices)}, not {shown(value)}{hint}")
         return cls(value)
 
 
@@ -262,6 +281,9 @@ class Codec(Choice):
     choices = ("opus", "G722", "PCMU", "PCMA", "L16", "telephone-event")
 
 
-def _shown(value: object) -> str:
-    text = f'"{value}"' if isinstance(value, str) else str(value) if isinstance(value, int | float) else kind(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."
+def shown(value: object) -> str:
+    """Any TOML value as an error says it back."""
+    if isinstance(value, str):
+        return quoted(value)
+    text = str(value) if isinstance(value, int | float) else kind(value)
+    return text if len(text) <= LONGEST_SHOWN else f"{text[: LONGEST_SHOWN - 3]}..."

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from collections.abc import Callable
 
-from sipclient.config import Config, Finding, check, load
+from sipclient.config import LONGEST_FILE, Config, Finding, check, load
 from sipclient.errors import ConfigError
 
-_LONGEST_SECRET = 64 * 1024  # characters of a password file
+_LONGEST_SECRET = 64 * 1024  # bytes of a password file
 
 
 def folder_of(path: str) -> str:
     """Where relative paths in a robot.toml begin: at the file itself, wherever it is run from."""
-    return os.path.dirname(os.path.abspath(path))
+    try:
+        return os.path.dirname(os.path.abspath(path))
+    except FileNotFoundError:
+        raise ConfigError("the folder it is run in is not there any more: go to another", file=path) from None
 
 
 def load_file(path: str) -> Config:
@@ -36,19 +41,34 @@ def store_url(config: Config, folder: str) -> str:
 
 def _text(path: str) -> str:
     try:
-        with open(path, encoding="utf-8") as file:
-            return file.read()
+        return read_text(path, LONGEST_FILE)
     except OSError as error:
         raise ConfigError(f"cannot be read: {error.strerror}", file=path) from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"this is no UTF-8 text: byte {error.start} is not", file=path) from error
+    except ValueError as error:  # a NUL in the path itself, or too long
+        raise ConfigError(f"cannot be read: {error}", file=path) from error
+
+
+def read_text(path: str, most: int) -> str:
+    """The text of a file, at once: a pipe or a device, which may never end or never begin, is none.
+
+    Raises OSError, UnicodeDecodeError where it is no UTF-8, ValueError where it has more than `most` bytes.
+    """
+    opened = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    with open(opened, "rb") as file:
+        if not stat.S_ISREG(os.fstat(opened).st_mode):
+            raise OSError(errno.EINVAL, "this is no ordinary file")
+        data = file.read(most + 1)
+    if len(data) > most:
+        raise ValueError(f"it is longer than {most} bytes")
+    return data.decode()
 
 
 def _reader(path: str) -> Callable[[str], str]:
     folder = folder_of(path)
 
     def read(name: str) -> str:
-        with open(os.path.join(folder, name), encoding="utf-8") as file:
-            return file.read(_LONGEST_SECRET)
+        return read_text(os.path.join(folder, name), _LONGEST_SECRET)
 
     return read

@@ -130,10 +130,13 @@ def test_a_password(line: str) -> None:
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ('password_env = "NO"', "accounts.pbx.password_env: the environment variable NO is not set"),
-        ('password_file = "no"', "accounts.pbx.password_file: the file no cannot be read: No such file or directory"),
-        ('password_file = "odd"', "accounts.pbx.password_file: the file odd cannot be read: 'utf-8' codec"),
-        ('password_file = "empty"', "accounts.pbx.password_file: the file empty is empty"),
+        ('password_env = "NO"', "accounts.pbx.password_env: the environment variable of this name is not set"),
+        (
+            'password_file = "no"',
+            "accounts.pbx.password_file: the file it names cannot be read: No such file",
+        ),
+        ('password_file = "odd"', "accounts.pbx.password_file: the file it names cannot be read: 'utf-8' codec"),
+        ('password_file = "empty"', "accounts.pbx.password_file: the file it names is empty"),
     ],
 )
 def test_a_password_that_cannot_be_had(line: str, words: str) -> None:
@@ -146,5 +149,5 @@ def test_a_password_that_cannot_be_had(line: str, words: str) -> None:
 
 
 def test_no_way_to_read() -> None:
-    with pytest.raises(ConfigError, match="pw cannot be read from here"):
+    with pytest.raises(ConfigError, match="the file it names cannot be read from here"):
         load(account('password_file = "pw"'))
