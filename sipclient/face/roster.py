@@ -46,6 +46,12 @@ class Roster:
             del self.by_key[account.key]
             raise
 
+    def arrange(self, keys: Iterable[str]) -> None:
+        """Put the accounts into this order; any others come first."""
+        for key in keys:
+            if key in self.by_key:
+                self.by_key[key] = self.by_key.pop(key)
+
     async def end(self, key: str) -> None:
         """Take an account from the engine, and wait until it is un-registered."""
         gone = self._live.get(key)

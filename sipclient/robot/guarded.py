@@ -137,6 +137,10 @@ class GuardedClient(Client):
             self._turns.finished(turn)
             raise
 
+    def arrange(self, names: Iterable[str]) -> None:
+        """The order of the accounts, of which the first is taken where a hook names none."""
+        self._roster.arrange(names)
+
     # --- what becomes of them -----------------------------------------------------------------------
 
     def hear(self, event: Event) -> None:
@@ -161,6 +165,11 @@ class GuardedClient(Client):
                 del self._leaving[event.id]
                 self._tell(told.over(job, leaving.attempt, event))
                 self._turns.finished(job)
+
+    def calls_of(self, account: str) -> int:
+        """How many calls the account has, those among them that never were a Call."""
+        ours = {id for id, leaving in self._leaving.items() if leaving.invite.account == account}
+        return len(ours.union(call.id for call in self.calls if call.account == account))
 
 
 CALL_EVENTS = (Calling, Ringing, Redirected, Answered, CallEnded)

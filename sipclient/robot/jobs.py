@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Protocol
 
@@ -40,7 +40,8 @@ class Live:
 class Jobs:
     """The jobs of this run that are not finished, and their calls.
 
-    `finished` is called with each call that ended, and says when the rules want another attempt.
+    `finished` is called with each call that ended, and says when the rules want another attempt. `settled` waits
+    while an account is being replaced.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class Jobs:
         wall: Callable[[], datetime],
         tell: Callable[[Told], None],
         finished: Callable[[CallFinished], bool],
+        settled: Callable[[str], Awaitable[None]],
     ) -> None:
         self.stopping = False
         self.tasks = Tasks()
@@ -60,6 +62,7 @@ class Jobs:
         self._wall = wall
         self._tell = tell
         self._finished = finished
+        self._settled = settled
         self._records: dict[str, JobRecord] = {}  # of those that are not finished
         self._live: dict[int, Live] = {}
 
@@ -118,6 +121,7 @@ class Jobs:
             await turn
             if not self.stopping:
                 await self._write(job, None, JobState.CALLING)
+        await self._settled(job.account)
         if self.stopping:
             self._ledger.outcome(msgspec.structs.replace(self._records[job.id], state=JobState.PENDING))
         return not self.stopping

@@ -12,8 +12,9 @@ from typing import Any, Self
 from sipclient.config import Config
 from sipclient.errors import SipError
 from sipclient.face.shell import Clock
+from sipclient.face.tasks import Tasks
 from sipclient.protocol.account import Account
-from sipclient.protocol.events import Event, ExtensionChanged
+from sipclient.protocol.events import CallEnded, Event, ExtensionChanged
 from sipclient.robot import told
 from sipclient.robot.accounts import accounts_of
 from sipclient.robot.alarm import Alarm
@@ -32,6 +33,7 @@ from sipclient.rules import RuleSet
 from sipclient.store import Store
 
 STOP = 4.0  # seconds that leaving the PBXs may take
+FINISH = 600.0  # seconds that the calls of an account which a reload changes get to end by themselves
 
 
 def utc_now() -> datetime:
@@ -87,6 +89,7 @@ class Robot:
             wall,
             tell,
             lambda event: self.judge.finished(event),
+            self._settled,
         )
         self._hook_runs = HookRuns(self._ledger, self.client, wall, tell)
         self._hook_runs.hooks = hooks
@@ -96,6 +99,10 @@ class Robot:
         self._recovery = Recovery(self._ledger, wall, tell)
         self._recovery_ends = Alarm(clock, self._recovery.overdue)
         self._reloading = asyncio.Lock()
+        self._changing: frozenset[str] = frozenset()  # accounts that are being replaced now
+        self._spared: frozenset[str] = frozenset()  # and those that will be, when their calls have ended
+        self._overdue = Alarm(clock, lambda: self._tasks.spawn(self._adopt(spare=False)))
+        self._tasks = Tasks()
         self._stopping = False
 
     # --- coming and going ---------------------------------------------------------------------------
@@ -129,6 +136,8 @@ class Robot:
         self.judge.close()
         self._turns.close()
         self._recovery_ends.set(None)
+        self._overdue.set(None)
+        await self._tasks.close(0.0)
         try:
             await self.client.aclose()
             await self._hook_runs.close()
@@ -140,27 +149,59 @@ class Robot:
         """What would be left behind if the process ended now; empty for nothing. Any thread may ask."""
         calls = len(self.client.calls)
         registered = [name for name in tuple(self._accounts) if self.client.is_registered(name)]
-        left = [f"{calls} calls not hung up"] if calls else []
+        left = [f"calls not hung up: {calls}"] if calls else []
         left += [f"not un-registered: {', '.join(registered)}"] if registered else []
         return "; ".join(left)
 
     async def reload(self, config: Config, hooks: Hooks) -> None:
-        """Another configuration from now on. Accounts and watches that are the same in both are not touched."""
+        """Another configuration from now on. Accounts and watches that are the same in both are not touched.
+
+        An account that is another one, or gone, and has calls stays as it was until the last of them has ended, for
+        at most FINISH seconds.
+        """
+        self._config, self._hook_runs.hooks = config, hooks
+        self._overdue.set(None)
+        await self._adopt(spare=True)
+        if self._spared:
+            self._overdue.set(self._clock.time() + FINISH)
+
+    async def _adopt(self, spare: bool) -> None:
         async with self._reloading:
-            before, after = self._accounts, accounts_of(config, self._folder)
-            kept = [name for name, account in after.items() if before.get(name) == account]
-            gone = [name for name in before if name not in kept]
-            new = [name for name in after if name not in kept]
-            await asyncio.gather(*map(self.client.remove, gone))
-            for name in gone:
-                del before[name]
-            problems = [problem for name in new if (problem := await self._add(after[name]))]
-            self._config, self._hook_runs.hooks = config, hooks
+            config, before, after = self._config, self._accounts, accounts_of(self._config, self._folder)
+            changed = [name for name, account in before.items() if after.get(name) != account]
+            busy = {name: calls for name in changed if spare and (calls := self.client.calls_of(name))}
+            self._spared = frozenset(busy)
+            gone = [name for name in changed if name not in busy]
+            new = [name for name in after if name not in before or name in gone]
+            self._changing = frozenset(gone)
+            try:
+                await asyncio.gather(*map(self.client.remove, gone))
+                for name in gone:
+                    del before[name]
+                problems = [problem for name in new if (problem := await self._add(after[name]))]
+                self.client.arrange(after)
+            finally:
+                self._changing = frozenset()
             self._turns.adjust(config.dial)
             self.judge.adopt(RuleSet(config))
-            more, fewer, unwatched = self._watched.adopt(config, kept, self._accounts)
+            kept = [name for name in before if name not in new]
+            more, fewer, unwatched = self._watched.adopt(config, kept, before)
             self._tell(told.Reloaded(tuple(new), tuple(gone), more, fewer, len(self.judge.rules.rules)))
+            for name, calls in busy.items():
+                self._tell(told.Notice("info", f"account {name} stays as it was until its calls have ended ({calls})"))
             self._complain(problems + unwatched)
+
+    def _adopt_when_idle(self) -> None:
+        """The last call of an account that was changed may have ended."""
+        if any(not self.client.calls_of(name) for name in self._spared):
+            self._spared = frozenset()
+            self._tasks.spawn(self._adopt(spare=True))
+
+    async def _settled(self, account: str) -> None:
+        """Wait while an account is being replaced: what it is to call meanwhile is called after."""
+        if account in self._changing:
+            async with self._reloading:
+                pass
 
     async def _add(self, account: Account) -> str:
         """Empty, or why the account cannot be used."""
@@ -190,6 +231,8 @@ class Robot:
         elif isinstance(event, CALL_EVENTS):
             self.client.hear(event)
             self.jobs.hear(event)
+            if self._spared and isinstance(event, CallEnded):
+                self._adopt_when_idle()
         elif not self._stopping and (news := told_of(event, self._wall)) is not None:
             self._tell(news)
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from sipclient.config import load
 from sipclient.errors import InvalidValue
-from sipclient.protocol.events import AddAccount, RemoveAccount, Unwatch, Watch
+from sipclient.protocol.events import AccountRemoved, AddAccount, Invite, RemoveAccount, Unwatch, Watch
 from sipclient.robot import told
 from sipclient.robot.hooks import NO_HOOKS
 from sipclient.store import JobState
@@ -78,6 +79,99 @@ async def test_a_changed_account_is_taken_out_and_in_and_its_extensions_are_watc
     await world.go("1001", "ready")
     assert list(world.jobs) == ["q/pbx/1001/1"]
     assert world.of(told.Reloaded)[0].accounts_added == ("pbx",)
+
+
+CHANGED = ('"none"', '"none"\nexpires = "10m"')
+
+
+async def test_a_changed_account_finishes_its_calls_first(stage: Any) -> None:
+    robot = await stage.start(RULE.format("q", "7000"))
+    world = stage.world
+    await world.go("1001", "on-the-phone", "ready")
+    text = RULE.format("q", "7009") + DIAL
+    await robot.reload(load(stage.HEAD.replace(*CHANGED) + text), NO_HOOKS)
+    assert world.commanded(RemoveAccount) == []
+    assert world.of(told.Notice)[-1].text == "account pbx stays as it was until its calls have ended (1)"
+    await world.go("1002", "on-the-phone", "ready")  # the new rules hold already
+    assert [each.to for each in world.invites] == ["7000", "7009"]
+    world.engine.end()
+    await world.clock.advance(1)
+    assert world.commanded(RemoveAccount) == []
+    world.engine.end()
+    await world.clock.advance(1)
+    assert [each.account.expires for each in world.commanded(AddAccount)] == [300.0, 600.0]
+    assert [each.by for each in world.of(told.CallOver)] == ["remote", "remote"]
+    assert [each.accounts_added for each in world.of(told.Reloaded)] == [(), ("pbx",)]
+    await world.go("1003", "on-the-phone", "ready")
+    assert len(world.invites) == 3
+
+
+async def test_the_first_account_stays_the_first(stage: Any) -> None:
+    """It is the one that hooks call through where they name none."""
+    head = stage.HEAD.replace("[[watch]]\n", '[[watch]]\naccount = "pbx"\n') + OTHER
+    robot = await stage.start("", head=head)
+    await robot.reload(load(head.replace(*CHANGED, 1) + DIAL), NO_HOOKS)
+    assert [each.key for each in robot.client.accounts] == ["pbx", "other"]
+
+
+async def test_calls_that_do_not_end_keep_a_changed_account_for_so_long_only(stage: Any) -> None:
+    robot = await stage.start(RULE.format("q", "7000"))
+    world = stage.world
+    await world.go("1001", "on-the-phone", "ready")
+    await robot.reload(load(stage.HEAD.replace(*CHANGED) + RULE.format("q", "7000") + DIAL), NO_HOOKS)
+    await world.clock.advance(599)
+    assert world.commanded(RemoveAccount) == []
+    await world.clock.advance(2)
+    assert [each.by for each in world.of(told.CallOver)] == ["local"]
+    assert len(world.commanded(AddAccount)) == 2
+
+
+async def test_a_change_that_is_taken_back_before_the_calls_ended_is_none(stage: Any) -> None:
+    robot = await stage.start(RULE.format("q", "7000"))
+    world = stage.world
+    await world.go("1001", "on-the-phone", "ready")
+    for head in (stage.HEAD.replace(*CHANGED), stage.HEAD):
+        await robot.reload(load(head + RULE.format("q", "7000") + DIAL), NO_HOOKS)
+    world.engine.end()
+    await world.clock.advance(1000)
+    assert world.commanded(RemoveAccount) == []
+
+
+async def test_an_account_that_is_gone_finishes_a_hooks_call_too(stage: Any) -> None:
+    head = stage.HEAD.replace("[[watch]]\n", '[[watch]]\naccount = "pbx"\n') + OTHER
+    rule = RULE.format("q", "7000").replace("to =", 'account = "pbx", to =')
+    robot = await stage.start(rule, head=head)
+    world = stage.world
+    robot.client.do(Invite(robot.client.next_id(), "other", "7000"))
+    await robot.reload(config(stage, RULE.format("q", "7000")), NO_HOOKS)
+    assert world.commanded(RemoveAccount) == []
+    world.engine.end()
+    await world.clock.advance(1)
+    assert [each.account for each in world.commanded(RemoveAccount)] == ["other"]
+
+
+async def test_what_is_decided_while_an_account_is_replaced_is_called_after(stage: Any) -> None:
+    head = stage.HEAD.replace("[[watch]]\n", '[[watch]]\naccount = "other"\n') + OTHER
+    rule = RULE.format("q", "7000").replace("to =", 'account = "pbx", to =')
+    robot = await stage.start(rule, head=head)
+    world = stage.world
+    do, removing = world.engine.do, asyncio.Event()
+
+    def slow(command: Any, now: float) -> Any:
+        if isinstance(command, RemoveAccount):
+            removing.set()
+            return []
+        return do(command, now)
+
+    world.engine.do = slow
+    reload = asyncio.create_task(robot.reload(load(head.replace(*CHANGED, 1) + rule + DIAL), NO_HOOKS))
+    await removing.wait()
+    await world.go("1001", "on-the-phone", "ready")
+    assert world.invites == []
+    world.engine.emit(AccountRemoved("pbx"))
+    await reload
+    await world.clock.advance(1)
+    assert [each.account for each in world.invites] == ["pbx"]
 
 
 async def test_an_account_that_cannot_be_added_is_told_and_tried_again(stage: Any) -> None:
