@@ -201,7 +201,7 @@ class Ack:
         self._data = b""
         self._flow: Flow | None = None
 
-    def start(self, flow: Flow | None) -> None:
+    def start(self, flow: Flow | None, others: tuple[Target, ...] = ()) -> None:
         """Send it on this flow, from the account's server on where there is none."""
         self._flow = flow or self._line.flow
         if self._flow is not None:
@@ -218,8 +218,11 @@ class Ack:
             self._stack.core.send(self._flow, self._data)
 
 
-def with_next_hop(stack: Stack, dialog: Dialog, draft: Draft, then: Callable[[Flow | None], object]) -> None:
-    """Call `then(flow)` with the flow an in-dialog request leaves on (RFC 3261 §12.2.1.1, §8.1.2).
+def with_next_hop(
+    stack: Stack, dialog: Dialog, draft: Draft, then: Callable[[Flow | None, tuple[Target, ...]], object]
+) -> None:
+    """Call `then(flow, rest)` with the flow an in-dialog request leaves on (RFC 3261 §12.2.1.1, §8.1.2), and
+    where to try if nobody answers there.
 
     A stream that is open serves its dialog to the end: behind NAT, TLS or WebSocket the Contact often names a
     host nobody can reach. Over UDP the first Route, or the remote target, says where to go; where its name
@@ -227,7 +230,7 @@ def with_next_hop(stack: Stack, dialog: Dialog, draft: Draft, then: Callable[[Fl
     """
     flow = dialog.flow
     if flow.reliable and stack.flows.usable(flow):
-        then(flow)
+        then(flow, ())
         return
     text = _uri_of(dialog.routes[0]) if dialog.routes else draft.uri  # a strict router is the Request-URI by now
     try:
@@ -235,27 +238,25 @@ def with_next_hop(stack: Stack, dialog: Dialog, draft: Draft, then: Callable[[Fl
     except MalformedMessage:  # pragma: no cover - Contact and Record-Route were read at the border
         uri = None
     if not isinstance(uri, SipUri):
-        then(flow if stack.flows.usable(flow) else None)
+        then(flow if stack.flows.usable(flow) else None, ())
         return
     host = _reached_at(uri)
     plain = uri.scheme == "sip" and (uri.transport or "udp").lower() == "udp"
     if not flow.reliable and plain and (":" in host or host.replace(".", "").isdigit()):
-        then(Flow("udp", flow.local_host, flow.local_port, host, uri.port or 5060))
+        then(Flow("udp", flow.local_host, flow.local_port, host, uri.port or 5060), ())
         return
 
-    def connected(opened: Flow | None, reason: str) -> None:
+    def found(opened: Flow | None, rest: tuple[Target, ...]) -> None:
+        if opened is not None and opened.transport == "udp" and not flow.reliable:
+            then(opened, rest)
+            return
         if opened is not None:
             dialog.flow = opened
-        then(opened or (flow if stack.flows.usable(flow) else None))
+        then(opened or (flow if stack.flows.usable(flow) else None), rest)
 
     def resolved(targets: tuple[Target, ...], reason: str) -> None:
         dialog.hosts = tuple(target.host for target in targets)
-        if targets and targets[0].transport == "udp" and not flow.reliable:
-            then(Flow("udp", flow.local_host, flow.local_port, targets[0].host, targets[0].port))
-        elif targets:
-            stack.flows.connect(targets[0], dialog.line.account.key, connected)
-        else:
-            connected(None, reason)
+        stack.flows.first_of(targets, dialog.line.account.key, flow, found)
 
     stack.flows.resolve(str(uri), dialog.line.account.key, resolved)
 

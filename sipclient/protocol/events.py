@@ -190,6 +190,12 @@ class OfferReceived(Value, frozen=True):
     content_type: str
 
 
+class OfferWithdrawn(Value, frozen=True):
+    """The peer took its offer back (CANCEL of a re-INVITE) before it was answered: the session stays as it was."""
+
+    id: int
+
+
 class OfferAnswered(Value, frozen=True):
     """The peer's answer to our Offer: `status` 200 with a description, or why not."""
 
@@ -311,6 +317,7 @@ Event: TypeAlias = (
     | Redirected
     | Answered
     | OfferReceived
+    | OfferWithdrawn
     | OfferAnswered
     | CallEnded
     | IncomingCall
@@ -360,6 +367,7 @@ __all__ = [
     "Offer",
     "OfferAnswered",
     "OfferReceived",
+    "OfferWithdrawn",
     "Packet",
     "Redirect",
     "Redirected",

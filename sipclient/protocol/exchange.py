@@ -47,9 +47,9 @@ class Exchange:
     """Sends a draft and follows it through challenges (RFC 3261 §22) and fail-over (RFC 3263 §4.3)."""
 
     __slots__ = (
-        "_abandoned", "_answered", "_progress", "_stale", "_transaction", "_used", "branch", "cancelled", "credentials",
-        "cseq", "decorate", "dialog_flow", "draft", "flow", "line", "next_cseq", "owner", "problem", "provisional",
-        "stack", "tried",
+        "_abandoned", "_answered", "_others", "_progress", "_stale", "_transaction", "_used", "branch", "cancelled",
+        "credentials", "cseq", "decorate", "dialog_flow", "draft", "flow", "line", "next_cseq", "owner", "problem",
+        "provisional", "stack", "tried",
     )  # fmt: skip
 
     def __init__(
@@ -78,18 +78,21 @@ class Exchange:
         self.credentials: Headers = ()  # those of the request as it was sent last
         self.problem = ""  # why a challenge was not answered, or what is wrong with the answer, in words
         self._abandoned = False
+        self._others: tuple[Target, ...] = ()  # of a request in a dialog: where else its next hop may be reached
         self._progress = False  # a provisional above 100: somebody may be ringing there
         self._transaction: ClientTransaction | None = None  # None while it waits for a flow
         self._answered: set[bool] = set()  # whether by the server (False) or a proxy (True)
         self._stale: set[bool] = set()
         self._used: dict[SessionKey, Session] = {}
 
-    def start(self, flow: Flow | None = None) -> Exchange:
-        """Send it on `flow` (inside a dialog), else to the account's server as soon as there is a flow to it."""
+    def start(self, flow: Flow | None = None, others: tuple[Target, ...] = ()) -> Exchange:
+        """Send it on `flow` (inside a dialog; to `others` where nobody answers there), else to the account's server
+        as soon as there is a flow to it."""
         if self._abandoned:
             return self  # while its way was looked for
         if flow is not None:
             self.dialog_flow = flow
+            self._others = others
             self._transmit(flow)
         else:
             self._used = dict(self.line.sessions)
@@ -201,10 +204,10 @@ class Exchange:
 
     def _next_server(self, flow: Flow, reason: str, *, refused: bool = False) -> bool:
         """Try the next one (RFC 3263 §4.3), unless this one may have begun to act on it: a call is not placed twice."""
-        if self.dialog_flow is not None or self.cancelled or self._abandoned:
+        if self.cancelled or self._abandoned or self._progress or (self.provisional and not refused):
             return False
-        if self._progress or (self.provisional and not refused):
-            return False
+        if self.dialog_flow is not None:
+            return self._next_in_dialog(self.dialog_flow)
         self.tried += 1
         if self.tried >= len(self.line.targets):
             if not refused and flow == self.line.flow:
@@ -215,6 +218,17 @@ class Exchange:
         self._transaction = None
         self.line.with_flow(self._reopened)
         return True
+
+    def _next_in_dialog(self, flow: Flow) -> bool:
+        if not self._others:
+            return False
+        self._transaction = None
+        self.stack.flows.first_of(self._others, self.line.account.key, flow, self._elsewhere)
+        return True
+
+    def _elsewhere(self, flow: Flow | None, others: tuple[Target, ...]) -> None:
+        self._others = others
+        self._reopened(flow, "the next hop of the dialog cannot be reached")
 
     def _reopened(self, flow: Flow | None, reason: str) -> None:
         if self._abandoned:

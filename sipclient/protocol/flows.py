@@ -9,6 +9,7 @@ from sipclient.protocol.core import Core
 from sipclient.protocol.events import Connect, ConnectFailed, Flow, FlowOpened, Resolve, Resolved, Target
 
 Opened: TypeAlias = Callable[[Flow | None, str], None]
+FoundOne: TypeAlias = Callable[[Flow | None, tuple[Target, ...]], None]
 Found: TypeAlias = Callable[[tuple[Target, ...], str], None]
 
 
@@ -29,6 +30,27 @@ class Flows:
         self._serial += 1
         self._connects[self._serial] = then
         self._core.emit(Connect(self._serial, target, account))
+
+    def first_of(self, targets: tuple[Target, ...], account: str, local: Flow, then: FoundOne) -> None:
+        """A flow to the first target that takes one, from the socket of `local` where both are UDP (RFC 3263 §4.3).
+
+        `then(flow, rest)` follows with the targets not tried yet, `then(None, ())` where none takes one.
+        """
+        if not targets:
+            then(None, ())
+            return
+        target, rest = targets[0], targets[1:]
+        if target.transport == "udp" and not local.reliable:
+            then(Flow("udp", local.local_host, local.local_port, target.host, target.port), rest)
+            return
+
+        def opened(flow: Flow | None, reason: str) -> None:
+            if flow is not None:
+                then(flow, rest)
+            else:
+                self.first_of(rest, account, local, then)
+
+        self.connect(target, account, opened)
 
     def resolve(self, server: str, account: str, then: Found) -> None:
         """Ask for targets; `then(targets, reason)` follows, with no targets where it failed."""

@@ -317,7 +317,7 @@ class Inbound:
 
 
 class _Reinvite:
-    """A CANCEL of a re-INVITE: answered, and the user's answer goes on (RFC 3261 §9.2 leaves it to us)."""
+    """What a re-INVITE's transaction may have to tell while it waits for the user's answer."""
 
     __slots__ = ("_session",)
 
@@ -329,7 +329,8 @@ class _Reinvite:
         self._session.on_ack(ack)
 
     def on_cancel(self, transaction: ServerTransaction, cancel: Request) -> None:
-        """The re-INVITE is answered all the same."""
+        """The peer takes its offer back (RFC 3261 §9.2)."""
+        self._session.withdraw_offer()
 
     def on_failure(self, transaction: ServerTransaction, reason: str) -> None:
         """The call outlives its stream; where it does not, the missing ACK tells."""

@@ -34,9 +34,9 @@ class IncomingInvite:
     """From IncomingCall to CallEnded."""
 
     __slots__ = (
-        "_acked", "_answered", "_bye_headers", "_ended", "_ending", "_flow", "_held", "_late", "_patience",
-        "_provisional", "_registry", "_reliable", "_reminder", "_request", "_rseq", "_stack", "_transaction", "id",
-        "line", "session",
+        "_acked", "_answered", "_bye_headers", "_described", "_ended", "_ending", "_flow", "_held", "_late",
+        "_patience", "_provisional", "_registry", "_reliable", "_reminder", "_request", "_rseq", "_stack",
+        "_transaction", "id", "line", "session",
     )  # fmt: skip
 
     def __init__(
@@ -69,6 +69,7 @@ class IncomingInvite:
         # The reliable provisional not yet acknowledged: its RSeq, and whether it describes something.
         self._reliable: tuple[Repeater, int, bool] | None = None
         self._held: Answer | None = None  # waits for the PRACK of that
+        self._described = False  # whether a reliable provisional brought our answer to its offer
         self._provisional = b""
         dialog = Dialog(
             line,
@@ -100,20 +101,23 @@ class IncomingInvite:
             return
         request = self._request
         reliable = "100rel" in request.require or (command.reliable and "100rel" in request.supported)
+        if reliable and self._late:
+            # RFC 3262 §5: without an offer in the INVITE, the first reliable answer must bring ours: that is the 200.
+            if "100rel" in request.require:
+                return
+            reliable = False
         if reliable and self._reliable is not None:
             return  # RFC 3262 §3: the next reliable one waits for the PRACK of the last
         headers: Headers = (*self._contact(), ("Allow", ALLOW), *command.headers)
         if reliable:
             self._rseq = self._rseq + 1 if self._rseq else 1 + int(self._stack.core.ids.spread("rseq", 0, 2**30))
             headers = (*headers, ("Require", "100rel"), ("RSeq", str(self._rseq)))
-        # RFC 3262 §5: to an INVITE without one, a description in a reliable provisional is an offer that the PRACK
-        # would have to answer; it waits for the 200.
-        body = b"" if reliable and self._late else command.body
-        data = self._respond(command.status, command.reason, headers, body, command.content_type)
+        data = self._respond(command.status, command.reason, headers, command.body, command.content_type)
         if reliable:
             # RFC 3262 §3: doubling without a cap until 64·T1.
             repeater = Repeater(self._stack, self._flow, data, self._never_pracked, top=64.0)
-            self._reliable = (repeater, self._rseq, bool(body))
+            self._reliable = (repeater, self._rseq, bool(command.body))
+            self._described = self._described or bool(command.body)
         else:
             self._provisional = data
 
@@ -121,7 +125,7 @@ class IncomingInvite:
         """200 (RFC 3261 §13.3.1.4), again and again until its ACK."""
         if self._answered or self._ended:
             return
-        if self._reliable is not None and self._reliable[2]:
+        if (self._reliable is not None and self._reliable[2]) or self.session.offered == "PRACK":
             self._held = command  # RFC 3262 §3: no 2xx before the PRACK of a provisional with a description
             return
         self._answered = True
@@ -166,6 +170,7 @@ class IncomingInvite:
     def answer_offer(self, status: int, body: bytes, content_type: str, warning: str) -> None:
         """The answer to the peer's new description."""
         self.session.answer_offer(status, body, content_type, warning)
+        self._answer_held()
 
     def request(self, request: int, method: str, headers: Headers, body: bytes, content_type: str) -> bool:
         """Send a request in the dialog; False where that is not possible."""
@@ -217,9 +222,16 @@ class IncomingInvite:
             return
         waiting[0].stop()
         self._reliable = None
-        transaction.respond(200, response(request, to, 200))
-        held, self._held = self._held, None
-        if held is not None:
+        if request.body and self._described and not self._answered:
+            self.session.on_offer(transaction, request, flow)  # RFC 3262 §5: the 200 to the PRACK must answer it
+        else:
+            transaction.respond(200, response(request, to, 200))
+        self._answer_held()
+
+    def _answer_held(self) -> None:
+        held = self._held
+        if held is not None and self.session.offered != "PRACK":
+            self._held = None
             self.answer(held)
 
     def on_bye(self, request: Request) -> None:

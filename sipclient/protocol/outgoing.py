@@ -28,6 +28,7 @@ from sipclient.protocol.session import Session, reason_cause
 from sipclient.protocol.timers import T1, Timer
 from sipclient.protocol.transaction import ServerTransaction
 
+NEWS = 180.0  # seconds after the last provisional response; who still rings says so every minute (RFC 3261 §13.3.1.1)
 REDIRECTS = 5  # how many 3xx one call follows
 
 
@@ -124,6 +125,10 @@ class OutgoingCall:
         if self._failure is not None:
             exchange.cancel(self._cancel_headers)
             self._give_cancel_time()
+        elif not self._invite.timeout:
+            core = self._stack.core
+            core.timers.stop(self._limit)
+            self._limit = core.timers.start(core.now + NEWS, self._no_news)
         if response.status == 100:
             return
         if response.to_tag:
@@ -273,6 +278,10 @@ class OutgoingCall:
         reason = 'Q.850;cause=19;text="NO_ANSWER"'
         text = f"not answered within {self._invite.timeout:g} seconds"
         self._stop_with(0, NO_ANSWER, text, "timeout", (("Reason", reason),))
+
+    def _no_news(self, _: object) -> None:
+        self._limit = None
+        self._stop_with(0, cause_of(408), f"nothing was heard of the call for {NEWS:.0f} seconds", "timeout", ())
 
     def _stop_with(self, status: int, cause: tuple[str, int], reason: str, by: str, headers: Headers) -> None:
         if self._moved is not None:

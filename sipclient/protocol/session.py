@@ -15,6 +15,7 @@ from sipclient.protocol.events import (
     InCallResponded,
     OfferAnswered,
     OfferReceived,
+    OfferWithdrawn,
 )
 from sipclient.protocol.exchange import Exchange, Stack
 from sipclient.protocol.repeater import Repeater
@@ -311,7 +312,7 @@ class Session:
         elif self.ended:
             self._reply(transaction, request, flow, 481)
         elif method in ("INVITE", "UPDATE"):
-            self._on_offer(transaction, request, flow)
+            self.on_offer(transaction, request, flow)
         elif method == "PRACK":
             self.owner.on_prack(transaction, request, flow)
         elif method in ("INFO", "MESSAGE"):
@@ -336,7 +337,13 @@ class Session:
         else:
             self.owner.on_bye(request)
 
-    def _on_offer(self, transaction: ServerTransaction, request: Request, flow: Flow) -> None:
+    @property
+    def offered(self) -> str:
+        """The method of the request whose offer waits for the user's answer, or empty."""
+        return self._offered[1].method if self._offered is not None else ""
+
+    def on_offer(self, transaction: ServerTransaction, request: Request, flow: Flow) -> None:
+        """An INVITE or UPDATE in the dialog, or a PRACK with a description: what it offers waits for the user."""
         unanswered = self._repeater is not None or (self.owner.id < 0 and not self.confirmed)
         if self._offered is not None or (request.method == "INVITE" and unanswered):
             # RFC 3261 §14.2, RFC 3311 §5.2: one at a time.
@@ -361,6 +368,11 @@ class Session:
             self._offered = (transaction, request, flow)
             self.stack.core.emit(OfferReceived(self.owner.id, request.body, request.content_type))
 
+    def withdraw_offer(self) -> None:
+        """A CANCEL of the peer's re-INVITE while it waits (RFC 3261 §9.2): 487, and all stays as it was."""
+        self._refuse_offered()
+        self.stack.core.emit(OfferWithdrawn(self.owner.id))
+
     def _answer_timer(self, request: Request) -> Headers:
         return self.timer.answer(request) if self.confirmed else ()
 
@@ -376,15 +388,17 @@ class Session:
             )
             self._reply(transaction, request, flow, status, headers=more)
             return
-        self.dialog.refresh_target(request)
         self.local_body = (body, content_type)
         to = response_flow(request, flow)
-        headers = (
-            *self.dialog.contact_header(flow),
-            ("Allow", ALLOW),
-            ("Supported", SUPPORTED),
-            *self._answer_timer(request),
-        )
+        headers: Headers = ()
+        if request.method != "PRACK":  # which refreshes nothing (RFC 3262 §3)
+            self.dialog.refresh_target(request)
+            headers = (
+                *self.dialog.contact_header(flow),
+                ("Allow", ALLOW),
+                ("Supported", SUPPORTED),
+                *self._answer_timer(request),
+            )
         data = response(request, to, 200, headers=headers, body=body, content_type=content_type)
         transaction.flow = to
         transaction.respond(200, data)

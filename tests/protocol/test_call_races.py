@@ -192,13 +192,72 @@ def test_a_call_cancelled_while_its_answer_waits_for_the_prack_is_over(bench) ->
     assert 200 not in call.statuses()
 
 
-def test_early_media_to_an_invite_without_an_offer_is_not_sent_reliably_as_an_offer(bench) -> None:
-    call = Incoming(bench, ("Require", "100rel"), body=b"")
-    call.do(Ring(call.id, 183, body=SDP))
+@pytest.mark.parametrize(("header", "status"), [("Require", 100), ("Supported", 183)])
+def test_an_invite_without_an_offer_gets_no_reliable_provisional(bench, header, status) -> None:
+    """RFC 3262 §5: it would have to bring our offer, and its PRACK the answer; ours comes with the 200."""
+    call = Incoming(bench, (header, "100rel"), body=b"")
+    call.do(Ring(call.id, 183, reliable=True))
     provisional = call.pbx.responses("INVITE")[-1]
-    assert (provisional.status, provisional.body, "100rel" in provisional.require) == (183, b"", True)
+    assert (provisional.status, provisional.require) == (status, ())
     call.do(Answer(call.id, body=SDP))
-    assert call.pbx.responses("INVITE")[-1].body == SDP
+    answer = call.pbx.responses("INVITE")[-1]
+    assert (answer.status, answer.body) == (200, SDP)
+
+
+class Early(Incoming):
+    """A call to us with early media that was sent reliably, whose PRACK brings an offer (RFC 3262 §5)."""
+
+    def __init__(self, bench, *headers: tuple[str, str], body: bytes = SDP, content_type: str = "application/sdp"):
+        super().__init__(bench, ("Supported", "100rel"))
+        self.do(Ring(self.id, 183, body=body, reliable=True))
+        rseq = self.pbx.responses("INVITE")[-1].rseq
+        rack = ("RAck", f"{rseq} 1 INVITE")
+        self.request("PRACK", rack, *headers, cseq=2, body=b"v=0\r\ns=again\r\n", content_type=content_type)
+
+
+def test_an_offer_in_a_prack_is_answered_in_its_200(bench) -> None:
+    call = Early(bench)
+    (offer,) = call.robot.of(OfferReceived)
+    assert offer.body == b"v=0\r\ns=again\r\n"
+    assert not call.statuses("PRACK")
+    call.wire.run(5)
+    assert call.statuses()[-1] == 183
+    assert call.statuses().count(183) == 1  # the PRACK came, whatever it brings
+    call.do(AnswerOffer(call.id, SDP))
+    (answer,) = call.pbx.responses("PRACK")
+    assert (answer.status, answer.body, answer.contact_uri) == (200, SDP, "")
+    call.do(Answer(call.id, body=SDP))
+    assert call.statuses()[-1] == 200
+
+
+def test_an_answer_waits_for_the_answer_to_an_offer_in_a_prack(bench) -> None:
+    call = Early(bench)
+    call.do(Answer(call.id, body=SDP))
+    assert call.statuses()[-1] == 183
+    call.do(AnswerOffer(call.id, status=488))
+    assert call.statuses("PRACK") == [488]
+    assert call.statuses()[-1] == 200
+
+
+def test_an_offer_in_a_prack_that_is_no_description_is_refused(bench) -> None:
+    call = Early(bench, content_type="text/plain")
+    assert call.statuses("PRACK") == [415]
+    assert not call.robot.of(OfferReceived)
+
+
+def test_a_description_in_the_prack_of_a_provisional_without_one_is_no_offer(bench) -> None:
+    """RFC 3262 §5: our answer is still due."""
+    call = Early(bench, body=b"")
+    assert call.statuses("PRACK") == [200]
+    assert not call.robot.of(OfferReceived)
+
+
+def test_a_call_that_ends_refuses_the_offer_in_a_prack(bench) -> None:
+    call = Early(bench)
+    call.do(Hangup(call.id))
+    assert call.statuses("PRACK") == [487]
+    call.wire.run(100)
+    assert call.robot.agent.idle
 
 
 def test_a_reliable_provisional_that_was_refused_meanwhile_gives_up_quietly(bench) -> None:

@@ -579,3 +579,32 @@ def test_a_large_invite_moves_to_tcp_and_back_where_tcp_is_refused(line) -> None
     line.pbx.node.up = True
     line.wire.run(0.6)
     assert line.pbx.requests("INVITE")[-1].via.transport in ("UDP", "TCP")
+
+
+@pytest.mark.parametrize("status", [100, 180])
+def test_a_call_without_a_limit_ends_three_minutes_after_the_last_news(bench, status) -> None:
+    """RFC 3261 §13.3.1.1: who still rings says so every minute; §16.6: as long as Timer C."""
+    bench.pbx.handler = transaction_free(lambda r: [bench.pbx.reply(r, status)] if r.method == "INVITE" else [])
+    bench.add(register=False)
+    bench.robot.do(Invite(1, "pbx", "7000"))
+    bench.wire.run(170)
+    invite = bench.pbx.requests("INVITE")[0]
+    bench.pbx.send(bench.pbx.flows[0], bench.pbx.reply(invite, 180))
+    bench.wire.run(170)
+    assert not bench.pbx.requests("CANCEL")
+    bench.wire.run(11)
+    assert bench.pbx.requests("CANCEL")
+    bench.wire.run(33)
+    (ended,) = bench.robot.of(CallEnded)
+    assert (ended.by, ended.cause) == ("timeout", "RECOVERY_ON_TIMER_EXPIRE")
+    assert "180 seconds" in ended.reason
+    bench.wire.run(64)
+    assert bench.robot.agent.idle
+
+
+def test_a_limit_of_the_users_holds_instead(bench) -> None:
+    bench.pbx.handler = transaction_free(lambda r: [bench.pbx.reply(r, 180)] if r.method == "INVITE" else [])
+    bench.add(register=False)
+    bench.robot.do(Invite(1, "pbx", "7000", timeout=600.0))
+    bench.wire.run(599)
+    assert not bench.pbx.requests("CANCEL")

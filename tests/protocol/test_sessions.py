@@ -19,6 +19,7 @@ from sipclient.protocol.events import (
     Offer,
     OfferAnswered,
     OfferReceived,
+    OfferWithdrawn,
     Reject,
     Ring,
     SendInCall,
@@ -237,18 +238,40 @@ def test_a_body_that_is_no_description_is_415(bench) -> None:
     assert (answer.status, answer.headers.get("Accept")) == (415, "application/sdp")
 
 
-def test_a_cancel_of_a_reinvite_is_answered_and_the_answer_goes_on(bench) -> None:
+def cancel(inside: Inside) -> None:
+    branch = inside.bench.pbx.responses("INVITE")[-1].via.branch
+    named = {"cseq": inside.cseq, "branch": branch, "call_id": inside.call_id}
+    inside.inject(inside.bench.pbx.request("CANCEL", "sip:robot@10.0.0.2", **named))
+
+
+def test_a_cancelled_reinvite_is_answered_487_and_its_offer_is_withdrawn(bench) -> None:
+    """RFC 3261 §9.2, §14.2."""
     inside = Inside(bench)
     inside.say("INVITE", CONTACT, body=SDP)
-    invite = bench.pbx.responses("INVITE")[-1]
-    cancel = bench.pbx.request(
-        "CANCEL", "sip:robot@10.0.0.2", cseq=inside.cseq, branch=invite.via.branch, call_id=inside.call_id
-    )
-    inside.inject(cancel)
+    cancel(inside)
     assert bench.pbx.responses("CANCEL")[-1].status == 200
+    assert bench.pbx.responses("INVITE")[-1].status == 487
+    assert bench.robot.of(OfferWithdrawn) == [OfferWithdrawn(1)]
+    bench.robot.do(AnswerOffer(1, SDP))
+    bench.wire.run(0.1)
+    assert bench.pbx.responses("INVITE")[-1].status == 487
+    assert not bench.robot.of(CallEnded)
+    inside.say("INVITE", CONTACT, body=SDP)
     bench.robot.do(AnswerOffer(1, SDP))
     bench.wire.run(0.1)
     assert bench.pbx.responses("INVITE")[-1].status == 200
+
+
+def test_a_cancel_that_crosses_the_answer_to_a_reinvite_changes_nothing(bench) -> None:
+    inside = Inside(bench)
+    inside.say("INVITE", CONTACT, body=SDP)
+    bench.robot.do(AnswerOffer(1, SDP))
+    bench.wire.run(0.1)
+    cancel(inside)
+    assert bench.pbx.responses("CANCEL")[-1].status == 200
+    invite = bench.pbx.responses("INVITE")[-1]
+    assert invite.status == 200
+    assert not bench.robot.of(OfferWithdrawn)
     uri, named = "sip:robot@10.0.0.2", {"call_id": inside.call_id, "from_": inside.remote, "to": inside.local}
     inside.inject(bench.pbx.request("ACK", uri, cseq=inside.cseq, branch=invite.via.branch, **named))
     count = len(bench.pbx.inbox)
