@@ -31,6 +31,25 @@ _DURATION: dict[E, tuple[float, float | None]] = {
 }
 WAITING = frozenset({S.CALLING, S.TRYING, S.PROCEEDING})  # for a final response
 _DOUBLING = frozenset({E.A, E.E, E.G})
+_SEND = A.SEND
+
+
+def _timers() -> dict[tuple[str, S, bool], tuple[tuple[E, float, bool], ...]]:
+    """The timers that start in a state, on a transport that is reliable or not: seconds, and whether it doubles."""
+    found = {}
+    for (kind, state), events in STARTS.items():
+        for reliable in (False, True):
+            timers = [(event, _DURATION[event][reliable], event in _DOUBLING) for event in events]
+            # RFC 3261 §17.1.2.2: in Proceeding, timer E is always T2.
+            found[kind, state, reliable] = tuple(
+                (event, T2 if state is S.PROCEEDING else seconds, doubles)
+                for event, seconds, doubles in timers
+                if seconds is not None
+            )
+    return found
+
+
+_TIMERS = _timers()
 
 
 class ClientOwner(Protocol):
@@ -85,13 +104,16 @@ class _Transaction:
         if row is None:
             return
         after, actions = row
-        before, self.state = self.state, after
-        if after is not before:
+        if after is not self.state:
+            self.state = after
             self._enter(after)
         elif event in _DOUBLING:
             self._again(event)
         for action in actions:
-            self._act(action, message, text)
+            if action is _SEND:  # what nearly all do
+                self.layer.core.send(self.flow, self.data)
+            else:
+                self._act(action, message, text)
 
     def destroy(self) -> None:
         """End it while it still waits, without a word to its owner."""
@@ -100,33 +122,29 @@ class _Transaction:
             self._enter(S.TERMINATED)
 
     def _act(self, action: A, message: Request | Response | None, text: str) -> None:
-        if action is A.SEND or action is A.RESEND:
+        if action is A.RESEND:
             self.layer.core.send(self.flow, self.data)
         elif action is A.QUIET:
             self.layer.core.timers.stop(self.repeat)
 
     def _enter(self, state: S) -> None:
-        timers = self.layer.core.timers
-        timers.stop(self.repeat)
-        starts = STARTS.get((self.kind, state), ())
-        if not (self.kind == "client" and state is S.PROCEEDING):
+        core = self.layer.core
+        timers = core.timers
+        if self.repeat is not None:
+            timers.stop(self.repeat)
+        if self.timer is not None and not (self.kind == "client" and state is S.PROCEEDING):
             timers.stop(self.timer)
         if state is S.TERMINATED:
             self.layer.forget(self)
             return
-        column = 1 if self.flow.reliable else 0
-        for event in starts:
-            duration = _DURATION[event][column]
-            if duration is None:
-                continue
-            if event in _DOUBLING:
-                # RFC 3261 §17.1.2.2: in Proceeding, timer E is always T2.
-                self.interval = T2 if state is S.PROCEEDING else duration
+        for event, seconds, doubles in _TIMERS.get((self.kind, state, self.flow.reliable), ()):
+            if doubles:
+                self.interval = seconds
                 if event is E.G:
                     self.layer.depend(self)
-                self.repeat = timers.start(self.layer.core.now + self.interval, self._expired, event)
+                self.repeat = timers.start(core.now + seconds, self._expired, event)
             else:  # 0 runs at the end of the input that started it
-                self.timer = timers.start(self.layer.core.now + duration, self._expired, event)
+                self.timer = timers.start(core.now + seconds, self._expired, event)
 
     def _again(self, event: E) -> None:
         # Timer A doubles without bound (§17.1.1.2); E and G stop at T2 (§17.1.2.2, §17.2.1).
