@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
+from queue import SimpleQueue
+from threading import Thread
 from typing import Any, TypeAlias, TypeVar
 
 from sipclient.errors import StoreError
@@ -32,12 +35,13 @@ class Worker:
     """Runs work on a connection in a thread of its own, in the order in which it was given.
 
     While the disk is busy with one transaction, the calls that come meanwhile gather for the next: the wait for
-    the disk is shared, and no timer is needed.
+    the disk is shared, and no timer is needed. The thread is a bare one with a queue: an executor's futures, and
+    asyncio's around them, cost each transition of the robot 80 µs of CPU more.
     """
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._executor = ThreadPoolExecutor(1, thread_name_prefix="sipclient-store")
+        self._jobs: SimpleQueue[tuple[Callable[[], Any], asyncio.Future[Any]] | None] = SimpleQueue()
         self._connection: sqlite3.Connection | None = None
         self._waiting: list[_Call] = []
         self._running: asyncio.Future[list[Any]] | None = None
@@ -45,24 +49,26 @@ class Worker:
 
     async def open(self, connect: Callable[[], sqlite3.Connection]) -> None:
         """Connect, in the thread. Raises StoreError."""
-        loop = asyncio.get_running_loop()
+        Thread(target=self._serve, args=(asyncio.get_running_loop(),), name="sipclient-store", daemon=True).start()
         try:
-            self._connection = await loop.run_in_executor(self._executor, connect)
+            self._connection = await self._in_thread(connect)
         except (sqlite3.Error, *_BAD_VALUE, StoreError) as error:
-            self._executor.shutdown(wait=False)
+            self._jobs.put(None)
             raise in_words(self._url, error) from error
 
-    async def run(self, work: Work[T]) -> T:
+    def run(self, work: Work[T]) -> asyncio.Future[T]:
         """The result of `work`, once it is on the disk. Raises StoreError; nothing of it was kept then.
 
         Cancelled, it is left out if it has not begun.
         """
-        if self._closed:
-            raise StoreError(f"{self._url} is closed")
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        if self._closed or self._connection is None:
+            future.set_exception(StoreError(f"{self._url} is {'closed' if self._closed else 'not open'}"))
+            return future
         self._waiting.append(_Call(work, future))
-        self._pump()
-        return await future
+        if self._running is None:
+            self._pump(self._connection)
+        return future
 
     async def close(self) -> None:
         """Finish what waits, then close the connection and end the thread."""
@@ -71,24 +77,24 @@ class Worker:
             await asyncio.wait([self._running])
         if self._connection is not None:
             connection, self._connection = self._connection, None
-            await asyncio.get_running_loop().run_in_executor(self._executor, connection.close)
-        self._executor.shutdown(wait=False)
+            await self._in_thread(connection.close)
+            self._jobs.put(None)
 
-    def _pump(self) -> None:
-        if self._running is not None:
-            return
+    def _in_thread(self, job: Callable[[], T]) -> asyncio.Future[T]:
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._jobs.put((job, future))
+        return future
+
+    def _pump(self, connection: sqlite3.Connection) -> None:
         calls = [call for call in self._waiting if not call.future.done()]
         batch, self._waiting = calls[:_MOST], calls[_MOST:]
-        if not batch:
-            return
-        loop = asyncio.get_running_loop()
-        running = loop.run_in_executor(self._executor, self._perform, [call.work for call in batch])
-        self._running = running
-        running.add_done_callback(lambda done: self._performed(batch, done))
+        if batch:
+            self._running = self._in_thread(partial(self._perform, connection, [call.work for call in batch]))
+            self._running.add_done_callback(partial(self._performed, connection, batch))
 
-    def _performed(self, batch: list[_Call], done: asyncio.Future[list[Any]]) -> None:
+    def _performed(self, connection: sqlite3.Connection, batch: list[_Call], done: asyncio.Future[list[Any]]) -> None:
         self._running = None
-        self._pump()  # the next is on its way to the disk before anyone hears of this one
+        self._pump(connection)  # the next is on its way to the disk before anyone hears of this one
         failed = done.exception()
         outcomes = [failed] * len(batch) if failed is not None else done.result()
         for call, outcome in zip(batch, outcomes, strict=True):
@@ -101,25 +107,43 @@ class Worker:
 
     # --- in the thread ------------------------------------------------------------------------------
 
-    def _perform(self, batch: list[Work[Any]]) -> list[Any]:
+    def _serve(self, loop: asyncio.AbstractEventLoop) -> None:
+        while (job := self._jobs.get()) is not None:
+            work, future = job
+            result, failure = None, None
+            try:
+                result = work()
+            except BaseException as error:  # whoever waits hears of it, a bug too
+                failure = error
+            with suppress(RuntimeError):  # the loop was closed meanwhile: nobody waits any more
+                loop.call_soon_threadsafe(_settle, future, result, failure)
+
+    def _perform(self, connection: sqlite3.Connection, batch: list[Work[Any]]) -> list[Any]:
         """The result of each, or its error. One bad value must not cost the others: where a transaction
         fails, each is tried in its own."""
         try:
-            return self._transact(batch)
+            return _transact(connection, batch)
         except (sqlite3.Error, *_BAD_VALUE, StoreError) as error:
             if len(batch) == 1:
                 return [in_words(self._url, error)]
-        return [outcome for work in batch for outcome in self._perform([work])]
+        return [outcome for work in batch for outcome in self._perform(connection, [work])]
 
-    def _transact(self, batch: list[Work[Any]]) -> list[Any]:
-        connection = self._connection
-        if connection is None:
-            raise StoreError(f"{self._url} is not open")
-        connection.execute("BEGIN")
-        try:
-            results = [work(connection) for work in batch]
-            connection.execute("COMMIT")
-        finally:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-        return results
+
+def _transact(connection: sqlite3.Connection, batch: list[Work[Any]]) -> list[Any]:
+    connection.execute("BEGIN")
+    try:
+        results = [work(connection) for work in batch]
+        connection.execute("COMMIT")
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+    return results
+
+
+def _settle(future: asyncio.Future[Any], result: Any, failure: BaseException | None) -> None:
+    if future.cancelled():
+        return
+    if failure is not None:
+        future.set_exception(failure)
+    else:
+        future.set_result(result)
