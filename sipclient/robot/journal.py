@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Callable
 from datetime import datetime
+from functools import lru_cache
 from typing import Literal, TextIO, TypeAlias
 
 import msgspec
@@ -21,6 +23,7 @@ Format: TypeAlias = Literal["text", "json"]
 
 _VISIBLE = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if code != 0x0A}
 _VISIBLE[0x0D] = ""
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _LEVELS = {"DEBUG": "debug", "INFO": "info", "WARNING": "warning", "ERROR": "error", "CRITICAL": "error"}
 _INDENT = "\n    "
 
@@ -101,8 +104,16 @@ def _json(news: Told, at: datetime) -> str:
 
 
 def _text(news: Told, at: datetime) -> str:
-    words = news.words().translate(_VISIBLE).rstrip("\n").replace("\n", _INDENT)
-    return f"{at.astimezone().isoformat(' ', 'milliseconds')[:23]} {news.mark} {words}\n"
+    words = news.words()
+    if _CONTROL.search(words) is not None:
+        words = words.translate(_VISIBLE).rstrip("\n").replace("\n", _INDENT)
+    return f"{_local(at.replace(microsecond=0))}.{at.microsecond // 1000:03d} {news.mark} {words}\n"
+
+
+@lru_cache(1)
+def _local(second: datetime) -> str:
+    """By the clock on the wall here. Lines come several in a second; working it out for each cost half the line."""
+    return second.astimezone().isoformat(" ")[:19]
 
 
 def _peer(flow: Flow) -> str:

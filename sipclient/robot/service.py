@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import socket
 from collections.abc import Callable, Coroutine, Iterable
@@ -24,6 +25,7 @@ from sipclient.store import open_store
 from sipclient.transport.addresses import family_of, parse_bind, shown, socket_address
 
 LOADING = 30.0  # seconds that reading robot.toml and running the hook files may take
+YOUNG = 10_000  # objects made since, before the garbage collector looks at them; Python's own is 700
 
 
 def run(path: str, journal: Journal) -> None:
@@ -100,9 +102,22 @@ async def _serve(path: str, folder: str, prepared: Prepared, journal: Journal, s
         )
         signals.unfinished = robot.unfinished
         async with robot:
+            spare_the_collector()
             _tell_findings(prepared.findings, journal)
             while await signals.reload_wanted():
                 await signals.unless_stopped(_reload(robot, path, folder, url, journal))
+
+
+def spare_the_collector() -> None:
+    """What is there after the start stays: the garbage collector need not walk it again and again.
+
+    And it looks less often at what is young: of that nearly nothing is in cycles, and what a finished transaction
+    holds lives for its last timer's 32 seconds anyway. Together 4 % of the CPU of a transition. This is the process's
+    affair, so it is done here and not in the library.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(YOUNG, 10, 10)
 
 
 class Prepared(NamedTuple):
