@@ -344,13 +344,21 @@ class Client:
         return stream
 
     async def listen(
-        self, transport: str, host: str, port: int = 0, *, tls: SSLContext | None = None
+        self,
+        transport: str,
+        host: str,
+        port: int = 0,
+        *,
+        tls: SSLContext | None = None,
+        origins: Iterable[str] = (),
     ) -> tuple[str, int]:
         """Open a server socket for peers that come to us; gives its address and port. Raises ListenFailed.
 
-        `transport` is `udp`, `tcp` or, with a context, `tls`; port 0 leaves the choice to the system.
+        `transport` is `udp`, `tcp`, `ws` or, with a context, `tls` or `wss`; port 0 leaves the choice to the system.
+        `origins` are the web sites whose pages may open a WebSocket (`https://app.example.com`), `*` for any
+        client at all; accounts with `browsers=True` take calls that come over it (RFC 7118).
         """
-        return await self._running().network.listen(transport, host, port, tls=tls)
+        return await self._running().network.listen(transport, host, port, tls=tls, origins=origins)
 
     @property
     def failures(self) -> int:

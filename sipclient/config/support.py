@@ -40,11 +40,6 @@ def _media(draft: Draft) -> Iterator[Path]:
     return (("accounts", name, "media") for name, each in draft.accounts.items() if each.media in ("srtp", "webrtc"))
 
 
-def _websocket(draft: Draft) -> Iterator[Path]:
-    wanted = ("ws", "wss")
-    return (("accounts", name, "server") for name, each in draft.accounts.items() if each.server.transport in wanted)
-
-
 def _ice(draft: Draft) -> Iterator[Path]:
     for name, account in draft.accounts.items():
         if account.stun:
@@ -72,7 +67,6 @@ def _recordings(draft: Draft) -> Iterator[Path]:
 
 LACKING: tuple[Row, ...] = (
     (_media, 'this version cannot encrypt calls; write media = "rtp" if they may go in clear text, or "none"'),
-    (_websocket, 'this version does not speak SIP over WebSocket; write "udp:HOST", "tcp:HOST" or "tls:HOST"'),
     (_postgresql, 'this version has no PostgreSQL store; write "sqlite:FILE"'),
 )
 WAITING: tuple[Row, ...] = (
@@ -82,6 +76,5 @@ WAITING: tuple[Row, ...] = (
     (_entries("incoming"), "calls that reach us get 480"),
     (_table("web"), "the HTTP API and the page"),
     (_entries("webhooks"), "webhooks"),
-    (_table("listen"), "browsers calling us"),
     (_recordings, "recordings"),
 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import re
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from ssl import SSLContext
 from typing import Protocol, TypeAlias
 
@@ -50,7 +50,9 @@ class Wires(Protocol):
     def perform(self, effect: Work, /) -> None:
         """Begin the work; never blocks, and trouble comes back as an input."""
 
-    async def listen(self, transport: str, host: str, port: int, *, tls: SSLContext | None = None) -> tuple[str, int]:
+    async def listen(
+        self, transport: str, host: str, port: int, *, tls: SSLContext | None = None, origins: Iterable[str] = ()
+    ) -> tuple[str, int]:
         """Open a server socket; gives the address and port it is bound to."""
 
     async def close(self) -> None:

@@ -32,6 +32,7 @@ class Account(_Addressed, frozen=True, kw_only=True, omit_defaults=True):
     media: str = "rtp"
     keepalive: float = 30.0  # 0: none
     peers: tuple[str, ...] = ()
+    browsers: bool = False  # take calls from WebSockets that others opened to us; who may open one, Origin says
     tls_ca: str = ""
     tls_verify: bool = True
     require_strong_digest: bool = False  # refuse an MD5 challenge that does not come over TLS

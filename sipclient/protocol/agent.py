@@ -149,7 +149,7 @@ class UserAgent:
         elif isinstance(input, ConnectFailed):
             self._stack.flows.failed(input)
         elif isinstance(input, FlowClosed):
-            self._stack.flows.open.discard(input.flow)
+            self._stack.flows.closed(input.flow)
             self._flow_failed(input.flow, input.reason)
         elif input.too_large:
             self._stack.transactions.too_large(input.flow, LARGE, input.reason)

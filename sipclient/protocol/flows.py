@@ -16,7 +16,7 @@ Found: TypeAlias = Callable[[tuple[Target, ...], str], None]
 class Flows:
     """Questions under way, by their request number, and the streams that are open."""
 
-    __slots__ = ("_connects", "_core", "_resolves", "_serial", "open")
+    __slots__ = ("_connects", "_core", "_resolves", "_serial", "open", "ours")
 
     def __init__(self, core: Core) -> None:
         self._core = core
@@ -24,6 +24,7 @@ class Flows:
         self._connects: dict[int, Opened] = {}
         self._resolves: dict[int, Found] = {}
         self.open: set[Flow] = set()
+        self.ours: set[Flow] = set()  # of those, the ones that we opened
 
     def connect(self, target: Target, account: str, then: Opened) -> None:
         """Ask for a flow; `then(flow, "")` or `then(None, reason)` follows."""
@@ -62,9 +63,15 @@ class Flows:
         """The shell opened a flow; an answer nobody waits for is dropped."""
         if event.flow.reliable:
             self.open.add(event.flow)
+            self.ours.add(event.flow)
         then = self._connects.pop(event.request, None)
         if then is not None:
             then(event.flow, "")
+
+    def closed(self, flow: Flow) -> None:
+        """A stream ended."""
+        self.open.discard(flow)
+        self.ours.discard(flow)
 
     def failed(self, event: ConnectFailed) -> None:
         """The shell could not open a flow."""

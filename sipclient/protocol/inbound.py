@@ -32,6 +32,7 @@ CAPABILITIES: Headers = (  # what we can do, as OPTIONS asks (RFC 3261 §11.2)
     ("Supported", SUPPORTED),
     ("Allow-Events", ALLOW_EVENTS),
 )
+BROWSERS_MAY = frozenset({"INVITE", "OPTIONS", "MESSAGE"})  # without any account of ours between us and them
 _SCHEMES = ("sip:", "sips:", "tel:")
 KNOWN = frozenset(
     (
@@ -144,7 +145,10 @@ class Inbound:
 
     def _station_for(self, request: Request, flow: Flow) -> Station | None:
         """The account a request is for: among those that admit its source, the one whose user it names."""
-        admitting = [each for each in self._stations.values() if not each.line.removing and each.line.admits(flow)]
+        here = [each for each in self._stations.values() if not each.line.removing]
+        admitting = [each for each in here if each.line.admits(flow)]
+        if not admitting and request.method in BROWSERS_MAY:
+            admitting = [each for each in here if each.line.welcomes(flow)]
         if len(admitting) < 2:
             return admitting[0] if admitting else None
         for uri in (request.uri, request.to.uri):

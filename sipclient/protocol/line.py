@@ -20,6 +20,10 @@ from sipclient.protocol.timers import Timer
 Waiter: TypeAlias = Callable[[Flow | None, str], None]
 SessionKey: TypeAlias = tuple[bool, str]
 
+# What the Contact says of the transport; ws stands for both, whether it is secure or not (RFC 7118 §5.2).
+_IN_CONTACT = {"udp": "", "wss": ";transport=ws"}
+_WEBSOCKETS = ("ws", "wss")
+
 FAIL_BACK = 60.0  # seconds on a later target before the first is tried again
 
 
@@ -192,7 +196,7 @@ class Line:
             return self.gruu
         host, port = self._reached_at(flow)
         user = f"{self.uri.user}@" if self.uri.user else ""
-        transport = "" if flow.transport == "udp" else f";transport={flow.transport}"
+        transport = _IN_CONTACT.get(flow.transport, f";transport={flow.transport}")
         if self.uri.scheme == "sips":
             transport = ";transport=tcp" if flow.transport == "tls" else transport
         return f"{self.uri.scheme}:{user}{host_port(host, port)}{transport}"
@@ -242,6 +246,10 @@ class Line:
             return False
         address = ip_address(flow.remote_host)
         return any(address in network for network in self.networks)
+
+    def welcomes(self, flow: Flow) -> bool:
+        """Whether calls are taken from the far end of a flow because it is a browser that came to us."""
+        return self.account.browsers and flow.transport in _WEBSOCKETS and flow not in self._flows.ours
 
     def session_for(self, challenges: Sequence[Challenge], flow: Flow, *, any_realm: bool) -> Session | str:
         """The session to answer a challenge with, or in words why it is not answered.

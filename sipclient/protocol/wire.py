@@ -28,6 +28,7 @@ class Target(Value, frozen=True):
     host: str  # an IP literal without brackets
     port: int
     name: str = ""  # the domain a TLS certificate must speak for (RFC 5922): never the SRV target
+    path: str = ""  # what a WebSocket asks for, "/ws?a=b"
 
 
 class Flow(Value, frozen=True):

@@ -10,10 +10,11 @@ from sipclient.protocol.account import Account
 
 def accounts_of(config: Config, folder: str) -> dict[str, Account]:
     """Every account of the file, by name. `folder` is where relative paths in it begin."""
-    return {name: account_of(name, each, folder) for name, each in config.accounts.items()}
+    browsers = config.listen is not None
+    return {name: account_of(name, each, folder, browsers=browsers) for name, each in config.accounts.items()}
 
 
-def account_of(name: str, config: AccountConfig, folder: str) -> Account:
+def account_of(name: str, config: AccountConfig, folder: str, *, browsers: bool = False) -> Account:
     """One account. The values lose their own types here: the engine knows plain ones."""
     return Account(
         str(config.address),
@@ -30,6 +31,7 @@ def account_of(name: str, config: AccountConfig, folder: str) -> Account:
         media=str(config.media),
         keepalive=float(config.keepalive),
         peers=tuple(map(str, config.peers)),
+        browsers=browsers,
         tls_ca=os.path.join(folder, config.tls_ca) if config.tls_ca else "",
         tls_verify=config.tls_verify,
         require_strong_digest=config.require_strong_digest,

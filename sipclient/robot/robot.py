@@ -9,6 +9,8 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
+import msgspec
+
 from sipclient.config import Config
 from sipclient.errors import SipError
 from sipclient.face.shell import Clock
@@ -18,6 +20,7 @@ from sipclient.protocol.events import CallEnded, Event, ExtensionChanged
 from sipclient.robot import told
 from sipclient.robot.accounts import accounts_of
 from sipclient.robot.alarm import Alarm
+from sipclient.robot.browsers import open_to_browsers
 from sipclient.robot.guarded import CALL_EVENTS, GuardedClient
 from sipclient.robot.hook_runs import HookRuns
 from sipclient.robot.hooks import NO_HOOKS, Hooks
@@ -115,6 +118,8 @@ class Robot:
             if self._recovery.waiting:
                 self._recovery_ends.set(self._clock.time() + FRESH)
             await self.client.__aenter__()
+            if self._config.listen is not None:
+                self._tell(told.Listening(*await open_to_browsers(self.client, self._config.listen, self._folder)))
         except BaseException:
             await self.aclose()
             raise
@@ -159,6 +164,9 @@ class Robot:
         An account that is another one, or gone, and has calls stays as it was until the last of them has ended, for
         at most FINISH seconds.
         """
+        if config.listen != self._config.listen:
+            self._complain(["[listen] has changed: that needs a restart"])
+            config = msgspec.structs.replace(config, listen=self._config.listen)
         self._config, self._hook_runs.hooks = config, hooks
         self._overdue.set(None)
         await self._adopt(spare=True)

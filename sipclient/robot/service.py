@@ -26,6 +26,7 @@ from sipclient.transport.addresses import family_of, parse_bind, shown, socket_a
 
 LOADING = 30.0  # seconds that reading robot.toml and running the hook files may take
 YOUNG = 10_000  # objects made since, before the garbage collector looks at them; Python's own is 700
+_STREAMS = ("tcp:", "tls:", "ws:", "wss:")
 
 
 def run(path: str, journal: Journal) -> None:
@@ -156,7 +157,7 @@ def _tell_findings(findings: list[Finding], journal: Journal) -> None:
 
 def check_ports(accounts: Iterable[Account]) -> None:
     """Whether the UDP ports that accounts ask for by number are free; raises ListenFailed."""
-    wanted = {account.local: account.key for account in accounts if not account.server.startswith(("tcp:", "tls:"))}
+    wanted = {account.local: account.key for account in accounts if not account.server.startswith(_STREAMS)}
     for local, name in wanted.items():
         try:
             host, port = parse_bind(local)

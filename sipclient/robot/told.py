@@ -11,6 +11,7 @@ from typing import ClassVar
 import msgspec
 
 from sipclient.protocol.events import CallEnded
+from sipclient.transport.addresses import shown
 
 
 def _kebab(name: str) -> str:
@@ -39,6 +40,16 @@ class Started(Told, frozen=True):
 
     def words(self) -> str:
         return f"started: {self.accounts} accounts, {self.extensions} watched extensions, {self.rules} rules"
+
+
+class Listening(Told, frozen=True):
+    """Browsers may call us, over secure WebSocket."""
+
+    host: str
+    port: int
+
+    def words(self) -> str:
+        return f"listening for browsers at wss://{shown(self.host, self.port)}"
 
 
 class Stopping(Told, frozen=True):

@@ -1,4 +1,4 @@
-"""Opening a TCP or TLS connection, and saying in words why that failed."""
+"""Opening a connection, and saying in words why that failed."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from sipclient.transport import tls, words
 from sipclient.transport.addresses import WILDCARDS, family_of, parse_bind, socket_address
 from sipclient.transport.limits import Limits
 from sipclient.transport.stream import Stream
+
+SECURE = ("tls", "wss")
 
 _P = TypeVar("_P", bound=asyncio.Protocol)
 
@@ -74,7 +76,7 @@ def route(target: Target, account: Account, contexts: Contexts) -> Route:
         local_host = ""
     elif family_of(local_host) != family_of(target.host):
         raise CannotConnect(f"{target.host} cannot be reached from {local_host}, which `local` binds")
-    context = contexts.client(account.tls_ca, account.tls_verify) if target.transport == "tls" else None
+    context = contexts.client(account.tls_ca, account.tls_verify) if target.transport in SECURE else None
     return Route(target, local_host, context, account.tls_ca, account.tls_verify)
 
 
@@ -83,6 +85,7 @@ async def open_stream(way: Route, make: Callable[[], Stream], limits: Limits) ->
     try:
         async with asyncio.timeout(limits.connect_timeout):
             stream = await _connect(way, make, way.context, limits)
+            await stream.ready()
     except ssl.SSLError as error:
         if tls.wants_dates(error):
             raise CannotConnect(await _dates(way, error, limits)) from None

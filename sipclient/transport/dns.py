@@ -16,6 +16,7 @@ import dns.asyncresolver
 import dns.exception
 import dns.rdatatype
 import dns.resolver
+import msgspec
 
 from sipclient.protocol.events import Target
 from sipclient.transport import locate
@@ -74,6 +75,8 @@ class Resolver:
         except TimeoutError:
             return (), f"no name server answered for {wanted.host}"
         if targets:
+            if wanted.path:
+                targets = [msgspec.structs.replace(target, path=wanted.path) for target in targets]
             return tuple(targets[:_MOST_RECORDS]), ""
         return (), search.trouble or f"{wanted.host} has no address"
 

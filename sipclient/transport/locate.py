@@ -18,6 +18,8 @@ _SCHEMES = frozenset(DEFAULT_PORTS)
 _NAPTR_SERVICES = {"SIP+D2U": "udp", "SIP+D2T": "tcp", "SIPS+D2T": "tls"}
 _SRV_PREFIXES = {"udp": "_sip._udp.", "tcp": "_sip._tcp.", "tls": "_sips._tcp."}
 _HOST = re.compile(r"[^\W-]([\w-]{0,61}\w)?(\.[^\W-]([\w-]{0,61}\w)?)*\.?")
+_PATH_BEGINS = re.compile(r"[/?#]")
+_PATH = re.compile(r"[!-~]*")
 _SERVER_FORMS = "expected udp:host[:port], tcp:, tls:, ws://, wss:// or a SIP URI"
 
 Draw = Callable[[int], int]  # draw(n) gives an integer from 0 to n, both included
@@ -31,6 +33,7 @@ class Server(msgspec.Struct, frozen=True):
     transport: str = ""  # "": not said
     secure: bool = False  # `sips:`, nothing but TLS will do
     domain: str = ""  # whom a TLS certificate must speak for
+    path: str = ""  # what a WebSocket asks for; "" for the root
 
     @property
     def numeric(self) -> bool:
@@ -74,11 +77,12 @@ def parse_server(text: str) -> Server:
     if colon and scheme in ("sip", "sips"):
         return _of_uri(text.strip())
     if colon and scheme in _SCHEMES:
-        rest = rest.removeprefix("//")
+        place, path = rest.removeprefix("//"), ""
         if scheme in ("ws", "wss"):
-            rest = rest.partition("/")[0]
-        host, port = split_host_port(rest)
-        return _server(text, host, port, scheme, secure=scheme in ("tls", "wss"))
+            place, path = _split_path(place, text)
+        host, port = split_host_port(place)
+        server = _server(text, host, port, scheme, secure=scheme in ("tls", "wss"))
+        return msgspec.structs.replace(server, path=path)
     host, port = split_host_port(text.strip())
     return _server(text, host, port, "", secure=False)
 
@@ -148,6 +152,17 @@ def _drawn(waiting: Sequence[Srv], draw: Draw) -> Srv:
         if running >= mark:
             return record
     return waiting[-1]
+
+
+def _split_path(place: str, text: str) -> tuple[str, str]:
+    """Host and port, and the path and query behind them; `text` is for the error."""
+    found = _PATH_BEGINS.search(place)
+    if found is None:
+        return place, ""
+    path = place[found.start() :].partition("#")[0]
+    if _PATH.fullmatch(path) is None:
+        raise ValueError(f"{text!r}: the path may hold visible ASCII characters only; write others as %41")
+    return place[: found.start()], f"/{path.removeprefix('/')}" if path else ""
 
 
 def _of_uri(text: str) -> Server:

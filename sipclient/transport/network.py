@@ -6,7 +6,7 @@ import asyncio
 import logging
 import socket
 import ssl
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from typing import TypeAlias
 
 from sipclient.errors import ListenFailed
@@ -25,7 +25,7 @@ from sipclient.protocol.events import (
 )
 from sipclient.transport import words
 from sipclient.transport.addresses import WILDCARDS, canonical, family_of, is_numeric, parse_bind, shown
-from sipclient.transport.connecting import CannotConnect
+from sipclient.transport.connecting import SECURE, CannotConnect
 from sipclient.transport.datagrams import Datagrams
 from sipclient.transport.dns import Resolver, Resolving
 from sipclient.transport.limits import DEFAULT, Limits
@@ -33,7 +33,7 @@ from sipclient.transport.streams import Streams
 
 Work: TypeAlias = Send | Connect | Resolve | CloseFlow
 
-_SPOKEN = ("udp", "tcp", "tls")
+_SPOKEN = ("udp", "tcp", "tls", "ws", "wss")
 _LISTEN_NAMES = {"": "0.0.0.0", "localhost": "127.0.0.1"}
 
 
@@ -85,11 +85,18 @@ class Network:
             self._streams.close_flow(effect)
 
     async def listen(
-        self, transport: str, host: str, port: int, *, tls: ssl.SSLContext | None = None
+        self,
+        transport: str,
+        host: str,
+        port: int,
+        *,
+        tls: ssl.SSLContext | None = None,
+        origins: Iterable[str] = (),
     ) -> tuple[str, int]:
         """Take datagrams or connections at an IP literal and port (0 for any); gives what was bound.
 
-        `transport` is "udp", "tcp" or "tls"; TLS needs a context (`tls.server_context`). Raises ListenFailed.
+        `transport` is "udp", "tcp", "tls", "ws" or "wss"; "tls" and "wss" need a context (`tls.server_context`).
+        `origins` are the pages whose browsers may open a WebSocket, "*" for any client. Raises ListenFailed.
         """
         address = _LISTEN_NAMES.get(host, host).strip("[]")
         where = f"{transport}:{shown(address, port)}"
@@ -97,14 +104,16 @@ class Network:
             raise ListenFailed(f"cannot listen on {where}: {host!r} is not an IP address")
         if transport not in _SPOKEN:
             raise ListenFailed(f"cannot listen on {where}: this version speaks {', '.join(_SPOKEN)}")
-        if (transport == "tls") != (tls is not None):
-            raise ListenFailed(f"cannot listen on {where}: a certificate goes with tls, and only with it")
+        if (transport in SECURE) != (tls is not None):
+            raise ListenFailed(f"cannot listen on {where}: a certificate goes with tls and wss, and only with them")
         address = canonical(address)
         try:
             if transport == "udp":
                 udp = self._datagrams.bind(address, port)
                 return udp.host, udp.port
-            listener = self._streams.listen(transport, address, port, tls)
+            listener = self._streams.listen(transport, address, port, tls, origins)
+        except CannotConnect as error:
+            raise ListenFailed(f"cannot listen on {where}: {error}") from None
         except OSError as error:
             raise ListenFailed(f"cannot listen on {where}: {words.of_error(error)}") from None
         return listener.host, listener.port
@@ -136,14 +145,14 @@ class Network:
             self._report(ConnectFailed(effect.request, f"there is no account {effect.account}"))
             return
         if target.transport not in _SPOKEN:
-            reason = f"this version does not speak {target.transport}: use udp, tcp or tls"
+            reason = f"this version does not speak {target.transport}: use {', '.join(_SPOKEN)}"
         elif not is_numeric(target.host) or not 0 < target.port <= 65535:
             reason = f"{shown(target.host, target.port)} is not an address and port"
         elif target.transport == "udp":
             self._connect_udp(effect, account)
             return
         else:
-            if target.transport == "tls" and not account.tls_verify:
+            if target.transport in SECURE and not account.tls_verify:
                 self._warn_unverified(account)
             if not self._streams.joins(effect):
                 self._spawn(self._streams.open(effect, account))

@@ -1,4 +1,4 @@
-"""One TCP or TLS connection: bytes in, whole messages out, with an end to everybody's patience."""
+"""One connection over TCP, TLS or above: bytes in, whole messages out, with an end to everybody's patience."""
 
 from __future__ import annotations
 
@@ -23,6 +23,9 @@ class StreamOwner(Protocol):
 
     def next_serial(self) -> int:
         """A number that no other connection has."""
+
+    def stream_begun(self, stream: Stream) -> None:
+        """The connection is in a handshake of its own above TCP and TLS, and may not be used yet."""
 
     def stream_opened(self, stream: Stream) -> None:
         """The connection may be used; nothing was read from it yet."""
@@ -66,8 +69,15 @@ class Stream(asyncio.Protocol):
 
     # --- what the network does ----------------------------------------------------------------------
 
+    async def ready(self) -> None:
+        """Messages may be sent; or `refused` says why not."""
+
     def send(self, data: bytes) -> None:
         """Write; a peer that leaves too much unread loses the connection."""
+        if not self.closing:
+            self._write(data)
+
+    def _write(self, data: bytes) -> None:
         transport = self._transport
         if transport is None or transport.is_closing():
             return
@@ -117,8 +127,15 @@ class Stream(asyncio.Protocol):
         if self.refused:
             self.abort(self.refused)
             return
+        self._begin()
+
+    def _begin(self) -> None:
+        """The bytes may flow: what else must happen before messages do?"""
         if self.way is None:
             self._until = self._loop.time() + self._limits.partial_message
+        self._stand()
+
+    def _stand(self) -> None:
         self._owner.stream_opened(self)
 
     def data_received(self, data: bytes) -> None:

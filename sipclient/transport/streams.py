@@ -1,10 +1,11 @@
-"""The TCP and TLS connections of a user agent: opened for accounts, accepted from peers, closed in time."""
+"""The connections of a user agent (TCP, TLS, WebSocket): opened for accounts, accepted from peers, closed in time."""
 
 from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TypeAlias
 
 from sipclient.protocol.account import Account
@@ -26,6 +27,7 @@ from sipclient.transport.stream import Stream
 
 Way: TypeAlias = tuple[str, Target]  # an account's key and where it connects to: one stream serves all who ask
 
+WEBSOCKETS = ("ws", "wss")
 _SWEEP = 1.0  # seconds between two looks for peers that keep us waiting
 _CLOSED_BY_US = "closed by us"
 
@@ -42,6 +44,7 @@ class Streams:
         self._streams: dict[Flow, Stream] = {}
         self._ways: dict[Way, Stream] = {}
         self._opening: dict[Way, list[int]] = {}  # the requests that wait for a connection
+        self._greeting: set[Stream] = set()  # in their WebSocket handshake
         self._listeners: list[Listener] = []
         self._serial = 0
         self._closed = False
@@ -74,9 +77,7 @@ class Streams:
             found = route(effect.target, account, self._contexts)
             admit = found.admit if found.context is not None else None
 
-            def make() -> Stream:
-                return Stream(self, effect.target.transport, self._limits, way=way, admit=admit)
-
+            make = self._maker(effect.target.transport, way=way, admit=admit)
             await open_stream(found, make, self._limits)
         except CannotConnect as error:
             reason = str(error)
@@ -98,12 +99,14 @@ class Streams:
         if stream is not None:
             stream.close(_CLOSED_BY_US)
 
-    def listen(self, transport: str, host: str, port: int, context: ssl.SSLContext | None) -> Listener:
-        """Accept connections at an IP literal and port. Raises OSError."""
+    def listen(
+        self, transport: str, host: str, port: int, context: ssl.SSLContext | None, origins: Iterable[str]
+    ) -> Listener:
+        """Accept connections at an IP literal and port; WebSockets from pages of these origins.
 
-        def make() -> Stream:
-            return Stream(self, transport, self._limits)
-
+        Raises OSError, CannotConnect.
+        """
+        make = self._maker(transport, origins=origins)
         has_room = self._has_room if context is None else self._has_room_for_tls
         listener = Listener.bind(host, port, context, make, has_room, self._limits)
         self._listeners.append(listener)
@@ -112,7 +115,7 @@ class Streams:
 
     def sweep(self, now: float) -> None:
         """Close what kept us waiting too long, `now` in the loop's seconds. Called every second by itself."""
-        for stream in list(self._streams.values()):
+        for stream in (*self._streams.values(), *self._greeting):
             stream.sweep(now)
         for listener in self._listeners:
             listener.resume()
@@ -125,7 +128,7 @@ class Streams:
             self._sweeping = None
         for listener in self._listeners:
             await listener.close()
-        streams = list(self._streams.values())
+        streams = [*self._streams.values(), *self._greeting]
         if not streams:
             return
         for stream in streams:
@@ -144,6 +147,7 @@ class Streams:
 
     def stream_opened(self, stream: Stream) -> None:
         """A connection stands; nothing was read from it yet."""
+        self._greeting.discard(stream)
         self._streams[stream.flow] = stream
         if stream.way is not None:
             self._ways[stream.way] = stream
@@ -153,11 +157,36 @@ class Streams:
 
     def stream_closed(self, stream: Stream) -> None:
         """A connection is gone, and its socket with it."""
+        self._greeting.discard(stream)
         self._streams.pop(stream.flow, None)
         if stream.way is not None and self._ways.get(stream.way) is stream:
             del self._ways[stream.way]
 
+    def stream_begun(self, stream: Stream) -> None:
+        """A connection in its WebSocket handshake: not to be used yet, and not to be waited for for ever."""
+        self._greeting.add(stream)
+        self._keep_sweeping()
+
     # --- within -------------------------------------------------------------------------------------
+
+    def _maker(
+        self,
+        transport: str,
+        *,
+        way: Way | None = None,
+        admit: Callable[[ssl.SSLObject], str] | None = None,
+        origins: Iterable[str] = (),
+    ) -> Callable[[], Stream]:
+        """What makes the protocol of a connection of this kind. Raises CannotConnect where a package is missing."""
+        if transport not in WEBSOCKETS:
+            return partial(Stream, self, transport, self._limits, way=way, admit=admit)
+        try:
+            from sipclient.transport.websocket import WebSocket  # an extra: most PBXs are reached without it
+        except ImportError:
+            raise CannotConnect("SIP over WebSocket needs one more package: pip install 'sipclient[ws]'") from None
+        if way is None:
+            return partial(WebSocket.accepting, self, transport, self._limits, tuple(origins))
+        return partial(WebSocket.opening, self, self._limits, way, admit)
 
     def _has_room(self) -> bool:
         return sum(listener.accepted for listener in self._listeners) < self._limits.accepted_connections
@@ -173,5 +202,5 @@ class Streams:
     def _swept(self) -> None:
         self._sweeping = None
         self.sweep(self._loop.time())
-        if self._streams or self._listeners:
+        if self._streams or self._greeting or self._listeners:
             self._keep_sweeping()

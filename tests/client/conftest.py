@@ -96,7 +96,9 @@ class FakeWires:
     def perform(self, effect: Work, /) -> None:
         self.performed.append(effect)
 
-    async def listen(self, transport: str, host: str, port: int, *, tls: Any = None) -> tuple[str, int]:
+    async def listen(
+        self, transport: str, host: str, port: int, *, tls: Any = None, origins: Any = ()
+    ) -> tuple[str, int]:
         return host, port or 5060
 
     async def close(self) -> None:

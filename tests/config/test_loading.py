@@ -82,7 +82,6 @@ def test_the_later_parts_are_accepted_and_noted() -> None:
         "accounts.pbx.stun",
         "accounts.pbx.turn",
         "webhooks[1]",
-        "listen",
         "web",
         "incoming[1]",
     ]
@@ -318,8 +317,6 @@ MISTAKES = [
     ),
     ('example.com"', 'example.com"\nmedia = "srtp"', 3, "accounts.pbx.media: this version cannot encrypt calls"),
     ('example.com"', 'example.com"\nmedia = "webrtc"', 3, "accounts.pbx.media: this version cannot encrypt calls"),
-    ('example.com"', 'example.com"\nserver = "ws://a/ws"', 3, "accounts.pbx.server: this version does not speak"),
-    ('example.com"', 'example.com"\nserver = "wss://a"', 3, "accounts.pbx.server: this version does not speak"),
     ("[dial]", '[store]\nurl = "postgresql://r:p@db/r"\n[dial]', 10, "store.url: this version has no PostgreSQL"),
     ('example.com"', 'example.com"\nexpires = "900ms"', 3, "accounts.pbx.expires: PBXs count whole seconds"),
     ("call = {", "call = { retry = { on = [1000] },", 8, 'rules[1].call.retry.on[1]: "1000" is no final status'),

@@ -5,22 +5,26 @@ from __future__ import annotations
 import pytest
 from support.peer import Peer, transaction_free
 
-from sipclient.message import Request, Response
+from sipclient.message import Request, Response, parse
 from sipclient.protocol.core import Limits
 from sipclient.protocol.events import (
     Answer,
     Answered,
     CallEnded,
+    Flow,
+    FlowOpened,
     Hangup,
     IncomingCall,
     Invite,
     MessageReceived,
+    Packet,
     Redirect,
     Reject,
     RequestReceived,
     Respond,
     Responded,
     Ring,
+    Send,
     SendRequest,
 )
 
@@ -41,8 +45,6 @@ def send(bench, data: bytes, source: tuple[str, int] = SERVER) -> None:
 
 
 def invite(bench, *headers, body: bytes = SDP, **more) -> Request:
-    from sipclient.message import parse
-
     data = bench.pbx.request("INVITE", "sip:robot@10.0.0.2", CONTACT, *headers, body=body, **more)
     send(bench, data)
     request = parse(data)
@@ -347,6 +349,40 @@ def test_peers_are_admitted(bench) -> None:
     friend = Peer(bench.wire, "10.0.0.66")
     send(bench, friend.request("OPTIONS", "sip:robot@10.0.0.2"), ("10.0.0.66", 5060))
     assert [r.status for r in friend.responses()] == [200]
+
+
+def test_browsers_that_came_to_us_may_call_and_no_more(bench) -> None:
+    """RFC 7118: who opens a WebSocket to a listener of ours has no address that anybody could configure."""
+    bench.add(register=False, browsers=True)
+    browser = Peer(bench.wire, "10.0.0.66")
+    accepted = Flow("wss", "10.0.0.2", 8443, "10.0.0.66", 40000, 7)
+    contact = ("Contact", "<sip:x@abc.invalid;transport=ws>")
+
+    def answer(method: str, flow: Flow = accepted) -> list[int]:
+        data = browser.request(method, "sip:robot@10.0.0.2", contact, call_id=f"{method}-{flow.serial}")
+        effects = bench.robot.agent.receive(Packet(flow, data), bench.wire.now)
+        sent = [effect for effect in effects if isinstance(effect, Send)]
+        assert {each.flow for each in sent} == {flow}
+        return [parse(each.data).status for each in sent if b"SIP/2.0 100" not in each.data]
+
+    assert answer("OPTIONS") == [200]
+    assert answer("MESSAGE") == [200]
+    assert answer("NOTIFY") == [481]
+    assert answer("SUBSCRIBE") == [403]
+    assert answer("INVITE") == []  # it rings
+    assert answer("OPTIONS", Flow("udp", "10.0.0.2", 5060, "10.0.0.66", 5060)) == [403]
+    assert answer("OPTIONS", Flow("tls", "10.0.0.2", 5061, "10.0.0.66", 40001, 8)) == [403]
+    bench.robot.agent.receive(FlowOpened(99, Flow("wss", "10.0.0.2", 40002, "10.0.0.66", 443, 9)), bench.wire.now)
+    assert answer("OPTIONS", Flow("wss", "10.0.0.2", 40002, "10.0.0.66", 443, 9)) == [403]  # we opened that one
+
+
+def test_browsers_are_strangers_unless_the_account_takes_them(bench) -> None:
+    bench.add(register=False)
+    browser = Peer(bench.wire, "10.0.0.66")
+    data = browser.request("OPTIONS", "sip:robot@10.0.0.2")
+    flow = Flow("wss", "10.0.0.2", 8443, "10.0.0.66", 40000, 7)
+    effects = bench.robot.agent.receive(Packet(flow, data), bench.wire.now)
+    assert [parse(effect.data).status for effect in effects if isinstance(effect, Send)] == [403]
 
 
 def test_too_many_calls_get_503_with_retry_after(bench) -> None:

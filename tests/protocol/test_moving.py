@@ -283,6 +283,18 @@ def test_what_the_nat_made_of_one_socket_is_not_the_contact_of_another(bench) ->
     assert large.endswith(";transport=tcp")
 
 
+@pytest.mark.parametrize("transport", ["ws", "wss"])
+def test_the_contact_says_ws_whether_it_is_secure_or_not(bench, transport: str) -> None:
+    """RFC 7118 §5.2 (the transport of a URI), §5.1 (the transport of a Via)."""
+    bench.wire.names[f"{transport}://pbx.test/ws"] = (Target(transport, "10.0.0.1", 5060, "pbx.test", "/ws"),)
+    bench.pbx.handler = granting(bench.pbx)
+    bench.add(server=f"{transport}://pbx.test/ws")
+    bench.wire.run(1)
+    register = bench.pbx.requests("REGISTER")[0]
+    assert str(register.contacts[0].uri).endswith(";transport=ws")
+    assert register.via.transport == transport.upper()
+
+
 @pytest.mark.parametrize("scheme", ["sip", "sips"])
 def test_ipv6_addresses_stand_in_brackets_where_they_must(scheme: str) -> None:
     wire = Wire()

@@ -330,7 +330,9 @@ class Wires:
 
     def perform(self, effect: Any, /) -> None: ...
 
-    async def listen(self, transport: str, host: str, port: int, *, tls: Any = None) -> tuple[str, int]:
+    async def listen(
+        self, transport: str, host: str, port: int, *, tls: Any = None, origins: Any = ()
+    ) -> tuple[str, int]:
         return host, port
 
     async def close(self) -> None:

@@ -56,6 +56,22 @@ def test_a_server_is_read(text: str, host: str, port: int, transport: str, secur
     assert server.domain == host
 
 
+@pytest.mark.parametrize(
+    ("text", "host", "path"),
+    [
+        ("ws://pbx.example.com:8088/ws", "pbx.example.com", "/ws"),
+        ("wss://pbx.example.com/a/b?token=c/d#top", "pbx.example.com", "/a/b?token=c/d"),
+        ("wss://[2001:db8::1]:7443?x", "2001:db8::1", "/?x"),
+        ("wss://pbx.example.com/", "pbx.example.com", "/"),
+        ("wss://pbx.example.com#x", "pbx.example.com", ""),
+        ("wss:pbx.example.com", "pbx.example.com", ""),
+    ],
+)
+def test_a_websocket_has_a_path(text: str, host: str, path: str) -> None:
+    server = parse_server(text)
+    assert (server.host, server.path) == (host, path)
+
+
 def test_maddr_says_where_to_send_and_the_domain_whom_to_trust() -> None:
     server = parse_server("sips:robot@example.com;maddr=192.0.2.9")
     assert (server.host, server.domain) == ("192.0.2.9", "example.com")
@@ -87,6 +103,9 @@ def test_maddr_says_where_to_send_and_the_domain_whom_to_trust() -> None:
         ("sip:robot@", "sip:robot@"),
         ("pbx\r\nX", "expected udp:host"),
         ("pbx\0", "expected udp:host"),
+        ("wss://pbx/a b", "visible ASCII"),
+        ("ws://pbx/\r\nX: y", "visible ASCII"),
+        ("ws:///ws", "expected udp:host"),
     ],
 )
 def test_what_is_no_server_is_said_in_words(text: str, word: str) -> None:

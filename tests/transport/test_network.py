@@ -126,7 +126,7 @@ async def test_a_stream_nobody_knows(make_network: Any) -> None:
     [
         ("udp", "pbx.example.com", "'pbx.example.com' is not an IP address"),
         ("tcp", "203.0.113.7", "cannot listen on tcp:203.0.113.7:0: this machine does not have that address"),
-        ("ws", "127.0.0.1", "this version speaks udp, tcp, tls"),
+        ("sctp", "127.0.0.1", "this version speaks udp, tcp, tls, ws, wss"),
         ("tls", "127.0.0.1", "a certificate goes with tls"),
     ],
 )

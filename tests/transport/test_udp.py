@@ -191,7 +191,7 @@ async def test_memory_of_remotes_is_bounded(make_network: Any, peer: Any) -> Non
         ("", Target("udp", "240.0.0.1.5", 5060), "is not an address and port"),
         ("", Target("udp", "pbx.example.com", 5060), "is not an address and port"),
         ("", Target("udp", "127.0.0.1", 0), "is not an address and port"),
-        ("", Target("wss", "127.0.0.1", 443), "does not speak wss"),
+        ("", Target("sctp", "127.0.0.1", 443), "does not speak sctp"),
     ],
 )
 async def test_what_cannot_be_bound_is_said_in_words(make_network: Any, local: str, target: Target, words: str) -> None:
@@ -257,7 +257,7 @@ async def test_no_route(make_network: Any, peer: Any, monkeypatch: Any) -> None:
 
 async def test_what_is_not_delivered_from_within_perform(make_network: Any) -> None:
     network, inbox = make_network()
-    network.perform(Connect(5, Target("wss", "127.0.0.1", 443), "a"))
+    network.perform(Connect(5, Target("sctp", "127.0.0.1", 443), "a"))
     assert inbox.inputs == []
     await inbox.one(ConnectFailed)
 

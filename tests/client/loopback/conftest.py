@@ -60,8 +60,8 @@ class Pbx:
 
     async def start(self) -> None:
         await self.client.__aenter__()
-        for transport in ("udp", "tcp"):
-            _, self.ports[transport] = await self.client.listen(transport, "127.0.0.1")
+        for transport in ("udp", "tcp", "ws"):
+            _, self.ports[transport] = await self.client.listen(transport, "127.0.0.1", origins=["*"])
 
     def account(self, transport: str = "udp", **more: Any) -> Account:
         """An account at this PBX."""

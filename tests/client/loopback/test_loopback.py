@@ -22,7 +22,7 @@ async def first(stream: Any, wanted: str, extension: str = "1001") -> Any:
     pytest.fail(f"{extension} never became {wanted}")
 
 
-@pytest.mark.parametrize("transport", ["udp", "tcp"])
+@pytest.mark.parametrize("transport", ["udp", "tcp", "ws"])
 async def test_register_watch_call_and_leave(pbx: Any, transport: str) -> None:
     async with asyncio.timeout(TIMEOUT):
         calls = pbx.client.incoming()
