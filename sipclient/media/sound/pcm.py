@@ -82,7 +82,7 @@ class ComfortNoise:
     """
 
     def __init__(self) -> None:
-        self.level = -_QUIETEST  # dBov
+        self.level: float = -_QUIETEST  # dBov
         self._at = 0
 
     def told(self, payload: bytes) -> None:
