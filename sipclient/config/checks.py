@@ -22,7 +22,7 @@ _WEB_URL = re.compile(r"https?://[^/\s]+(/\S*)?")
 
 
 def check_draft(draft: Draft, findings: Findings) -> None:
-    """Every check; what was left out of the draft for its own mistakes brings no second complaint."""
+    """Every check; what is doubted for its own mistakes brings no second complaint."""
     _accounts(draft, findings)
     _watches(draft, findings)
     _services(draft, findings)
@@ -32,7 +32,7 @@ def check_draft(draft: Draft, findings: Findings) -> None:
 
 
 def _accounts(draft: Draft, findings: Findings) -> None:
-    if not draft.names and draft.complete:
+    if not draft.names and findings.sound("accounts"):
         findings.error((), "there is no [accounts.NAME] table: without an account there is nothing to do")
     for name in draft.names:
         if not is_name(name):
@@ -50,7 +50,7 @@ def _account(account: AccountConfig, path: tuple[str, str], findings: Findings) 
         findings.error((*path, "expires"), "PBXs count whole seconds: at least 1 s")
     elif 0 < account.expires < SHORT_EXPIRES:
         findings.warning((*path, "expires"), "PBXs raise so short a time, or refuse it: 60 s or more is usual")
-    if account.register and not account.expires:
+    if account.register and not account.expires and findings.sound(*path, "register"):
         findings.error((*path, "expires"), "a registration that expires at once is none: write register = false")
 
 
@@ -69,15 +69,17 @@ def _watches(draft: Draft, findings: Findings) -> None:
 
 def _watch(draft: Draft, watch: WatchConfig, path: tuple[str, int], findings: Findings) -> None:
     known_account(draft, watch.account, (*path, "account"), findings)
-    if not watch.account and len(draft.names) > 1:
+    if not watch.account and len(draft.names) > 1 and findings.sound(*path, "account"):
         findings.error(path, '"account" is missing: there are several')
-    if not watch.extensions:
+    if not watch.extensions and findings.sound(*path, "extensions"):
         findings.error((*path, "extensions"), "nothing is listed")
     for place, pattern in enumerate(watch.extensions):
         try:
             pattern.expand()
         except Mistake as mistake:
             findings.error((*path, "extensions", place), str(mistake))
+    if not findings.sound(*path, "events"):
+        return
     if not watch.events:
         findings.error((*path, "events"), 'nothing is listed: write "presence", "dialog" or both')
     elif set(watch.events) == {"dialog"}:
@@ -104,12 +106,13 @@ def _overlaps(draft: Draft, account: str, findings: Findings) -> None:
 def _services(draft: Draft, findings: Findings) -> None:
     if draft.store is not None and not _STORE.fullmatch(draft.store.url):
         findings.error(("store", "url"), 'the store is "sqlite:FILE" or "postgresql://..."')
-    if draft.web is not None and not draft.web.listen.loopback and not draft.web.tokens:
+    open_web = draft.web is not None and not draft.web.listen.loopback and not draft.web.tokens
+    if open_web and findings.sound("web", "tokens"):
         findings.error(("web", "listen"), "any address but loopback needs tokens: make some with `sipclient token`")
     for place, hook in draft.webhooks.items():
-        if not _WEB_URL.fullmatch(hook.url):
+        if not _WEB_URL.fullmatch(hook.url) and findings.sound("webhooks", place, "url"):
             findings.error(("webhooks", place, "url"), 'a webhook is like "https://example.com/hook"')
-    if draft.listen is not None and not draft.listen.origins:
+    if draft.listen is not None and not draft.listen.origins and findings.sound("listen", "origins"):
         findings.error(("listen", "origins"), 'name the web sites that may connect, like ["https://app.example.com"]')
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any, TypeVar
 
 import msgspec
@@ -26,7 +27,7 @@ from sipclient.config.model import (
 )
 from sipclient.config.passwords import Sources, fill_in
 from sipclient.config.reading import read_table
-from sipclient.config.values import Mistake, did_you_mean, kind
+from sipclient.config.values import Mistake, did_you_mean, kind, nearest
 
 T = TypeVar("T", bound=Table)
 _NAME = re.compile(r"[^/\x00-\x1f\x7f]{1,64}")
@@ -34,7 +35,7 @@ SETTINGS = ("recordings", "dry_run")  # keys outside any table; [web] takes them
 
 
 class Draft(msgspec.Struct):
-    """What could be read. Lists go by the entry's place in the file; an entry with mistakes is left out."""
+    """What could be read. Lists go by the entry's place in the file; what is wrong in an entry is doubted."""
 
     names: frozenset[str] = frozenset()  # of all accounts, those with mistakes too
     accounts: dict[str, AccountConfig] = {}
@@ -48,13 +49,18 @@ class Draft(msgspec.Struct):
     dial: DialConfig | None = None
     recordings: str = ""
     dry_run: bool = False
-    complete: bool = True  # whether every account, watch and [dial] could be read
 
 
 def known_account(draft: Draft, account: str, path: Path, findings: Findings) -> None:
     """Complain where an account is named that does not exist."""
     if account and account not in draft.names:
         findings.error(path, f'no account is called "{account}"{did_you_mean(account, draft.names)}')
+
+
+def domains_of(draft: Draft, names: Iterable[str], findings: Findings) -> list[str]:
+    """Where these accounts' bare numbers are dialled; nothing where that is not sure."""
+    known = [name in draft.accounts and findings.sound("accounts", name, "address") for name in names]
+    return [draft.accounts[name].address.domain for name in names] if all(known) else []
 
 
 def is_name(text: str) -> bool:
@@ -69,6 +75,7 @@ def read_draft(document: dict[str, Any], sources: Sources, findings: Findings) -
     for key, value in tuple(document.items()):
         if key not in TABLES and key not in SETTINGS:
             findings.error((key,), f"unknown key{did_you_mean(key, (*TABLES, *SETTINGS))}")
+            findings.doubt((nearest(key, TABLES),))
         elif key in ARRAYS and not (isinstance(value, list) and all(isinstance(each, dict) for each in value)):
             findings.error((key,), f"expected [[{key}]] tables, not {kind(value)}")
         elif key in TABLES and key not in ARRAYS and not isinstance(value, dict):
@@ -76,7 +83,6 @@ def read_draft(document: dict[str, Any], sources: Sources, findings: Findings) -
             findings.error((key,), f"{wanted}, not {kind(value)}")
         else:
             continue
-        draft.complete = False
         del document[key]
     _read_accounts(draft, document, sources, findings)
     _read_lists(draft, document, sources, findings)
@@ -99,7 +105,6 @@ def _read_accounts(draft: Draft, document: dict[str, Any], sources: Sources, fin
                 turn = fill_in(account.turn, "password", (*path, "turn"), sources, findings)
                 account = msgspec.structs.replace(account, turn=turn)
             draft.accounts[name] = account
-    draft.complete &= len(draft.accounts) == len(tables)
 
 
 def _read_lists(draft: Draft, document: dict[str, Any], sources: Sources, findings: Findings) -> None:
@@ -110,8 +115,6 @@ def _read_lists(draft: Draft, document: dict[str, Any], sources: Sources, findin
         place: fill_in(hook, "secret", ("webhooks", place), sources, findings)
         for place, hook in _entries(WebhookConfig, "webhooks", document, findings).items()
     }
-    draft.complete &= len(draft.watch) == len(document.get("watch", []))
-    draft.complete &= all(watch.extensions for watch in draft.watch.values())
     if len(draft.names) == 1:  # the only account need not be named
         only = Text(next(iter(draft.names)))
         draft.watch = {
@@ -121,10 +124,14 @@ def _read_lists(draft: Draft, document: dict[str, Any], sources: Sources, findin
 
 
 def _entries(cls: type[T], key: str, document: dict[str, Any], findings: Findings) -> dict[int, T]:
-    read = (
-        (place, read_table(cls, table, (key, place), findings)) for place, table in enumerate(document.get(key, []))
-    )
-    return {place: value for place, value in read if value is not None}
+    entries = {}
+    for place, table in enumerate(document.get(key, [])):
+        value = read_table(cls, table, (key, place), findings)
+        if value is None:
+            findings.doubt((key,))
+        else:
+            entries[place] = value
+    return entries
 
 
 def _read_singles(draft: Draft, document: dict[str, Any], findings: Findings) -> None:
@@ -132,7 +139,6 @@ def _read_singles(draft: Draft, document: dict[str, Any], findings: Findings) ->
     draft.web = _single(WebConfig, "web", document, findings)
     draft.listen = _single(ListenConfig, "listen", document, findings)
     draft.dial = _single(DialConfig, "dial", document, findings)
-    draft.complete &= draft.dial is not None or "dial" not in document
     _read_settings(draft, document, findings)
 
 

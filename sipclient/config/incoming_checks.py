@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sipclient.config.addresses import allowed
-from sipclient.config.draft import Draft, known_account
+from sipclient.config.draft import Draft, domains_of, known_account
 from sipclient.config.findings import Findings
 from sipclient.config.model import DialConfig, IncomingAction, IncomingConfig, Match
 from sipclient.config.values import one_of, quoted
@@ -22,7 +22,12 @@ def check_incoming(draft: Draft, findings: Findings) -> None:
         _action(entry.action, (*path, "action"), findings)
         _bridge(draft, entry, (*path, "action", "bridge"), findings)
         earlier = [
-            number for number, other in draft.incoming.items() if number < place and _takes(other.match, entry.match)
+            number
+            for number, other in draft.incoming.items()
+            if number < place
+            and findings.sound("incoming", number, "match")
+            and findings.sound(*path, "match")
+            and _takes(other.match, entry.match)
         ]
         if earlier:
             findings.error(path, f"never reached: entry {earlier[0] + 1} takes all of these calls")
@@ -38,7 +43,7 @@ def _action(action: IncomingAction, path: tuple[str | int, ...], findings: Findi
     chosen = [name for name, value in ends.items() if value]
     talk = {"answer": action.answer, "play": action.play, "record": action.record, "digits": action.digits}
     spoken = [name for name, value in talk.items() if value]
-    if not chosen and not spoken and not action.camp_on.text:
+    if not chosen and not spoken and not action.camp_on.text and findings.sound(*path):
         findings.error(path, f"it does nothing: say {one_of((*talk, 'camp_on', *ends))}")
     if len(chosen) > 1:
         findings.error((*path, chosen[1]), f"it cannot be done together with {chosen[0]}")
@@ -53,10 +58,11 @@ def _action(action: IncomingAction, path: tuple[str | int, ...], findings: Findi
 
 def _bridge(draft: Draft, entry: IncomingConfig, path: tuple[str | int, ...], findings: Findings) -> None:
     target = entry.action.bridge.constant
-    if not target or not draft.complete:
+    domains = domains_of(draft, draft.names, findings)
+    if not target or not domains or not findings.sound("dial", "allow"):
         return
     allow = (draft.dial or DialConfig()).allow
-    if not any(allowed(allow, target, account.address.domain) for account in draft.accounts.values()):
+    if not any(allowed(allow, target, domain) for domain in domains):
         findings.error(path, f"[dial] allow does not name {quoted(target)}, so the call could never leave")
 
 

@@ -1,7 +1,7 @@
 """From a TOML table to a Struct, with every mistake told and not only the first.
 
 msgspec stops at the first mistake and names its path. So: tell it, take the value away, convert again, until
-it fits or a required key is missing.
+it fits.
 """
 
 from __future__ import annotations
@@ -20,6 +20,22 @@ from sipclient.config.values import LONGEST_SHOWN, Mistake, did_you_mean, neares
 
 T = TypeVar("T", bound=msgspec.Struct)
 
+MOST_MISTAKES = 100  # in one table
+# What takes the place of a required value that is missing or wrong, until the file is mended.
+STAND_INS: Mapping[str, Any] = MappingProxyType(
+    {
+        "address": "sip:nobody@nowhere.invalid",
+        "extensions": [],
+        "name": "?",
+        "to": "0",
+        "on": [],
+        "url": "turn:nowhere.invalid",
+        "action": {},
+        "wss": "127.0.0.1:0",
+        "certificate": "?",
+    }
+)
+
 _WHERE = re.compile(r" - at `\$(.*)`$", re.DOTALL)
 _STEP = re.compile(r"\.([^.\[]+)|\[(\d+)\]")
 _MISSING = re.compile(r"Object missing required field `([^`]+)`")
@@ -34,25 +50,29 @@ _WORDS |= {"object": "a table", "object | null": "a table", "bool | str": "true,
 
 
 def read_table(cls: type[T], table: dict[str, Any], path: Path, findings: Findings) -> T | None:
-    """The table as a `cls`, or None where a key or value is wrong or missing: that goes to `findings`."""
-    told: set[Path] = set()  # what was complained about, as a path within the table
-    table = _known_keys(cls, table, path, len(path), told, findings)
-    places: dict[int, list[int]] = {}  # of each list that lost elements: the original place of those left
-    while True:
+    """The table as a `cls`, where `findings` has every mistake in it.
+
+    What is wrong gives way to its default or to a stand-in, and is doubted there. None where there are more
+    mistakes than anybody wants to read.
+    """
+    table = _known_keys(cls, table, path, findings)
+    for _ in range(MOST_MISTAKES):
         try:
-            value = msgspec.convert(table, cls, dec_hook=_from_toml)
-            return None if told else value
+            return msgspec.convert(table, cls, dec_hook=_from_toml)
         except msgspec.ValidationError as error:
             where, message = _where(str(error))
-            original = _original(table, where, places)
             if missing := _MISSING.match(message):
-                if (*original, missing[1]) not in told:
-                    findings.error((*path, *original), f'"{missing[1]}" is missing')
-                return None
+                if findings.sound(*path, *where, missing[1]):
+                    findings.missing((*path, *where), f'"{missing[1]}" is missing')
+                    findings.doubt((*path, *where, missing[1]))
+                _value_at(table, where)[missing[1]] = STAND_INS[missing[1]]
+                continue
             below = error.__cause__.below if isinstance(error.__cause__, Mistake) else ()
-            findings.error((*path, *original, *below), _in_words(message, _value_at(table, where)))
-            told.add(original)
-            _take_away(table, where, places)
+            findings.error((*path, *where, *below), _in_words(message, _value_at(table, where)))
+            findings.doubt((*path, *where))
+            _take_away(table, where, path, findings.moved)
+    findings.error(path, f"there may be more mistakes: mend these {MOST_MISTAKES} first")
+    return None
 
 
 def _from_toml(cls: type, value: object) -> object:
@@ -63,25 +83,22 @@ def _known_keys(
     cls: type[msgspec.Struct],
     table: dict[str, Any],
     path: Path,
-    outer: int,
-    told: set[Path],
     findings: Findings,
 ) -> dict[str, Any]:
     """A copy of the table without the keys that `cls` does not know; each is an error.
 
-    `path` leads to the table, its first `outer` steps to the one being read. The key that was probably meant
-    counts as told too: it is not missing, only misspelt.
+    The key that was probably meant is doubted: it is not missing, only misspelt.
     """
     fields = _fields(cls)
     kept: dict[str, Any] = {}
     for key, value in table.items():
         if key not in fields:
             findings.error((*path, key), f"unknown key{did_you_mean(key, fields)}")
-            told.add((*path[outer:], nearest(key, fields)))
+            findings.doubt((*path, nearest(key, fields)))
             continue
         inner = _struct_of(fields[key].type)
         if isinstance(value, dict) and inner is not None:
-            value = _known_keys(inner, value, (*path, key), outer, told, findings)
+            value = _known_keys(inner, value, (*path, key), findings)
         kept[key] = list(value) if isinstance(value, list) else value
     return kept
 
@@ -108,23 +125,10 @@ def _where(text: str) -> tuple[Path, str]:
     return tuple(steps), text[: found.start()]
 
 
-def _original(table: dict[str, Any], where: Path, places: dict[int, list[int]]) -> Path:
-    """`where` with the places its list elements had in the file."""
-    value: Any = table
-    original: list[str | int] = []
-    for step in where:
-        original.append(places[id(value)][step] if isinstance(step, int) and id(value) in places else step)
-        value = value[step]
-    return tuple(original)
-
-
-def _take_away(table: dict[str, Any], where: Path, places: dict[int, list[int]]) -> None:
-    holder: Any = table
-    for step in where[:-1]:
-        holder = holder[step]
-    last = where[-1]
+def _take_away(table: dict[str, Any], where: Path, path: Path, moved: dict[Path, list[int]]) -> None:
+    holder, last = _value_at(table, where[:-1]), where[-1]
     if isinstance(holder, list) and isinstance(last, int):
-        places.setdefault(id(holder), list(range(len(holder)))).pop(last)
+        moved.setdefault((*path, *where[:-1]), list(range(len(holder)))).pop(last)
     del holder[last]
 
 

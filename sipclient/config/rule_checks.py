@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sipclient.config.addresses import Target, allowed
-from sipclient.config.draft import Draft, is_name, known_account
+from sipclient.config.draft import Draft, domains_of, is_name, known_account
 from sipclient.config.findings import Findings
 from sipclient.config.model import ANY, CallConfig, DialConfig, Retry, RuleConfig
 from sipclient.config.patterns import Pattern, overlapping
@@ -21,20 +21,22 @@ def check_rules(draft: Draft, findings: Findings) -> None:
         path = ("rules", place)
         if not is_name(rule.name):
             findings.error((*path, "name"), "a rule's name has 1 to 64 characters and no /")
-        if first.setdefault(rule.name, place) != place:
+        if findings.sound(*path, "name") and first.setdefault(rule.name, place) != place:
             findings.error((*path, "name"), f'another rule is called "{rule.name}" already')
         _change(rule, path, findings)
         _conditions(draft, rule, path, findings)
-        if draft.complete:
-            _coverage(draft, rule, path, findings)
-        if (rule.call is None) == (rule.run is None):
-            findings.error(path, "a rule has either call or run" if rule.call else 'a rule needs "call" or "run"')
+        _coverage(draft, rule, path, findings)
+        if rule.call is not None and rule.run is not None:
+            findings.missing(path, "a rule has either call or run")
+        elif rule.call is None and rule.run is None and findings.sound(*path, "call") and findings.sound(*path, "run"):
+            findings.missing(path, 'a rule needs "call" or "run"')
         if rule.call is not None:
             _call(draft, rule, rule.call, (*path, "call"), findings)
 
 
 def _change(rule: RuleConfig, path: tuple[str, int], findings: Findings) -> None:
-    if all(before == after for before in rule.when.from_.names for after in rule.when.to.names):
+    known = findings.sound(*path, "when", "from") and findings.sound(*path, "when", "to")
+    if known and all(before == after for before in rule.when.from_.names for after in rule.when.to.names):
         findings.error(
             (*path, "when"), f"from and to are both {rule.when.to}: no change is, so the rule can never fire"
         )
@@ -48,13 +50,14 @@ def _conditions(draft: Draft, rule: RuleConfig, path: tuple[str, int], findings:
     if rule.hours is not None and rule.hours.from_ == rule.hours.to:
         findings.error((*path, "hours"), "from and to are the same: leave both out for the whole day")
     asked = draft.web is not None or any(entry.action.camp_on.text for entry in draft.incoming.values())
-    if rule.armed == "on-request" and not asked and draft.complete:
+    if rule.armed == "on-request" and not asked and findings.sound("web") and findings.sound("incoming"):
         findings.warning((*path, "armed"), "nobody can ask: there is neither [web] nor an [[incoming]] with camp_on")
 
 
 def _coverage(draft: Draft, rule: RuleConfig, path: tuple[str, int], findings: Findings) -> None:
     """Whether the extensions of the rule are watched at all."""
-    if rule.when.account and rule.when.account not in draft.names:
+    known = findings.sound(*path, "when", "account") and findings.sound(*path, "when", "extensions")
+    if not (known and _watches_known(draft, findings)):
         return
     watches = [watch for watch in draft.watch.values() if rule.when.account in ("", watch.account)]
     watched = [pattern for watch in watches for pattern in watch.extensions]
@@ -72,6 +75,13 @@ def _coverage(draft: Draft, rule: RuleConfig, path: tuple[str, int], findings: F
         )
 
 
+def _watches_known(draft: Draft, findings: Findings) -> bool:
+    """Whether it is sure what is watched."""
+    if not draft.watch:
+        return findings.sound("watch")
+    return all(findings.sound("watch", place, key) for place in draft.watch for key in ("extensions", "account"))
+
+
 def _covered(pattern: Pattern, watched: list[Pattern]) -> bool:
     listed = [each for each in watched if not each.wild]
     return bool(listed) if (pattern,) == ANY else any(map(pattern.overlaps, listed))
@@ -85,12 +95,14 @@ def _call(draft: Draft, rule: RuleConfig, call: CallConfig, path: tuple[str | in
         _retry(call.retry, (*path, "retry"), findings)
     if not call.timeout:
         findings.error((*path, "timeout"), "a call that rings for no time is never answered: write how long it may")
-    if rule.armed == "always":
+    if rule.armed == "always" and findings.sound(*path[:2], "armed"):
         _asked_for(call, path, findings)
     target = call.to.constant
+    if not findings.sound(*path, "to"):
+        return
     if target is not None and Target.parse(target) is None:
         findings.error((*path, "to"), f"{quoted(target)} is neither a number nor a sip:, sips: or tel: address")
-    elif draft.complete:
+    else:
         _allowed(draft, rule, call, target, path, findings)
 
 
@@ -116,17 +128,17 @@ def _allowed(
 ) -> None:
     allow = (draft.dial or DialConfig()).allow
     names = {str(call.account or rule.when.account)} - {""} or draft.names
-    if not names <= draft.names:
+    if not (names <= draft.names and findings.sound("dial", "allow") and findings.sound(*path, "account")):
         return
-    domains = [draft.accounts[name].address.domain for name in names if name in draft.accounts]
+    domains = domains_of(draft, names, findings)
     if not allow:
         findings.error((*path, "to"), f'[dial] allow names nothing, so no call may leave: write allow = ["{call.to}"]')
-    elif target is not None and not any(allowed(allow, target, domain) for domain in domains):
+    elif domains and target is not None and not any(allowed(allow, target, domain) for domain in domains):
         findings.error((*path, "to"), f"[dial] allow does not name {quoted(target)}, so the call could never leave")
 
 
 def _retry(retry: Retry, path: tuple[str | int, ...], findings: Findings) -> None:
-    if not retry.on:
+    if not retry.on and findings.sound(*path, "on"):
         findings.error((*path, "on"), "no cause is listed, so nothing is ever tried again")
     if not 1 <= retry.times <= MOST_RETRIES:
         findings.error((*path, "times"), f"must be a whole number from 1 to {MOST_RETRIES}, not {retry.times}")

@@ -381,6 +381,7 @@ def test_every_mistake_is_told() -> None:
         ["6", "accounts.pbx.identity[2]"],
         ["8", "accounts.pbx.identity[4]"],
         ["10", "accounts.pbx.expires"],
+        ["13", "rules[1]"],
         ["15", "rules[1].settle"],
         ["16", "rules[1].hours.from"],
     ]
