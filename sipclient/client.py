@@ -222,6 +222,9 @@ class Client:
 
         Iterate the result; leave it or `aclose` it to end the subscriptions. `memory` is what an earlier run
         knew of each. Raises InvalidValue for an extension that is no address.
+
+        While the PBX cannot be reached, what was known of an extension stands: it becomes `unknown` when a
+        refresh is refused, or when the time that the PBX granted has run out. Events tell of the outage.
         """
         return self._watches.open(self.account(account).key, extensions, tuple(events), memory)
 

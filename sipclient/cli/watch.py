@@ -96,11 +96,14 @@ async def _watch(who: Caller, extensions: list[str]) -> int:
 
     async with Client(who.account, on_event=hear) as client, client.watch(*rows, events=PACKAGES) as changes:
         with screen:
-            async for change in changes:
-                row = rows[change.extension]
-                row.state, row.since = change.after, datetime.now().astimezone()
-                row.last = f"{change.before} -> {change.after}"
-                screen.changed(change)
+            try:
+                async for change in changes:
+                    row = rows[change.extension]
+                    row.state, row.since = change.after, datetime.now().astimezone()
+                    row.last = f"{change.before} -> {change.after}"
+                    screen.changed(change)
+            except WatchFailed:
+                raise WatchFailed(outlook.verdict()) from None
     return 0
 
 

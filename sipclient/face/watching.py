@@ -37,25 +37,41 @@ class _Shared:
         self.readers: list[Watching] = []
         self.last: ExtensionChanged | None = None
         self.state = State.UNKNOWN
-        self.refused: dict[str, str] = {}  # package -> why it will never be told
+        self.refused: dict[str, str] = {}  # package -> why it is not told
 
     @property
     def hopeless(self) -> bool:
-        """Whether the PBX refused every package for good."""
+        """Whether nothing was told, and nothing will be. What was told once comes back, after a restart say."""
+        return self.last is None and self.dark
+
+    @property
+    def dark(self) -> bool:
+        """Whether the PBX refuses every package now."""
         return len(self.refused) == len(self.key[2])
+
+    @property
+    def why(self) -> str:
+        """The reasons of the PBX."""
+        return ", ".join(f"{package}: {why}" for package, why in self.refused.items())
 
 
 class Watching(Stream[ExtensionChanged]):
     """The changes of some extensions, in the order they came: iterate it; leave or `aclose` it to end it.
 
     When more than `UNREAD` changes wait, only the latest of each extension is kept, `dropped` counts the
-    rest, and a warning says so. Raises WatchFailed where the PBX refused every extension for good.
+    rest, and a warning says so. Raises WatchFailed where the PBX refuses from the start to tell of any of the
+    extensions (they are unknown to it, say), and then watches nothing more.
     """
 
     def __init__(self, registry: Watches) -> None:
         super().__init__("a watch", UNREAD, lambda: registry.release(self))
         self._most = UNREAD
         self.shared: list[_Shared] = []
+
+    @property
+    def refused(self) -> dict[str, str]:
+        """The extensions the PBX refuses to tell about, and why. They are asked for again, ever more seldom."""
+        return {each.key[1]: each.why for each in self.shared if each.dark}
 
     def _shed(self) -> None:
         latest: dict[tuple[str, str], ExtensionChanged] = {}
@@ -93,6 +109,7 @@ class Watches:
             reader.end()
             self.release(reader)
             raise
+        self._give_up_where_hopeless(reader)  # another watch may have been refused all of it already
         return reader
 
     def _join(self, reader: Watching, key: Key, memory: Memory | None) -> None:
@@ -135,14 +152,20 @@ class Watches:
     def problem(self, event: WatchProblem) -> None:
         """A package was refused: where that was the last hope of a reader, it hears so."""
         shared = self._by_id.get(event.watch)
-        if shared is None or event.retry_in >= 0:
+        if shared is None:
             return
-        shared.refused[event.package] = f"{event.status} {event.reason}".strip()
+        if not event.refused:
+            shared.refused.pop(event.package, None)
+            return
+        shared.refused[event.package] = f"{event.status or ''} {event.reason}".strip()
         for reader in tuple(shared.readers):
-            # Refusals come in the order of asking: seen from the end, hope is found at once.
-            if all(each.hopeless for each in reversed(reader.shared)):
-                reader.end(WatchFailed(_why(reader.shared)))
-                self.release(reader)
+            self._give_up_where_hopeless(reader)
+
+    def _give_up_where_hopeless(self, reader: Watching) -> None:
+        # Refusals come in the order of asking: seen from the end, hope is found at once.
+        if reader.shared and all(each.hopeless for each in reversed(reader.shared)):
+            reader.end(WatchFailed(_why(reader.shared)))
+            self.release(reader)
 
     def account_removed(self, account: str) -> None:
         """The engine ended the account's watches: their readers come to an end when they have no other."""
@@ -178,6 +201,5 @@ class Watches:
 
 def _why(watches: Sequence[_Shared]) -> str:
     first = watches[0]
-    reasons = ", ".join(f"{package}: {why}" for package, why in first.refused.items())
     more = f" (and {len(watches) - 1} more)" if len(watches) > 1 else ""
-    return f"the PBX refuses to tell about {first.key[1]}{more}: {reasons}"
+    return f"the PBX refuses to tell about {first.key[1]}{more}: {first.why}"

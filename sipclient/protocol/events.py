@@ -104,7 +104,8 @@ class ExtensionChanged(Value, frozen=True):
 class WatchProblem(Value, frozen=True):
     """A subscription of a watch was refused or lost; `retry_in` seconds until the next try, negative for none.
 
-    `status` is what the server said, 0 where it said nothing.
+    `status` is what the server said, 0 where it said nothing. `refused`: the server answered for this extension
+    and will hardly answer otherwise soon (403, 404, 489, noresource ...), so the next try is far off.
     """
 
     watch: int
@@ -114,6 +115,7 @@ class WatchProblem(Value, frozen=True):
     status: int
     reason: str
     retry_in: float
+    refused: bool = False
 
 
 class Notified(Value, frozen=True):

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from sipclient.message import Request, Response
-from sipclient.protocol.again import AFTER_REASON, AT_ONCE, SLOWLY, SOON, Again
+from sipclient.protocol.again import AFTER_REASON, AT_ONCE, NOT, SLOWLY, SOON, Again
 from sipclient.protocol.backoff import RAISES
 from sipclient.protocol.build import Draft, response
 from sipclient.protocol.dialog import Dialog, Dialogs, contact_of, route_set
@@ -40,8 +40,8 @@ class Subscription:
 
     __slots__ = (
         "_again", "_cseq", "_dialogs", "_end", "_exchange", "_life", "_missing", "_on_gone", "_raised", "_renewed",
-        "_since", "_unsubscribing", "accept", "call_id", "dialog", "expires", "line", "owner", "package", "stack",
-        "tag", "target", "window",
+        "_since", "_unsubscribing", "accept", "call_id", "dialog", "expires", "line", "owner", "package", "refused",
+        "stack", "tag", "target", "window",
     )  # fmt: skip
 
     def __init__(
@@ -79,6 +79,7 @@ class Subscription:
         self._renewed = -STEADY
         self._again = Again(stack.core, line.account.keepalive)
         self._raised = 0  # how often in a row a 423 was followed
+        self.refused = False  # whether it was lost because the notifier said no to this very subscription
         self._missing = False  # something the notifier said, since the SUBSCRIBE under way left
 
     # --- asking -------------------------------------------------------------------------------------
@@ -372,6 +373,7 @@ class Subscription:
             return
         if lived:
             self._again.reset()
+        self.refused = again in (SLOWLY, NOT)
         wait = self._again.after(again, retry_after)
         self.owner.on_lost(self, status, reason, wait)
         if wait == 0.0:

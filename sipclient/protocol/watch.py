@@ -161,7 +161,8 @@ class WatchUsage:
         self._packages[package] = None if refused else State.UNKNOWN
         self._tables.pop(package, None)
         id, account, extension = self.command.id, self.line.account.key, self.command.extension
-        self._stack.core.emit(WatchProblem(id, account, extension, package, status, reason, retry_in))
+        how = (status, reason, retry_in, subscription.refused)
+        self._stack.core.emit(WatchProblem(id, account, extension, package, *how))
         self._merge()
 
     def on_renewed(self, subscription: Subscription) -> None:

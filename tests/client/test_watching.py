@@ -150,11 +150,12 @@ def test_an_extension_that_is_no_address_ends_the_watches_begun_with_it(desk: Be
     assert desk.told == [Watch(1, "pbx", "1001", BOTH), Unwatch(1)]
 
 
-def problem(watch: int, package: str, retry_in: float = -1.0, status: int = 404) -> WatchProblem:
-    return WatchProblem(watch, "pbx", "1001", package, status, "Not Found", retry_in)
+def problem(watch: int, package: str, refused: bool = True, status: int = 404) -> WatchProblem:
+    retry_in = 120.0 if refused else 4.0
+    return WatchProblem(watch, "pbx", "1001", package, status, "Not Found", retry_in, refused)
 
 
-async def test_a_watch_fails_when_every_package_of_every_extension_is_refused_for_good(desk: Bench) -> None:
+async def test_a_watch_fails_when_every_package_of_every_extension_is_refused(desk: Bench) -> None:
     reader = desk.open("1001", "1002")
     for watch in (1, 2):
         desk.watches.problem(problem(watch, "presence"))
@@ -170,7 +171,7 @@ async def test_a_watch_fails_when_every_package_of_every_extension_is_refused_fo
     "problems",
     [
         [problem(1, "presence"), problem(1, "dialog")],  # 1002 goes on
-        [problem(1, "presence"), problem(1, "dialog", 30.0), problem(2, "presence"), problem(2, "dialog")],
+        [problem(1, "presence"), problem(1, "dialog", refused=False), problem(2, "presence"), problem(2, "dialog")],
         [problem(9, "presence"), problem(9, "dialog")],
     ],
 )
@@ -180,6 +181,39 @@ async def test_a_watch_goes_on_while_there_is_hope(desk: Bench, problems: list[W
         desk.watches.problem(each)
     change = desk.change(2, State.UNKNOWN, State.READY, "1002")
     assert await anext(reader) == change
+
+
+async def test_what_is_refused_of_many_can_be_asked(desk: Bench) -> None:
+    reader = desk.open("1001", "1002")
+    desk.watches.problem(problem(1, "presence"))
+    assert reader.refused == {}
+    desk.watches.problem(problem(1, "dialog", status=0))
+    assert reader.refused == {"1001": "presence: 404 Not Found, dialog: Not Found"}
+    desk.watches.problem(problem(1, "dialog", refused=False))
+    assert reader.refused == {}
+    await reader.aclose()
+
+
+async def test_a_second_watch_of_what_is_refused_already_fails_at_once(desk: Bench) -> None:
+    first = desk.open("1001", "1002")
+    desk.watches.problem(problem(1, "presence"))
+    desk.watches.problem(problem(1, "dialog"))
+    with pytest.raises(WatchFailed):
+        await anext(desk.open("1001"))
+    assert Unwatch(1) not in desk.told
+    await first.aclose()
+
+
+async def test_what_was_told_once_is_waited_for(desk: Bench) -> None:
+    reader = desk.open("1001")
+    desk.change(1, State.UNKNOWN, State.READY)
+    desk.change(1, State.READY, State.UNKNOWN)
+    for package in BOTH:
+        desk.watches.problem(problem(1, package))
+    assert list(reader.refused) == ["1001"]
+    assert Unwatch(1) not in desk.told
+    assert [(await anext(reader)).after for _ in range(2)] == ["ready", "unknown"]
+    await reader.aclose()
 
 
 async def test_news_of_an_extension_ends_earlier_despair(desk: Bench) -> None:

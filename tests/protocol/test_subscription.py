@@ -200,7 +200,7 @@ def test_every_reason_of_termination(bench, watching, state, soonest, latest) ->
     bench.wire.run(200)
     again = [at for at, m in zip(bench.pbx.at, bench.pbx.inbox, strict=True) if m in subscribes(bench)[count:]]
     assert soonest <= again[0] - start <= latest
-    assert bench.robot.of(WatchProblem)
+    assert bench.robot.of(WatchProblem)[0].refused is (state.rpartition("=")[2] in ("rejected", "noresource"))
 
 
 def test_invariant_is_never_asked_again(bench, watching) -> None:
@@ -231,7 +231,7 @@ def test_an_extension_the_pbx_refuses_is_unknown_and_the_others_go_on(bench, sta
     bench.robot.do(Watch(2, "pbx", "1001", ("presence",)))
     bench.wire.run(0.1)
     (problem,) = bench.robot.of(WatchProblem)
-    assert (problem.extension, problem.status) == ("1009", status)
+    assert (problem.extension, problem.status, problem.refused) == ("1009", status, True)
     pbx.notify(pidf("Ready"))
     assert changes(bench) == [("unknown", "ready")]
     bench.wire.run(60)

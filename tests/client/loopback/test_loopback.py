@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
-from sipclient import Account, CallEnded, CallFailed, Client, MediaError, RegistrationFailed, Unreachable
+from sipclient import Account, CallEnded, CallFailed, Client, MediaError, RegistrationFailed, Unreachable, WatchFailed
 from sipclient.errors import MalformedDescription
+from sipclient.lab.server import LabServer
+from sipclient.lab.values import User
 from sipclient.protocol.events import Invite
 
 TIMEOUT = 20  # seconds after which a test that hangs has failed
@@ -20,6 +22,18 @@ async def first(stream: Any, wanted: str, extension: str = "1001") -> Any:
         if (change.extension, change.after) == (extension, wanted):
             return change
     pytest.fail(f"{extension} never became {wanted}")
+
+
+async def test_a_watch_of_what_the_pbx_does_not_know_fails() -> None:
+    async with asyncio.timeout(TIMEOUT), LabServer([User(each, "secret", each) for each in ("1001", "robot")]) as lab:
+        account = Account("sip:robot@127.0.0.1", password="secret", server=lab.server(), media="none")
+        async with Client(account) as client:
+            with pytest.raises(WatchFailed, match=r"9998 \(and 1 more\): presence: 404 Not Found, dialog: 404"):
+                async for change in client.watch("9998", "9999"):
+                    pytest.fail(str(change))
+            async with client.watch("1001", "9999") as changes:
+                assert (await first(changes, "offline")).before == "unknown"
+                assert list(changes.refused) in ([], ["9999"])
 
 
 @pytest.mark.parametrize("transport", ["udp", "tcp", "ws"])
