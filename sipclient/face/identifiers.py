@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from os import urandom
 
 _CHOICES = 1 << 53  # every double in [0, 1) that a fair draw can give
 
@@ -12,7 +13,7 @@ class SystemIdentifiers:
 
     def token(self, role: str) -> str:
         """128 random bits in hexadecimal."""
-        return secrets.token_hex(16)
+        return urandom(16).hex()  # what secrets.token_hex does, by fewer steps
 
     def spread(self, role: str, low: float, high: float) -> float:
         """A number evenly drawn from [low, high)."""

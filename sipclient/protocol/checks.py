@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from sipclient.errors import InvalidValue, MalformedMessage
 from sipclient.message import SipUri, TelUri, Uri, check_header_name, check_header_value, parse_uri
 from sipclient.message.address import is_usual_uri
@@ -12,6 +14,7 @@ from sipclient.protocol.events import Headers
 from sipclient.protocol.identity import caller_uri, parse_caller_id
 from sipclient.protocol.line import Line
 
+_NOT_IN_TARGET = re.compile('[<>" \t]')
 LONGEST_TARGET = 1024  # characters; nothing that can be called has a longer name
 STATES = ("active", "pending", "terminated")  # RFC 6665 §4.1.3
 
@@ -131,7 +134,7 @@ def check_account(account: Account) -> None:
 
 
 def _fits(text: str) -> bool:
-    return len(text) <= LONGEST_TARGET and not set(text) & set('<>" \t')
+    return len(text) <= LONGEST_TARGET and _NOT_IN_TARGET.search(text) is None
 
 
 def _uri(text: str) -> Uri:

@@ -8,12 +8,14 @@ from typing import Protocol, TypeAlias
 
 from sipclient.errors import MalformedMessage
 from sipclient.message import Request, Response, SipUri, parse_uri
+from sipclient.message.memo import Memo
 from sipclient.protocol.build import Draft, via_of
 from sipclient.protocol.events import Flow, Headers, Target
 from sipclient.protocol.exchange import Exchange, ExchangeOwner, Stack
 from sipclient.protocol.line import Line
 from sipclient.protocol.transaction import ServerTransaction
 
+_URI = Memo(parse_uri)  # a peer's Contact is the same for call after call
 DialogKey: TypeAlias = tuple[str, str, str]  # Call-ID, local tag, remote tag
 
 
@@ -234,7 +236,7 @@ def with_next_hop(
         return
     text = _uri_of(dialog.routes[0]) if dialog.routes else draft.uri  # a strict router is the Request-URI by now
     try:
-        uri = parse_uri(text)
+        uri = _URI[text]
     except MalformedMessage:  # pragma: no cover - Contact and Record-Route were read at the border
         uri = None
     if not isinstance(uri, SipUri):
@@ -267,7 +269,7 @@ def _reached_at(uri: SipUri) -> str:
 
 def _host_of(text: str) -> str:
     try:
-        uri = parse_uri(text)
+        uri = _URI[text]
     except MalformedMessage:  # pragma: no cover - Contact and Record-Route were read at the border
         return ""
     return _reached_at(uri) if isinstance(uri, SipUri) else ""

@@ -154,11 +154,9 @@ class Exchange:
         self._transaction = self.stack.transactions.send(self.branch, self.draft.method, flow, data, ack, self)
 
     def _credentials(self) -> Headers:
-        draft, ids = self.draft, self.stack.core.ids
-        return tuple(
-            session.answer(self.line.secret, draft.method, draft.uri, draft.body, ids)
-            for session in self._used.values()
-        )
+        draft, ids, secret = self.draft, self.stack.core.ids, self.line.secret
+        used = self._used.values()
+        return tuple([session.answer(secret, draft.method, draft.uri, draft.body, ids) for session in used])
 
     def cancel(self, headers: Headers = ()) -> None:
         """Send CANCEL for the INVITE under way (RFC 3261 §9.1): only once a provisional response came."""

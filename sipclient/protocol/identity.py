@@ -9,6 +9,7 @@ import msgspec
 
 from sipclient.errors import InvalidValue
 from sipclient.message import check_header_value, quote
+from sipclient.message.memo import Memo
 from sipclient.protocol.build import host_port
 from sipclient.protocol.events import Headers
 from sipclient.protocol.line import Line
@@ -32,8 +33,7 @@ class Identity(msgspec.Struct, frozen=True):
     headers: Headers
 
 
-def parse_caller_id(text: str) -> CallerId:
-    """`"Name" <user>`, `Name <user>`, `<user>` or `user`; the user may be a whole SIP URI. InvalidValue else."""
+def _parse(text: str) -> CallerId:
     check_header_value(text, "caller ID")
     if len(text) > LONGEST:
         raise InvalidValue(f"the caller ID is {len(text)} characters long; at most {LONGEST} are sent")
@@ -48,6 +48,14 @@ def parse_caller_id(text: str) -> CallerId:
     else:
         name = re.sub(r"\\(.)", r"\1", quoted) if "\\" in quoted else quoted
     return CallerId(name, match["user"])
+
+
+_CALLER = Memo(_parse)  # asked for twice a call: to be checked, and to be written
+
+
+def parse_caller_id(text: str) -> CallerId:
+    """`"Name" <user>`, `Name <user>`, `<user>` or `user`; the user may be a whole SIP URI. InvalidValue else."""
+    return _CALLER[text]
 
 
 def identity_headers(line: Line, caller_id: str, *, private: bool) -> Identity:

@@ -115,7 +115,7 @@ class Session:
 
     def learn(self, message: Request | Response) -> None:
         """What the peer can do."""
-        if message.headers.get("Allow") is not None:
+        if "allow" in message.headers.index:
             self.allow = frozenset(method.upper() for method in lenient(lambda: message.allow))
 
     # --- ending -------------------------------------------------------------------------------------

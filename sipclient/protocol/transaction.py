@@ -316,8 +316,8 @@ class Transactions:
         A response from elsewhere is nobody's, even with the right branch (the forged 200).
         """
         transaction = self._clients.get((response.hop.branch, response.cseq.method))
-        if transaction is None:
-            return None
+        if transaction is None or transaction.flow is flow:
+            return transaction
         sent = transaction.flow
         if sent.remote_host != flow.remote_host or sent.remote_port != flow.remote_port:
             return None
