@@ -3,10 +3,15 @@
 import asyncio
 import os
 import sys
+from contextlib import suppress
 
 from sipclient import Account, CallState, Client
 
-pbx = Account("sip:robot@pbx.example.com", password=os.environ.get("SIPCLIENT_PASSWORD", ""))
+pbx = Account(  # where nothing else is said, `sipclient lab` on this machine
+    os.environ.get("SIPCLIENT_ADDRESS", "sip:robot@127.0.0.1"),
+    server=os.environ.get("SIPCLIENT_SERVER", ""),
+    password=os.environ.get("SIPCLIENT_PASSWORD", "lab-secret"),
+)
 
 
 async def main(to: str, talk: float = 5.0) -> None:
@@ -21,4 +26,5 @@ async def main(to: str, talk: float = 5.0) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1] if sys.argv[1:] else "7000"))
+    with suppress(KeyboardInterrupt):  # Ctrl-C: what is under way was ended, and there is nothing to tell
+        asyncio.run(main(sys.argv[1] if sys.argv[1:] else "7000"))

@@ -2,10 +2,15 @@
 
 import asyncio
 import os
+from contextlib import suppress
 
 from sipclient import Account, CallFailed, Client
 
-pbx = Account("sip:robot@pbx.example.com", password=os.environ.get("SIPCLIENT_PASSWORD", ""))
+pbx = Account(  # where nothing else is said, `sipclient lab` on this machine
+    os.environ.get("SIPCLIENT_ADDRESS", "sip:robot@127.0.0.1"),
+    server=os.environ.get("SIPCLIENT_SERVER", ""),
+    password=os.environ.get("SIPCLIENT_PASSWORD", "lab-secret"),
+)
 
 
 async def main() -> None:
@@ -25,4 +30,5 @@ async def tell_the_queue(client: Client, extension: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    with suppress(KeyboardInterrupt):  # Ctrl-C: what is under way was ended, and there is nothing to tell
+        asyncio.run(main())

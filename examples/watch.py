@@ -3,10 +3,15 @@
 import asyncio
 import os
 import sys
+from contextlib import suppress
 
 from sipclient import Account, Client
 
-pbx = Account("sip:robot@pbx.example.com", password=os.environ.get("SIPCLIENT_PASSWORD", ""))
+pbx = Account(  # where nothing else is said, `sipclient lab` on this machine
+    os.environ.get("SIPCLIENT_ADDRESS", "sip:robot@127.0.0.1"),
+    server=os.environ.get("SIPCLIENT_SERVER", ""),
+    password=os.environ.get("SIPCLIENT_PASSWORD", "lab-secret"),
+)
 
 
 async def main(*extensions: str) -> None:
@@ -16,4 +21,5 @@ async def main(*extensions: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(*sys.argv[1:] or ["1001", "1002"]))
+    with suppress(KeyboardInterrupt):  # Ctrl-C: what is under way was ended, and there is nothing to tell
+        asyncio.run(main(*sys.argv[1:] or ["1001", "1002"]))

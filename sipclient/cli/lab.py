@@ -30,6 +30,7 @@ from sipclient.transport.tls import server_context
 PASSWORD = "lab-secret"  # on loopback, where only this machine's users could use it
 NAMES = {"1001": "Alice", "1002": "Bob", "1003": "Carol", "1004": "Dave", "1005": "Erin"}
 AGENT_TALKS = 5.0  # seconds, after which the lab's agents hang up: the next call wants one
+EXAMPLE = "1001 calls 1002, talks 3 s, hangs up"  # a line of a script
 LONGEST_SCRIPT = 1 << 20  # bytes
 PHONES = "1001,1002,1003,2001"
 
@@ -43,7 +44,7 @@ def lab(
     algorithms: Annotated[str, typer.Option("--digest", help="MD5, SHA-256, SHA-512-256; or several.")] = "MD5",
     strategy: Annotated[Strategy, typer.Option("--queue", help="How 7000 rings its agents.")] = Strategy.ALL,
     phones: Annotated[str, typer.Option("--phones", help="Extensions whose phone the lab plays.")] = PHONES,
-    script: Annotated[str, typer.Option("--script", help="A file: '1001 calls 1002, talks 3 s, ...'.")] = "",
+    script: Annotated[str, typer.Option("--script", help=f"A file of lines such as '{EXAMPLE}'.")] = "",
 ) -> None:
     """Run until `quit` or Ctrl-C."""
     try:

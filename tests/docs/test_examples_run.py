@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import os
 import re
+import signal
+import sys
+from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from typing import Any
@@ -13,7 +17,10 @@ import pytest
 from docs.pages import ROOT, Block, blocks
 
 from sipclient import Account, CallEnded, CallFailed, Client, State
+from sipclient.cli.lab import EXAMPLE as LINE_OF_A_SCRIPT
+from sipclient.cli.lab import PASSWORD as LAB_PASSWORD
 from sipclient.lab.phone import Phone
+from sipclient.lab.script import parse_script
 from sipclient.lab.server import LabServer
 from sipclient.lab.values import Queue, User
 
@@ -130,3 +137,47 @@ async def test_the_main_job_of_the_readme() -> None:
 async def stop(task: asyncio.Task[None]) -> None:
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
+
+
+# --- examples/ as a user starts them ----------------------------------------------------------------
+
+
+async def start(lab: LabServer, name: str, *arguments: str) -> Process:
+    environ = {"SIPCLIENT_ADDRESS": "sip:robot@127.0.0.1", "SIPCLIENT_SERVER": lab.server()}
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        str(ROOT / "examples" / f"{name}.py"),
+        *arguments,
+        stdout=PIPE,
+        stderr=PIPE,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "SIPCLIENT_PASSWORD": "secret"} | environ,
+    )
+
+
+@pytest.mark.parametrize("name", ["watch", "ready_calls_queue"])
+async def test_an_example_ends_cleanly_on_an_interrupt(name: str, lab: LabServer) -> None:
+    async with asyncio.timeout(TIMEOUT):
+        process = await start(lab, name)
+        while lab.pbx.watchers("1001") < 2:  # noqa: ASYNC110 - the lab sets no event
+            await asyncio.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        _, errors = await process.communicate()
+    assert (process.returncode, errors) == (0, b"")
+    assert not lab.pbx.registered("robot")
+
+
+async def test_the_example_of_a_call(lab: LabServer) -> None:
+    async with asyncio.timeout(TIMEOUT):
+        process = await start(lab, "place_call", "7000")
+        printed, errors = await process.communicate()
+    assert (process.returncode, errors) == (0, b"")
+    assert printed.decode().splitlines() == ["calling", "ringing", "answered", "ended", "200 NORMAL_CLEARING by remote"]
+
+
+def test_the_lab_is_where_examples_look_for_a_pbx() -> None:
+    for name in ("watch", "place_call", "ready_calls_queue"):
+        assert f'"{LAB_PASSWORD}"' in (ROOT / "examples" / f"{name}.py").read_text()
+
+
+def test_the_line_of_a_script_in_the_help_of_the_lab_can_be_played() -> None:
+    assert len(parse_script(LINE_OF_A_SCRIPT)) == 2
