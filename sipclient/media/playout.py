@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TypeAlias
 
+from sipclient.errors import MediaError
 from sipclient.media.codecs import Decoder, Fmtp, decoder
 from sipclient.media.jitter_buffer import JitterBuffer, Missing
 from sipclient.media.noise import Noise
@@ -13,7 +14,7 @@ from sipclient.sdp import Codec
 
 _FRAME = 0.02  # seconds of a packet until one shows it
 
-Packet: TypeAlias = tuple[int, bytes]  # payload type and payload
+Packet: TypeAlias = tuple[Codec, bytes]
 
 
 class Playout:
@@ -21,16 +22,18 @@ class Playout:
     the peer's parameters of its codec.
 
     It gives sound for every moment it is asked about: silence where nothing came, noise where the peer said so.
-    `malformed` counts payloads that were none of their codec.
+    `malformed` counts payloads that were none of their codec; `trouble` says why there is only silence, where a
+    codec cannot be had.
     """
 
     def __init__(self, receives: Mapping[int, Codec], fmtp: Fmtp = ()) -> None:
         self.malformed = 0
         self.receives = receives
         self._fmtp = fmtp
-        sound = next(codec for codec in receives.values() if not codec.is_event and codec.name.upper() != "CN")
+        sound = next(codec for codec in receives.values() if codec.is_sound)
         self._codec = sound
-        self._decoder: Decoder = decoder(sound, fmtp)
+        self.trouble = ""
+        self._decoder = self._decoder_of(sound)
         self.buffer: JitterBuffer[Packet] = JitterBuffer(sound.clock, int(_FRAME * sound.clock))
         self._noise = Noise()
         self._comfort = False
@@ -46,10 +49,10 @@ class Playout:
         """A packet of sound or comfort noise came."""
         codec = self.receives[payload_type]
         if codec.clock != self._codec.clock:
-            if codec.name.upper() == "CN":
+            if not codec.is_sound:
                 return
             self._use(codec)  # timestamps of two clocks cannot be put in one order (RFC 7160)
-        self.buffer.put(sequence, timestamp, (payload_type, payload), at)
+        self.buffer.put(sequence, timestamp, (codec, payload), at)
 
     def hear(self, seconds: float, now: float, quiet: bool = False) -> bytes:
         """The next piece of sound, that long; `quiet`: a key is down, so nothing is missing."""
@@ -69,14 +72,20 @@ class Playout:
         del rest[:need]
         return piece
 
+    def agree(self, receives: Mapping[int, Codec], fmtp: Fmtp = ()) -> None:
+        """Other payload types, or other parameters of the codec."""
+        self.receives = receives
+        if dict(fmtp) != dict(self._fmtp):
+            self._fmtp = fmtp
+            self._decoder = self._decoder_of(self._codec)
+
     def restart(self) -> None:
         """What comes next is of another source."""
         self._comfort = False
         self.buffer.restart(self._codec.clock, int(_FRAME * self._codec.clock))
 
-    def _decoded(self, payload_type: int, payload: bytes) -> bytes:
-        codec = self.receives[payload_type]
-        if codec.name.upper() == "CN":
+    def _decoded(self, codec: Codec, payload: bytes) -> bytes:
+        if not codec.is_sound:
             self._comfort = True
             self.buffer.rest()
             self._noise.level(payload)
@@ -93,7 +102,7 @@ class Playout:
         return pcm
 
     def _made_up(self, missing: Missing[Packet]) -> bytes:
-        if missing.following is not None and self.receives[missing.following[0]] == self._codec:
+        if missing.following is not None and missing.following[0] == self._codec:
             recovered = self._decoder.recover(missing.following[1])
             if recovered is not None:
                 return recovered
@@ -105,7 +114,29 @@ class Playout:
         if codec.clock != self._codec.clock:
             self.buffer.restart(codec.clock, int(_FRAME * codec.clock))
         self._codec = codec
-        self._decoder = decoder(codec, self._fmtp)
+        self._decoder = self._decoder_of(codec)
         if self._decoder.rate != before:
             self._rest.clear()
             self._last = int(_FRAME * self._decoder.rate)
+
+    def _decoder_of(self, codec: Codec) -> Decoder:
+        try:
+            return decoder(codec, self._fmtp)
+        except MediaError as error:
+            self.trouble = str(error)
+            return _Deaf()
+
+
+class _Deaf:
+    """In the place of a decoder that cannot be had."""
+
+    rate = 8000
+
+    def decode(self, payload: bytes) -> bytes:
+        return self.conceal(int(_FRAME * self.rate))
+
+    def conceal(self, samples: int) -> bytes:
+        return bytes(2 * samples)
+
+    def recover(self, following: bytes) -> bytes | None:
+        return None

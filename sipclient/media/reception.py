@@ -51,8 +51,9 @@ class Reception:
         self._expected_then = 0
         self._received_then = 0
 
-    def arrived(self, sequence: int, timestamp: int, now: int) -> None:
-        """A packet came. `now` is ticks of the codec's clock by our own clock."""
+    def arrived(self, sequence: int, timestamp: int | None, now: int) -> None:
+        """A packet came. `now` is ticks of the codec's clock by our own clock; `timestamp` None: it is that of
+        an event's beginning, which says nothing of jitter."""
         ahead = (sequence - self._highest) & 0xFFFF
         if ahead < _LEAP:
             if sequence < self._highest:
@@ -62,6 +63,8 @@ class Reception:
             self._restart(sequence)  # too far to be late or early: the source began anew
             self._transit = None
         self.received += 1
+        if timestamp is None:
+            return
         transit = (now - timestamp) % _WORD
         if self._transit is not None:
             moved = (transit - self._transit) % _WORD
@@ -69,13 +72,23 @@ class Reception:
         self._transit = transit
 
     @property
+    def jitter(self) -> float:
+        """In ticks of the codec's clock. RFC 3550 §6.4.1, appendix A.8."""
+        return self._jitter
+
+    @property
+    def expected(self) -> int:
+        """Packets that the sequence numbers tell of."""
+        return self._cycles + self._highest - self._base + 1
+
+    @property
     def lost(self) -> int:
         """Packets expected and not received, below 0 where some came twice."""
-        return self._cycles + self._highest - self._base + 1 - self.received
+        return self.expected - self.received
 
-    def block(self) -> Block:
-        """The report of this moment; the next counts its fraction from here."""
-        expected = self._cycles + self._highest - self._base + 1
+    def block(self, last_report: int = 0, delay: int = 0) -> Block:
+        """The report of this moment; the next counts its fraction from here. The two are of Block."""
+        expected = self.expected
         interval = expected - self._expected_then
         lost = interval - (self.received - self._received_then)
         self._expected_then, self._received_then = expected, self.received
@@ -86,4 +99,6 @@ class Reception:
             expected - self.received,
             (self._cycles + self._highest) % _WORD,
             int(self._jitter) % _WORD,
+            last_report,
+            delay,
         )

@@ -9,6 +9,8 @@ import msgspec
 from sipclient.errors import SipError
 
 _FIXED = struct.Struct("!BBHII")
+unpack_header = _FIXED.unpack_from  # flags, marker and payload type, sequence, timestamp, SSRC
+pack_header = _FIXED.pack
 _EXTENSION = struct.Struct("!HH")
 _VERSION = 2
 _MARKER = 0x80
@@ -86,10 +88,13 @@ class Packetizer:
     """Numbers the packets of one stream: the sequence rises by one, the timestamp by what was sent.
 
     `packets` and `octets` count what was sent, as sender reports want it (RFC 3550 §6.4.1). The marker bit
-    is on the first packet of a talk spurt only: some PBXs flush their jitter buffer at each one.
+    is on the first packet of a talk spurt only: some PBXs flush their jitter buffer at each one. `timestamp` and
+    `sequence` are those of the next packet. `ticks` is the length of the last, sent at `sent_at` (seconds; 0:
+    never), `fresh` whether the next begins a talk spurt. A relay that numbers packets by those of another source
+    keeps these up to date itself.
     """
 
-    __slots__ = ("_marker", "octets", "packets", "sequence", "ssrc", "timestamp")
+    __slots__ = ("fresh", "octets", "packets", "sent_at", "sequence", "ssrc", "ticks", "timestamp")
 
     def __init__(self, ssrc: int, sequence: int, timestamp: int) -> None:
         self.ssrc = ssrc
@@ -97,19 +102,53 @@ class Packetizer:
         self.timestamp = timestamp
         self.packets = 0
         self.octets = 0
-        self._marker = _MARKER
+        self.sent_at = 0.0
+        self.ticks = 0
+        self.fresh = True
 
-    def packet(self, payload_type: int, payload: bytes, ticks: int) -> bytes:
-        """The next packet. `ticks` of the codec's clock is how long its payload lasts."""
-        head = _FIXED.pack(_VERSION << 6, self._marker | payload_type, self.sequence, self.timestamp, self.ssrc)
-        self._marker = 0
-        self.sequence = (self.sequence + 1) & 0xFFFF
+    def packet(self, payload_type: int, payload: bytes, ticks: int, now: float) -> bytes:
+        """The next packet of sound. `ticks` of the codec's clock is how long its payload lasts."""
+        kind = _MARKER | payload_type if self.fresh else payload_type
+        head = _FIXED.pack(_VERSION << 6, kind, self.sequence, self.timestamp, self.ssrc)
+        self.fresh = False
         self.timestamp = (self.timestamp + ticks) & 0xFFFFFFFF
-        self.packets = (self.packets + 1) & 0xFFFFFFFF
-        self.octets = (self.octets + len(payload)) & 0xFFFFFFFF
+        self.ticks = ticks
+        self._count(payload, now)
         return head + payload
+
+    def event(self, payload_type: int, payload: bytes, timestamp: int, marker: bool, now: float) -> bytes:
+        """A packet of an event, which has the timestamp of its beginning; the time of the sound stands still."""
+        kind = _MARKER | payload_type if marker else payload_type
+        head = _FIXED.pack(_VERSION << 6, kind, self.sequence, timestamp & 0xFFFFFFFF, self.ssrc)
+        self.ticks = 0
+        self._count(payload, now)
+        return head + payload
+
+    def pass_time(self, ticks: int) -> None:
+        """An event, or nothing at all, was sent in the place of so much sound."""
+        self.timestamp = (self.timestamp + ticks) & 0xFFFFFFFF
+        self.ticks += ticks
 
     def pause(self, ticks: int) -> None:
         """Nothing is sent for so long; what follows is a new talk spurt."""
-        self.timestamp = (self.timestamp + ticks) & 0xFFFFFFFF
-        self._marker = _MARKER
+        self.pass_time(ticks)
+        self.fresh = True
+
+    def moment(self, now: float, clock: int) -> int:
+        """The timestamp of sound that is heard at `now`, by that of the last packet and when it was sent."""
+        if not self.sent_at:
+            return self.timestamp
+        return (self.timestamp - self.ticks + int((now - self.sent_at) * clock)) & 0xFFFFFFFF
+
+    def resume(self, now: float, clock: int) -> None:
+        """A new talk spurt begins now: time has passed since the last packet, and never goes back."""
+        moment = self.moment(now, clock)
+        if not (moment - self.timestamp) & 0x80000000:
+            self.timestamp = moment
+        self.fresh = True
+
+    def _count(self, payload: bytes, now: float) -> None:
+        self.sequence = (self.sequence + 1) & 0xFFFF
+        self.packets = (self.packets + 1) & 0xFFFFFFFF
+        self.octets = (self.octets + len(payload)) & 0xFFFFFFFF
+        self.sent_at = now

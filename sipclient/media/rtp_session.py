@@ -109,7 +109,7 @@ class RtpSession:
     def _agree(self, agreed: sdp.AudioStream) -> None:
         if self._stream is not None and self._transport is not None:
             rtcp = (agreed.rtcp_host, agreed.rtcp_port) if agreed.rtcp_port else None
-            self._transport.direct((agreed.host, agreed.port), rtcp)
+            self._transport.direct((agreed.host, agreed.port), rtcp, agreed.rtcp_mux)
             self._stream.agree(agreed)
 
 

@@ -31,7 +31,7 @@ async def both_hear(phone: Baresip, call: Call) -> None:
     await until(lambda: "CALL_RTPESTAB" in phone.told, "baresip hears us", now=lambda: phone.told)
     media = call.media
     assert isinstance(media, RtpSession)
-    await until(lambda: media.stream is not None and media.stream.received > 5, "we hear baresip")
+    await until(lambda: media.stream is not None and media.stream.stats.received > 5, "we hear baresip")
 
 
 @pytest.mark.parametrize("transport", ["udp", "tcp"])

@@ -69,7 +69,7 @@ def test_any_bytes_are_a_packet_or_a_documented_error(data: bytes) -> None:
 
 def test_the_numbers_of_a_stream() -> None:
     packetizer = Packetizer(0xDEADBEEF, 0xFFFF, 0xFFFFFFFF)
-    first, second = (parse_rtp(packetizer.packet(8, b"\xd5" * 160, 160)) for _ in range(2))
+    first, second = (parse_rtp(packetizer.packet(8, b"\xd5" * 160, 160, 1.0)) for _ in range(2))
     assert (first.sequence, first.timestamp, first.marker) == (0xFFFF, 0xFFFFFFFF, True)
     assert (second.sequence, second.timestamp, second.marker) == (0, 159, False)
     assert second.payload_type == 8
@@ -79,7 +79,7 @@ def test_the_numbers_of_a_stream() -> None:
 
 def test_after_a_pause_time_has_passed_and_a_new_spurt_begins() -> None:
     packetizer = Packetizer(1, 10, 0)
-    packetizer.packet(0, b"", 160)
+    packetizer.packet(0, b"", 160, 1.0)
     packetizer.pause(800)
-    packet = parse_rtp(packetizer.packet(0, b"", 160))
+    packet = parse_rtp(packetizer.packet(0, b"", 160, 1.0))
     assert (packet.sequence, packet.timestamp, packet.marker) == (11, 960, True)

@@ -205,7 +205,7 @@ async def test_both_sides_hear_each_other(pbx: Any) -> None:
         async with client.call("7000") as call:
             theirs = await answering
             streams = [call.media.stream, theirs.media.stream]
-            while not all(stream.received for stream in streams):  # noqa: ASYNC110 - packets set no event
+            while not all(stream.stats.received for stream in streams):  # noqa: ASYNC110 - packets set no event
                 await asyncio.sleep(0)
 
 
