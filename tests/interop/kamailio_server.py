@@ -24,12 +24,13 @@ class Kamailio:
 
     def __init__(self, directory: Path) -> None:
         self.binary = need("kamailio")
-        for module in ("presence", "presence_dialoginfo", "pua_dialoginfo", "tls"):
+        for module in ("presence", "presence_dialoginfo", "pua_dialoginfo", "tls", "websocket"):
             if not any(Path("/").glob(f"{MODULES[1:]}/{module}.so")):
                 lacking(f"the module {module} of kamailio is not installed here")
         self.directory = directory
         self.port = free_port()
-        self.ports = {"udp": self.port, "tcp": self.port, "tls": free_port()}
+        secure = free_port()
+        self.ports = {"udp": self.port, "tcp": self.port, "ws": self.port, "tls": secure, "wss": secure}
         self.queue = free_port()
         self.phone = free_port()
         self.certificate = directory / "certificate.pem"
@@ -82,11 +83,12 @@ class Kamailio:
 
     def account(self, transport: str = "udp", **more: Any) -> Account:
         """The robot's account here."""
+        secure = transport in ("tls", "wss")
         return Account(
             f"sip:robot@{DOMAIN}",
             password=PASSWORD,
             server=f"{transport}:{HOST}:{self.ports[transport]}",
-            tls_ca=str(self.certificate) if transport == "tls" else "",
+            tls_ca=str(self.certificate) if secure else "",
             **more,
         )
 

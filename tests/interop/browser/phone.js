@@ -1,0 +1,124 @@
+// A telephone in a browser, driven by the tests through `phone`. It speaks a tone and measures what it hears.
+"use strict";
+
+const phone = {
+  ua: null,
+  session: null,
+  said: [],        // what happened, in order: "registered", "incoming", "confirmed", "ended: Terminated" ...
+  keys: [],        // key presses that came by SIP INFO
+  sdp: {},         // descriptions by "local offer", "remote answer" ...
+  options: {},
+  context: null,
+  analyser: null,
+
+  // options: {uri, password, server, register, iceServers, iceTransportPolicy, microphone, tone}
+  start(options) {
+    phone.options = options;
+    const ua = new JsSIP.UA({
+      sockets: [new JsSIP.WebSocketInterface(options.server)],
+      uri: options.uri,
+      password: options.password || "",
+      register: options.register !== false,
+      session_timers: false,
+    });
+    for (const event of ["connected", "disconnected", "registered", "unregistered", "registrationFailed"]) {
+      ua.on(event, () => phone.said.push(event));
+    }
+    ua.on("newRTCSession", ({ originator, session }) => {
+      phone.session = session;
+      phone._watch(session);
+      if (originator === "remote") phone.said.push("incoming");
+    });
+    phone.ua = ua;
+    ua.start();
+  },
+
+  _watch(session) {
+    for (const event of ["progress", "accepted", "confirmed", "hold", "unhold"]) {
+      session.on(event, ({ originator }) => phone.said.push(originator === "remote" ? `${event} by peer` : event));
+    }
+    for (const event of ["ended", "failed"]) session.on(event, ({ cause }) => phone.said.push(`${event}: ${cause}`));
+    session.on("newDTMF", ({ originator, dtmf }) => originator === "remote" && phone.keys.push(dtmf.tone));
+    session.on("sdp", ({ originator, type, sdp }) => (phone.sdp[`${originator} ${type}`] = sdp));
+    session.on("peerconnection", ({ peerconnection }) => phone._hear(peerconnection));
+    if (session.connection) phone._hear(session.connection);
+  },
+
+  _hear(connection) {
+    connection.addEventListener("track", ({ track }) => {
+      const stream = new MediaStream([track]);
+      const element = new Audio();  // without a sink of its own Chromium does not pull remote audio
+      element.srcObject = stream;
+      element.play();
+      const context = phone._context();
+      phone.analyser = context.createAnalyser();
+      phone.analyser.fftSize = 8192;
+      context.createMediaStreamSource(stream).connect(phone.analyser);
+    });
+  },
+
+  _context() {
+    phone.context = phone.context || new AudioContext({ sampleRate: 48000 });
+    return phone.context;
+  },
+
+  async _voice() {
+    if (phone.options.microphone) {
+      const plain = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };
+      return navigator.mediaDevices.getUserMedia({ audio: plain });
+    }
+    const context = phone._context();
+    await context.resume();
+    const oscillator = context.createOscillator();
+    const gain = context.createGain();
+    const destination = context.createMediaStreamDestination();
+    oscillator.frequency.value = phone.options.tone || 440;
+    gain.gain.value = 0.25;
+    oscillator.connect(gain).connect(destination);
+    oscillator.start();
+    return destination.stream;
+  },
+
+  async _terms() {
+    return {
+      mediaStream: await phone._voice(),
+      pcConfig: {
+        iceServers: phone.options.iceServers || [],
+        iceTransportPolicy: phone.options.iceTransportPolicy || "all",
+      },
+    };
+  },
+
+  async call(target) {
+    phone.ua.call(target, { ...(await phone._terms()), extraHeaders: ["X-From: a browser"] });
+  },
+
+  async answer() {
+    phone.session.answer(await phone._terms());
+  },
+
+  press(tone) {
+    phone.session.sendDTMF(tone, { transportType: "RFC2833" });
+  },
+
+  // The strongest frequency that is heard, in Hz, and its level in dB below full scale.
+  heard() {
+    if (!phone.analyser) return null;
+    const bins = new Float32Array(phone.analyser.frequencyBinCount);
+    phone.analyser.getFloatFrequencyData(bins);
+    let best = 0;
+    for (let bin = 0; bin < bins.length; bin++) if (bins[bin] > bins[best]) best = bin;
+    return { frequency: (best * phone.context.sampleRate) / phone.analyser.fftSize, level: bins[best] };
+  },
+
+  async stats() {
+    const found = {};
+    (await phone.session.connection.getStats()).forEach((report) => {
+      if (["inbound-rtp", "outbound-rtp", "candidate-pair", "codec", "transport"].includes(report.type)) {
+        (found[report.type] = found[report.type] || []).push(report);
+      }
+      if (report.type.endsWith("-candidate")) (found[report.type] = found[report.type] || []).push(report);
+    });
+    return found;
+  },
+};
