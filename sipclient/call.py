@@ -26,7 +26,10 @@ from sipclient.protocol.events import (
     Follow,
     Hangup,
     Invite,
+    Offer,
+    OfferAnswered,
     OfferReceived,
+    OfferWanted,
     Redirected,
     Ringing,
 )
@@ -220,6 +223,10 @@ class Call:
                 self._picked_up(event)
             case OfferReceived():
                 self._line.spawn(self._answer_offer(event.body))
+            case OfferWanted():
+                self._line.spawn(self._offer_anew())
+            case OfferAnswered() if event.status < 300:
+                self._hear(event.body)
             case CallEnded():
                 self._over(event)
 
@@ -283,6 +290,16 @@ class Call:
             cause = "INVALID_NUMBER_FORMAT" if isinstance(error, InvalidValue) else "REQUESTED_CHAN_UNAVAIL"
             if self.end is None:
                 self._line.tell(_unsent(self.id, cause, str(error)))
+
+    async def _offer_anew(self) -> None:
+        """Our address changed: the peer hears where we are, and media are described again."""
+        try:
+            body = await self.describe(b"")
+        except SipError as error:
+            log.warning("%r: no description to offer from the new address: %s", self, error)
+            return
+        if self.end is None:
+            self._line.do(Offer(self.id, body))
 
     def _hear(self, body: bytes) -> None:
         # The 200 repeats the description of the 183 (RFC 3261 §13.2.1); the same twice is no news.

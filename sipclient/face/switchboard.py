@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
 from types import MappingProxyType
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, get_args
 
 from sipclient.call import Call, OpenMedia
 from sipclient.errors import Unreachable
@@ -18,7 +18,15 @@ from sipclient.protocol import events
 from sipclient.protocol.account import Account
 from sipclient.protocol.events import CallEnded, Command, Event, Invite, SendRequest
 
-InCall: TypeAlias = events.Calling | events.Ringing | events.Redirected | events.Answered | events.OfferReceived
+InCall: TypeAlias = (
+    events.Calling
+    | events.Ringing
+    | events.Redirected
+    | events.Answered
+    | events.OfferReceived
+    | events.OfferWanted
+    | events.OfferAnswered
+)
 
 
 class Switchboard:
@@ -46,9 +54,7 @@ class Switchboard:
         self._follow = follow
         self._requests: dict[int, asyncio.Future[Response]] = {}
         self._local_hosts: dict[str, str] = {}
-        in_call: dict[type, Callable[[Any], None]] = dict.fromkeys(
-            (events.Calling, events.Ringing, events.Redirected, events.Answered, events.OfferReceived), self._in_call
-        )
+        in_call: dict[type, Callable[[Any], None]] = dict.fromkeys(get_args(InCall), self._in_call)
         self.handlers: Mapping[type, Callable[[Any], None]] = MappingProxyType(
             in_call
             | {

@@ -35,6 +35,7 @@ from sipclient.protocol.dialog import Dialogs
 from sipclient.protocol.events import (
     AcceptSubscription,
     AddAccount,
+    AddressChanged,
     Answer,
     AnswerOffer,
     Command,
@@ -151,6 +152,9 @@ class UserAgent:
         elif isinstance(input, FlowClosed):
             self._stack.flows.closed(input.flow)
             self._flow_failed(input.flow, input.reason)
+        elif isinstance(input, AddressChanged):
+            for station in self._stations.values():
+                station.address_changed(input)
         elif input.too_large:
             self._stack.transactions.too_large(input.flow, LARGE, input.reason)
         else:

@@ -95,6 +95,19 @@ class Dialog:
         self.remote_cseq = number
         return True
 
+    def follow_line(self) -> bool:
+        """Leave the address that is no longer ours (RFC 5626 §5.3 the other way round); False where it was not ours."""
+        left, now, flow = self.line.left, self.line.flow, self.flow
+        if left is None or now is None:
+            return False
+        if flow == left:
+            self.flow = now
+        elif not (flow.reliable or now.reliable) and flow.local_host == left.local_host:
+            self.flow = Flow(flow.transport, now.local_host, now.local_port, flow.remote_host, flow.remote_port)
+        else:
+            return False
+        return self.flow != flow
+
     def admits(self, flow: Flow) -> bool:
         """Whether the far end of a flow may speak in the dialog, whose tags it knows (robustness 11).
 

@@ -30,6 +30,7 @@ from sipclient.protocol.commands import (
     Watch,
 )
 from sipclient.protocol.wire import (
+    AddressChanged,
     CloseFlow,
     Connect,
     ConnectFailed,
@@ -192,6 +193,13 @@ class OfferReceived(Value, frozen=True):
     content_type: str
 
 
+class OfferWanted(Value, frozen=True):
+    """Our address changed, and the peer of an answered call must learn where we are: Offer should follow, with a
+    description that names the new address."""
+
+    id: int
+
+
 class OfferWithdrawn(Value, frozen=True):
     """The peer took its offer back (CANCEL of a re-INVITE) before it was answered: the session stays as it was."""
 
@@ -319,6 +327,7 @@ Event: TypeAlias = (
     | Redirected
     | Answered
     | OfferReceived
+    | OfferWanted
     | OfferWithdrawn
     | OfferAnswered
     | CallEnded
@@ -339,6 +348,7 @@ __all__ = [
     "AcceptSubscription",
     "AccountRemoved",
     "AddAccount",
+    "AddressChanged",
     "Answer",
     "AnswerOffer",
     "Answered",
@@ -369,6 +379,7 @@ __all__ = [
     "Offer",
     "OfferAnswered",
     "OfferReceived",
+    "OfferWanted",
     "OfferWithdrawn",
     "Packet",
     "Redirect",

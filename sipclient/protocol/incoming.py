@@ -160,6 +160,11 @@ class IncomingInvite:
             if self._acked:
                 self.session.bye(headers)
 
+    def follow_line(self) -> None:
+        """Our address is another one: whom we talk to is told; who still waits, once it acknowledged our answer."""
+        if self._acked:
+            self.session.follow_line()
+
     def offer(self, method: str, body: bytes, content_type: str) -> None:
         """Offer a new description in the call."""
         if self._acked:
@@ -210,6 +215,7 @@ class IncomingInvite:
             return
         body = request.body if self._late else b""
         self._stack.core.emit(Answered(self.id, None, body, request.content_type if body else ""))
+        self.session.follow_line()
 
     def on_prack(self, transaction: ServerTransaction, request: Request, flow: Flow) -> None:
         """RFC 3262 §3: the PRACK of a reliable provisional stops its retransmission; it may cross our 200."""

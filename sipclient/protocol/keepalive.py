@@ -52,6 +52,10 @@ class Keepalive:
         self._stack.core.timers.stop(self._wait)
         self._timer = self._wait = self._exchange = None
 
+    def turn(self) -> None:
+        """The server is reached another way: what was asked on the old one counts no more."""
+        self._settle()
+
     def pong(self, flow: Flow) -> None:
         """CRLF came on a stream: its far end answers pings."""
         if flow == self._line.flow:

@@ -32,8 +32,8 @@ class Line:
 
     __slots__ = (
         "_fail_back", "_flows", "_last", "_phase", "_waiting", "account", "aor", "ask", "call_mark", "core", "flow",
-        "gruu", "hosts", "index", "instance", "large_over_tcp", "networks", "on_moved", "problem", "public", "realm",
-        "removing", "secret", "service_routes", "sessions", "targets", "uri",
+        "gruu", "hosts", "index", "instance", "large_over_tcp", "left", "networks", "on_moved", "problem", "public",
+        "realm", "removing", "secret", "service_routes", "sessions", "targets", "uri",
     )  # fmt: skip
 
     def __init__(self, core: Core, flows: Flows, account: Account) -> None:
@@ -73,6 +73,7 @@ class Line:
         self._waiting: list[Waiter] = []
         self._fail_back: Timer | None = None
         self._last: Flow | None = None  # the flow that was open last
+        self.left: Flow | None = None  # the flow from an address that is no longer ours
         self.on_moved: Callable[[], None] = _nothing  # packets go another way now
         self.ask: Callable[[Flow, Callable[[], None]], None] = _ask_nobody  # whether a server is alive
 
@@ -156,6 +157,12 @@ class Line:
             self._phase = "closed"
         self.flow = None
         self.problem = reason
+
+    def leave(self, reason: str) -> None:
+        """Our address is another one: the flow goes, and what the server said of where it sees us."""
+        self.left = self.flow
+        self.public = None
+        self.drop(reason)
 
     def _back(self, _: object) -> None:
         """A while on a later target: ask the first one again, without leaving the one that works."""

@@ -250,6 +250,7 @@ class OutgoingCall:
             return
         session.acknowledge(exchange, b"", "")
         core.emit(Answered(self.id, response, response.body, response.content_type))
+        session.follow_line()
 
     def _make_room(self, tag: str) -> None:
         """A 2xx must be acknowledged, however many branches rang before."""
@@ -328,12 +329,19 @@ class OutgoingCall:
         exchange, self._late = self._late, None
         session.local_body = (body, content_type)
         session.acknowledge(exchange, body if status < 300 else b"", content_type)
+        if status < 300:
+            session.follow_line()
         if status >= 300:
             reason = (
                 f'SIP;cause={status};text="{warning.replace(chr(34), chr(39))}"' if warning else f"SIP;cause={status}"
             )
             self._failure = (status, cause_of(status), warning, "local")
             session.bye((("Reason", reason),))
+
+    def follow_line(self) -> None:
+        """Our address is another one: whom we talk to is told; who still rings, when it answers."""
+        if self._session is not None and self._late is None:
+            self._session.follow_line()
 
     def offer(self, method: str, body: bytes, content_type: str) -> None:
         """Offer a new description in the call."""

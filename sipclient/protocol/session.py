@@ -15,6 +15,7 @@ from sipclient.protocol.events import (
     InCallResponded,
     OfferAnswered,
     OfferReceived,
+    OfferWanted,
     OfferWithdrawn,
 )
 from sipclient.protocol.exchange import Exchange, Stack
@@ -167,6 +168,18 @@ class Session:
             self._send_offer("UPDATE", b"", "")
         else:
             self._send_offer("INVITE", *self.local_body)
+
+    def follow_line(self) -> None:
+        """Our address may be another one since the peer learned it: it is told by a re-INVITE (robustness 22).
+
+        The description names an address too, so whoever made it is asked for another.
+        """
+        if self.ended or not self.confirmed or not self.dialog.follow_line():
+            return
+        if self.local_body[0]:
+            self.stack.core.emit(OfferWanted(self.owner.id))
+        else:
+            self._refresh()
 
     def request(self, request: int, method: str, headers: Headers, body: bytes, content_type: str) -> None:
         """Send INFO, MESSAGE, REFER ... in the dialog; InCallResponded follows."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Protocol, TypeAlias
 
 from sipclient.protocol.dialog import Dialogs
-from sipclient.protocol.events import AccountRemoved, Flow, RegistrationLost
+from sipclient.protocol.events import AccountRemoved, AddressChanged, CloseFlow, Flow, RegistrationLost
 from sipclient.protocol.exchange import Stack
 from sipclient.protocol.incoming import IncomingInvite
 from sipclient.protocol.keepalive import Keepalive, Probe
@@ -97,6 +97,35 @@ class Station:
         if flow == self.line.flow:
             self.line.drop(reason)
         self.keepalive.lost(reason)
+
+    def address_changed(self, change: AddressChanged) -> None:
+        """Packets to the server leave from another address: everything that named the old one is made anew."""
+        flow = self.line.flow
+        if flow is None or (flow.remote_host, flow.local_host) != (change.remote_host, change.before):
+            return
+        if self.line.removing:
+            return
+        if flow.reliable:
+            self._stack.core.emit(CloseFlow(flow))
+        self.line.leave(f"our address is {change.after} now")
+        self.keepalive.turn()
+        self.line.with_flow(self._reached)
+
+    def _reached(self, flow: Flow | None, reason: str) -> None:
+        if flow is None:
+            self.keepalive.lost(reason)
+            return
+        if flow == self.line.left:
+            return  # bound there by `local`: no packet of ours leaves from anywhere else
+        if self.registration is not None:
+            self.registration.moved()
+        for watch in self.watches.values():
+            for subscription in watch.subscriptions:
+                subscription.ask_for_all()  # a refresh is a target refresh, too
+        for notifier in self.notifiers.values():
+            notifier.dialog.follow_line()  # its next NOTIFY says where we are
+        for call in list(self.calls.values()):
+            call.follow_line()
 
     def _ask(self, flow: Flow, then: Callable[[], None]) -> None:
         Probe(self._stack, self.line, flow, then)

@@ -152,6 +152,7 @@ class Subscription:
         self._missing = False
         dialog = self.dialog
         if dialog is not None:  # pragma: no branch - who asks in a dialog has one
+            dialog.follow_line()
             draft = dialog.draft("SUBSCRIBE", self._headers(expires))
             self._exchange = dialog.send(self.stack, self, draft, contact=True)
 

@@ -91,7 +91,15 @@ class Resolved(Value, frozen=True):
     reason: str = ""
 
 
-Input: TypeAlias = Packet | FlowOpened | ConnectFailed | FlowClosed | SendFailed | Resolved
+class AddressChanged(Value, frozen=True):
+    """Packets to `remote_host` leave from another address of ours now: an interface or the routing changed."""
+
+    remote_host: str
+    before: str
+    after: str
+
+
+Input: TypeAlias = Packet | FlowOpened | ConnectFailed | FlowClosed | SendFailed | Resolved | AddressChanged
 
 
 class Send(Value, frozen=True):

@@ -22,6 +22,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     connect_timeout: float = 5.0  # TCP and TLS handshakes together
     resolve_timeout: float = 8.0  # all DNS questions of one Resolve together
     partial_message: float = 30.0  # from the first byte of a message to its last
+    look_around: float = 2.0  # between two looks at which address packets to the servers leave from
     close_grace: float = 1.0  # for what is written to leave when a stream is closed
     dns_ttl: float = 3600.0  # the longest an answer is believed, whatever its TTL says
     message: MessageLimits = MessageLimits()

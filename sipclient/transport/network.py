@@ -30,6 +30,7 @@ from sipclient.transport.datagrams import Datagrams
 from sipclient.transport.dns import Resolver, Resolving
 from sipclient.transport.limits import DEFAULT, Limits
 from sipclient.transport.streams import Streams
+from sipclient.transport.whereabouts import Whereabouts
 
 Work: TypeAlias = Send | Connect | Resolve | CloseFlow
 
@@ -63,6 +64,7 @@ class Network:
         self._log = log or logging.getLogger("sipclient.transport")
         self._datagrams = Datagrams(self._deliver, self._report, limits)
         self._streams = Streams(self._deliver, self._report, limits)
+        self._whereabouts = Whereabouts(self._report, limits.look_around)
         self._pending: list[Input] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._warned: set[str] = set()
@@ -128,6 +130,7 @@ class Network:
             return
         self._closed = True
         self._pending.clear()
+        self._whereabouts.close()
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
@@ -207,6 +210,8 @@ class Network:
         """Hand an input on soon: whoever caused it is still at work."""
         if self._closed:
             return
+        if isinstance(item, FlowOpened):
+            self._whereabouts.note(item.flow)
         if not self._pending:
             self._loop.call_soon(self._flush)
         self._pending.append(item)

@@ -45,6 +45,7 @@ class Pbx:
         self.gone: list[str] = []
         self.refuse_with = 0
         self.ports: dict[str, int] = {}
+        self.heard: list[Event] = []
         self._version = 0
         self._subscribers: dict[int, tuple[str, str]] = {}
         self.client = Client(
@@ -69,6 +70,7 @@ class Pbx:
         return Account("sip:robot@127.0.0.1", server=server, **more)
 
     def hear(self, event: Event) -> None:
+        self.heard.append(event)
         if isinstance(event, RequestReceived):
             self._register(event)
         elif isinstance(event, SubscribeReceived):
@@ -94,7 +96,7 @@ class Pbx:
         if self.refuse_with:
             self.client.do(Respond(event.request, self.refuse_with))
             return
-        leaves = request.expires == 0 or "expires=0" in contact
+        leaves = request.expires == 0
         (self.unregistered if leaves else self.registered).append(contact)
         self.client.do(Respond(event.request, 200, headers=(("Expires", "0" if leaves else "300"),)))
 
