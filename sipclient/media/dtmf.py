@@ -71,7 +71,7 @@ class EventReader:
         over: list[KeyPress] = []
         if timestamp != self._start:
             if code == self._code and self._spent * clock > _LONGEST - clock * _LOST_END:
-                self._before += self._spent  # a further segment of a long press (RFC 4733 §2.5.1.3)
+                self._before += _LONGEST / clock  # a further segment of a long press (RFC 4733 §2.5.1.3)
             else:
                 over += self.release()
                 self._before = 0.0

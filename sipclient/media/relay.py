@@ -174,7 +174,7 @@ class _EventScale:
         first = False
         if timestamp != self._start:
             if code == self._code and self._spent > _LONGEST / clock - _NEARLY:
-                self._before += self._spent
+                self._before += _LONGEST / clock
             else:
                 self._before, first = 0.0, True
             self._start, self._code, self._spent = timestamp, code, 0.0

@@ -86,11 +86,13 @@ class Tone:
 
     def __init__(self, frequency: float) -> None:
         self.frequency = frequency
+        self._rate = 0
         self._pcm = array("h")
         self._at = 0
 
     def frame(self, samples: int, rate: int) -> bytes | None:
-        if not self._pcm:
+        if rate != self._rate:
+            self._rate, self._at = rate, 0
             self._pcm = array("h", sine(self.frequency, 1.0, rate))
         second = self._pcm + self._pcm
         piece = second[self._at : self._at + samples]
