@@ -98,11 +98,8 @@ def crypto_line(key: CryptoKey, written: str = "") -> str:
 
 def written_suite(media: MediaDescription, tag: int) -> str:
     """How the peer spells the suite of the crypto line with this tag."""
-    for attribute in media.all("crypto"):
-        words = attribute.value.split()
-        if len(words) > 1 and words[0].isdecimal() and int(words[0]) == tag:
-            return words[1]
-    return ""
+    lines = (attribute.value.split() for attribute in media.all("crypto"))
+    return next((words[1] for words in lines if words[:1] == [str(tag)] and len(words) > 1), "")
 
 
 def _no(attribute: Attribute, text: str) -> Reason:

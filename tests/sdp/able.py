@@ -73,6 +73,6 @@ SETS = {
         ),
     ),
     "dtls without ice": msgspec.structs.replace(WEBRTC, ice=None),
-    "ice without encryption": msgspec.structs.replace(WEBRTC, dtls=None),
+    "ice without encryption": msgspec.structs.replace(WEBRTC, dtls=None, security=Security.PLAIN),
     "both": BOTH,
 }

@@ -270,6 +270,8 @@ def test_any_text_is_a_description_or_a_documented_error(text: str | bytes) -> N
         assert (media.ptime or 0) >= 0 and (media.maxptime or 0) >= 0
 
 
-@pytest.mark.parametrize(("address", "nowhere"), [("0.0.0.0", True), ("::", True), ("192.0.2.1", False), ("x", False)])
+@pytest.mark.parametrize(
+    ("address", "nowhere"), [("0.0.0.0", True), ("::", True), ("192.0.2.1", False), ("x", False), ("0.0", False)]
+)
 def test_nowhere_is_the_unspecified_address(address: str, nowhere: bool) -> None:
     assert Connection("IP4", address, 1).nowhere is nowhere
