@@ -24,7 +24,7 @@ from sipclient.lab.script import HELP, Help, Quit, Status, Step, parse_command, 
 from sipclient.lab.server import LabServer
 from sipclient.lab.stage import Stage
 from sipclient.lab.values import Dialect, Queue, Settings, Strategy, User
-from sipclient.robot.files import read_text
+from sipclient.robot.reading import read_text
 from sipclient.transport.tls import server_context
 
 PASSWORD = "lab-secret"  # on loopback, where only this machine's users could use it

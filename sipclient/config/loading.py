@@ -15,6 +15,7 @@ from sipclient.config.draft import Draft, read_draft
 from sipclient.config.findings import Finding, Findings, config_error
 from sipclient.config.lines import Lines
 from sipclient.config.model import Config, DialConfig, StoreConfig
+from sipclient.config.outside import Outside, check_outside
 from sipclient.config.passwords import Sources
 from sipclient.config.support import note_what_waits
 from sipclient.errors import ConfigError
@@ -53,16 +54,18 @@ def check(
     file: str = "robot.toml",
     environ: Mapping[str, str] = NO_ENVIRON,
     read: Callable[[str], str] | None = None,
+    outside: Outside | None = None,
 ) -> list[Finding]:
     """Everything there is to say about a robot.toml, in the order of its lines.
 
     Errors, warnings, and notes about what this version does not act on yet. It has an error exactly where
-    `load` with the same secrets at hand refuses: one that cannot be had is an error too.
+    `load` with the same secrets at hand refuses: one that cannot be had is an error too. With `outside` there are
+    errors too where a hook could not be run or the store not be opened.
     """
-    return _examine(text, file, Sources(environ, read))[1]
+    return _examine(text, file, Sources(environ, read), outside)[1]
 
 
-def _examine(text: str, file: str, sources: Sources) -> tuple[Draft, list[Finding]]:
+def _examine(text: str, file: str, sources: Sources, outside: Outside | None = None) -> tuple[Draft, list[Finding]]:
     try:
         document, lines = _parse(text.removeprefix("\ufeff"), file)
     except ConfigError as error:
@@ -71,6 +74,8 @@ def _examine(text: str, file: str, sources: Sources) -> tuple[Draft, list[Findin
     draft = read_draft(document, sources, findings)
     check_draft(draft, findings)
     note_what_waits(draft, findings)
+    if outside is not None:
+        check_outside(draft, outside, findings)
     return draft, findings.listed()
 
 

@@ -1,0 +1,62 @@
+"""What stands beside the file is asked of a shell, and said with the line that names it."""
+
+from __future__ import annotations
+
+import pytest
+
+from sipclient.config import check
+
+TEXT = """
+[accounts.pbx]
+address = "sip:r@pbx.example.com"
+[[watch]]
+extensions = ["1001"]
+[[rules]]
+name = "a"
+run = "hooks.py:on_ready"
+[[rules]]
+name = "b"
+call = { to = "7000" }
+[store]
+url = "sqlite:there/robot.db"
+[dial]
+allow = ["7000"]
+"""
+
+
+class Shell:
+    """Finds this wrong with all it is shown."""
+
+    def __init__(self, wrong: str = "") -> None:
+        self.wrong = wrong
+        self.shown: list[str] = []
+
+    def hook(self, file: str, function: str) -> str:
+        self.shown.append(f"{file} {function}")
+        return self.wrong
+
+    def store(self, url: str) -> str:
+        self.shown.append(url)
+        return self.wrong
+
+
+def test_what_is_wrong_there_is_an_error_on_the_line_that_names_it() -> None:
+    shell = Shell("not there")
+    found = [(each.severity, each.line, each.message) for each in check(TEXT, outside=shell)]
+    assert found == [("error", 8, "rules[1].run: not there"), ("error", 13, "store.url: not there")]
+    assert shell.shown == ["hooks.py on_ready", "sqlite:there/robot.db"]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (TEXT, ["hooks.py on_ready", "sqlite:there/robot.db"]),
+        (TEXT.partition("[store]")[0], ["hooks.py on_ready", "sqlite:robot.db"]),
+        (TEXT.replace('"sqlite:there/robot.db"', "3"), ["hooks.py on_ready"]),
+        (TEXT.replace("hooks.py:on_ready", "hooks.py"), ["sqlite:there/robot.db"]),
+    ],
+)
+def test_only_what_is_sound_is_asked_for(text: str, shown: list[str]) -> None:
+    shell = Shell()
+    assert not [each for each in check(text, outside=shell) if "not there" in each.message]
+    assert shell.shown == shown
