@@ -35,7 +35,7 @@ class Asker:
             f"To: <sip:bench@127.0.0.1:{port}>",
             f'From: "Alice" <sip:alice@127.0.0.1:{self.port}>;tag=1928301774{unique}',
             f"Call-ID: a84b4c76e66710{unique}@127.0.0.1",
-            "CSeq: 63104 OPTIONS",
+            f"CSeq: {63104 + self._sent} OPTIONS",
             f"Contact: <sip:alice@127.0.0.1:{self.port}>",
             "Accept: application/sdp",
             "User-Agent: bench",

@@ -66,14 +66,17 @@ def hop(headers: Headers) -> Hop:
     return Hop(top.branch, sent_by, top.host, top.port, top.params.get("rport"), below)
 
 
+ADDRESS = Memo(parse_name_addr)
+
+
 def from_(headers: Headers) -> NameAddr:
     """From."""
-    return parse_name_addr(_needed(headers, "from", "From"))
+    return ADDRESS[_needed(headers, "from", "From")]
 
 
 def to(headers: Headers) -> NameAddr:
     """To."""
-    return parse_name_addr(_needed(headers, "to", "To"))
+    return ADDRESS[_needed(headers, "to", "To")]
 
 
 def _tag(text: str) -> str:
@@ -111,13 +114,16 @@ def cseq(headers: Headers) -> CSeq:
     return CSEQ[_needed(headers, "cseq", "CSeq")]
 
 
+ADDRESSES = Memo(lambda text: tuple(parse_name_addrs(text)))
+
+
 def addresses(key: str) -> Callable[[Headers], tuple[NameAddr, ...]]:
     """A reader of all addresses in the lines of one name."""
 
     def read(headers: Headers) -> tuple[NameAddr, ...]:
         if headers.first(key) is None:
             return ()
-        found = tuple(address for line in headers.lines(key) for address in parse_name_addrs(line))
+        found = tuple([address for line in headers.lines(key) for address in ADDRESSES[line]])
         if len(found) > MAX_VALUES:
             raise MalformedMessage(f"more than {MAX_VALUES} addresses in {key}")
         return found
@@ -178,7 +184,7 @@ def address(key: str) -> Callable[[Headers], NameAddr | None]:
 
     def read(headers: Headers) -> NameAddr | None:
         value = headers.first(key)
-        return parse_name_addr(value) if value is not None else None
+        return ADDRESS[value] if value is not None else None
 
     return read
 
