@@ -17,17 +17,17 @@ _SINGLE = frozenset(
     | {"subscription-state", "rack", "rseq"}
 )
 _NEEDED = frozenset({"via", "from", "to", "call-id", "cseq"})
-# How each header is read where it has one line, if that is remembered, and how in any case.
-_Row: TypeAlias = tuple[Mapping[str, object] | None, Callable[[Headers], object]]
+# How each header is read: its first line by what is remembered, all of its lines by a reader.
+_Row: TypeAlias = tuple[Mapping[str, object] | None, Callable[[Headers], object] | None]
 _FORMED: Mapping[str, _Row] = {
     "via": (None, readers.hop),
-    "from": (readers.TAG, readers.from_tag),
-    "to": (readers.TAG, readers.to_tag),
-    "call-id": (None, readers.call_id),
-    "cseq": (readers.CSEQ, readers.cseq),
-    "max-forwards": (readers.MAX_FORWARDS, readers.max_forwards),
-    "content-type": (readers.MEDIA_TYPE, readers.media_type),
-    "contact": (readers.CONTACT, readers.contact_uri),
+    "from": (readers.TAG, None),
+    "to": (readers.TAG, None),
+    "call-id": (readers.CALL_ID, None),
+    "cseq": (readers.CSEQ, None),
+    "max-forwards": (readers.MAX_FORWARDS, None),
+    "content-type": (readers.MEDIA_TYPE, None),
+    "contact": (readers.CONTACT, readers.contacts),
     "route": (None, readers.routes),
     "record-route": (None, readers.record_routes),
 }
@@ -37,8 +37,8 @@ _OF_REQUEST: Mapping[str, _Row] = {
     "supported": (None, readers.supported),
     "session-expires": (None, readers.session_expires),
     "expires": (None, readers.expires),
-    "event": (readers.EVENT, readers.event),
-    "subscription-state": (readers.SUBSCRIPTION_STATE, readers.subscription_state),
+    "event": (readers.EVENT, None),
+    "subscription-state": (readers.SUBSCRIPTION_STATE, None),
     "rack": (None, readers.rack),
 }
 _OF_RESPONSE: Mapping[str, _Row] = {
@@ -49,7 +49,7 @@ _OF_RESPONSE: Mapping[str, _Row] = {
     "min-expires": (None, readers.min_expires),
     "expires": (None, readers.expires),
     "retry-after": (None, readers.retry_after),
-    "event": (readers.EVENT, readers.event),
+    "event": (readers.EVENT, None),
     "rseq": (None, readers.rseq),
     "www-authenticate": (None, readers.challenges),
     "proxy-authenticate": (None, readers.challenges),
@@ -82,10 +82,10 @@ def check(message: Message, *, deciding: bool = False) -> None:
         row = table.get(key)
         if row is not None:
             known, reader = row
-            if known is None or repeats:
-                headers.read(reader)
-            else:
+            if known is not None:
                 known[value]
+            if reader is not None and (repeats or known is None):
+                headers.read(reader)
     if not index.keys() >= _NEEDED:  # reading what is missing says so
         _ = message.hop, message.from_tag, message.to_tag, message.call_id, message.cseq
     if repeats and (twice := headers.repeated() & _SINGLE):

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Self
 
-from sipclient.errors import InvalidValue
+from sipclient.errors import InvalidValue, MalformedMessage
 from sipclient.message import readers
 from sipclient.message.address import NameAddr
 from sipclient.message.headers import Headers
 from sipclient.message.names import check_header_value, is_token
 from sipclient.message.reasons import reason_phrase
-from sipclient.message.text import Params
+from sipclient.message.text import EMPTY, Params
 from sipclient.message.uri import Uri, parse_uri
 from sipclient.message.values import Challenge, Credentials, RAck, Reason, Replaces
 from sipclient.message.via import CSeq, Hop, Via
+
+_NOTHING = ("", EMPTY)
 
 
 class Message:
@@ -22,7 +24,8 @@ class Message:
 
     The typed properties read their header when first asked, keep the value until a header changes, and raise
     MalformedMessage (400) when the header is not what its grammar says; the mandatory ones also when it is
-    missing. `bytes(message)` writes it, headers in order and named as received, Content-Length recomputed.
+    missing. Those that every message is asked for are looked up among what was read before, of whatever message.
+    `bytes(message)` writes it, headers in order and named as received, Content-Length recomputed.
     """
 
     __slots__ = ("body", "headers")
@@ -95,27 +98,40 @@ class Message:
     @property
     def from_tag(self) -> str:
         """The tag of From, "" if there is none."""
-        return self.headers.read(readers.from_tag)
+        try:
+            return readers.TAG[self.headers.index["from"]]
+        except KeyError:
+            raise MalformedMessage("there is no From") from None
 
     @property
     def to_tag(self) -> str:
         """The tag of To, "" if there is none."""
-        return self.headers.read(readers.to_tag)
+        try:
+            return readers.TAG[self.headers.index["to"]]
+        except KeyError:
+            raise MalformedMessage("there is no To") from None
 
     @property
     def call_id(self) -> str:
         """Call-ID."""
-        return self.headers.read(readers.call_id)
+        try:
+            return readers.CALL_ID[self.headers.index["call-id"]]
+        except KeyError:
+            raise MalformedMessage("there is no Call-ID") from None
 
     @property
     def cseq(self) -> CSeq:
         """CSeq."""
-        return self.headers.read(readers.cseq)
+        try:
+            return readers.CSEQ[self.headers.index["cseq"]]
+        except KeyError:
+            raise MalformedMessage("there is no CSeq") from None
 
     @property
     def max_forwards(self) -> int | None:
         """Max-Forwards, 0 to 255; None where it is missing."""
-        return self.headers.read(readers.max_forwards)
+        value = self.headers.index.get("max-forwards")
+        return readers.MAX_FORWARDS[value] if value is not None else None
 
     # Where to send what comes next.
 
@@ -127,7 +143,12 @@ class Message:
     @property
     def contact_uri(self) -> str:
         """The URI of the first Contact as text, "" if there is none: where requests in a dialog go."""
-        return self.headers.read(readers.contact_uri)
+        value = self.headers.index.get("contact")
+        if value is None:
+            return ""
+        if self.headers.repeats:
+            return str(self.contacts[0].uri) if self.contacts else ""
+        return readers.CONTACT[value]
 
     @property
     def contact_star(self) -> bool:
@@ -206,12 +227,14 @@ class Message:
     @property
     def content_type(self) -> str:
         """`type/subtype` in lower case, "" where it is missing."""
-        return self.headers.read(readers.media_type)[0]
+        value = self.headers.index.get("content-type")
+        return readers.MEDIA_TYPE[value][0] if value is not None else ""
 
     @property
     def content_type_params(self) -> Params:
         """The parameters of Content-Type."""
-        return self.headers.read(readers.media_type)[1]
+        value = self.headers.index.get("content-type")
+        return readers.MEDIA_TYPE[value][1] if value is not None else EMPTY
 
     @property
     def require(self) -> tuple[str, ...]:
@@ -241,12 +264,14 @@ class Message:
     @property
     def event(self) -> tuple[str, Params]:
         """Event: package as written and parameters; ("", none) where it is missing."""
-        return self.headers.read(readers.event)
+        value = self.headers.index.get("event")
+        return readers.EVENT[value] if value is not None else _NOTHING
 
     @property
     def subscription_state(self) -> tuple[str, Params]:
         """Subscription-State: state in lower case and parameters; ("", none) where it is missing."""
-        return self.headers.read(readers.subscription_state)
+        value = self.headers.index.get("subscription-state")
+        return readers.SUBSCRIPTION_STATE[value] if value is not None else _NOTHING
 
     @property
     def rseq(self) -> int | None:

@@ -9,7 +9,7 @@ from sipclient.message.address import USUAL, NameAddr, parse_name_addr, parse_na
 from sipclient.message.headers import Headers
 from sipclient.message.limits import MAX_DELTA, MAX_VALUES
 from sipclient.message.memo import Memo
-from sipclient.message.text import EMPTY, Params, number
+from sipclient.message.text import Params, number
 from sipclient.message.values import (
     Challenge,
     Credentials,
@@ -26,7 +26,7 @@ from sipclient.message.values import (
     parse_token_params,
     parse_tokens,
 )
-from sipclient.message.via import USUAL_HOP, CSeq, Hop, Via, parse_cseq, parse_via, parse_vias
+from sipclient.message.via import USUAL_HOP, Hop, Via, parse_cseq, parse_via, parse_vias
 
 
 def _needed(headers: Headers, key: str, name: str) -> str:
@@ -88,32 +88,16 @@ def _tag(text: str) -> str:
 TAG = Memo(_tag)
 
 
-def from_tag(headers: Headers) -> str:
-    """The tag of From, "" if there is none."""
-    return TAG[_needed(headers, "from", "From")]
-
-
-def to_tag(headers: Headers) -> str:
-    """The tag of To, "" if there is none."""
-    return TAG[_needed(headers, "to", "To")]
-
-
-def call_id(headers: Headers) -> str:
-    """Call-ID: any text without blanks, as some peers leave the grammar of `word`."""
-    text = _needed(headers, "call-id", "Call-ID").strip(" \t")
+def _call_id(text: str) -> str:
+    """Any text without blanks, as some peers leave the grammar of `word`."""
+    text = text.strip(" \t")
     if not text or " " in text or "\t" in text:
         raise MalformedMessage("Call-ID is empty or holds a blank")
     return text
 
 
+CALL_ID = Memo(_call_id)
 CSEQ = Memo(parse_cseq)
-
-
-def cseq(headers: Headers) -> CSeq:
-    """CSeq."""
-    return CSEQ[_needed(headers, "cseq", "CSeq")]
-
-
 ADDRESSES = Memo(lambda text: tuple(parse_name_addrs(text)))
 
 
@@ -159,17 +143,6 @@ def _first_uri(text: str) -> str:
 
 
 CONTACT = Memo(_first_uri)
-
-
-def contact_uri(headers: Headers) -> str:
-    """The URI of the first Contact as text, "" if there is none or it is `*`."""
-    value = headers.first("contact")
-    if value is None:
-        return ""
-    if headers.repeats:
-        found = headers.read(contacts)
-        return str(found[0].uri) if found else ""
-    return CONTACT[value]
 
 
 routes = addresses("route")
@@ -224,18 +197,6 @@ MAX_FORWARDS = Memo(lambda text: number(text, "Max-Forwards", 255))
 MEDIA_TYPE = Memo(parse_media_type)
 
 
-def max_forwards(headers: Headers) -> int | None:
-    """Max-Forwards, None where it is missing."""
-    value = headers.first("max-forwards")
-    return MAX_FORWARDS[value] if value is not None else None
-
-
-def media_type(headers: Headers) -> tuple[str, Params]:
-    """Content-Type: ("", none) where it is missing."""
-    value = headers.first("content-type")
-    return MEDIA_TYPE[value] if value is not None else ("", EMPTY)
-
-
 def tokens(key: str, name: str, *, lower: bool = True) -> Callable[[Headers], tuple[str, ...]]:
     """A reader of a list of tokens; option tags in lower case."""
 
@@ -262,18 +223,6 @@ def _state(text: str) -> tuple[str, Params]:
 
 EVENT = Memo(lambda text: parse_token_params(text, "Event"))
 SUBSCRIPTION_STATE = Memo(_state)
-
-
-def event(headers: Headers) -> tuple[str, Params]:
-    """Event: the package as written (RFC 6665 §8.2.1 compares it byte by byte), ("", none) where it is missing."""
-    value = headers.first("event")
-    return EVENT[value] if value is not None else ("", EMPTY)
-
-
-def subscription_state(headers: Headers) -> tuple[str, Params]:
-    """Subscription-State: the state in lower case, ("", none) where it is missing."""
-    value = headers.first("subscription-state")
-    return SUBSCRIPTION_STATE[value] if value is not None else ("", EMPTY)
 
 
 def rack(headers: Headers) -> RAck | None:
