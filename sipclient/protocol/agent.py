@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 from sipclient.errors import InvalidValue, MalformedMessage
 from sipclient.message import (
@@ -16,19 +15,17 @@ from sipclient.message import (
     parse,
     salvage,
 )
+from sipclient.protocol.call_commands import CallCommands
 from sipclient.protocol.checks import (
     OWN,
     REGISTRARS,
     check_account,
     check_body,
-    check_caller_id,
     check_headers,
     check_method,
     check_state,
     check_status,
     check_target,
-    contact_text,
-    uri_text,
 )
 from sipclient.protocol.core import Core, Limits
 from sipclient.protocol.dialog import Dialogs
@@ -36,29 +33,18 @@ from sipclient.protocol.events import (
     AcceptSubscription,
     AddAccount,
     AddressChanged,
-    Answer,
-    AnswerOffer,
     Command,
     ConnectFailed,
     Effect,
     Flow,
     FlowClosed,
     FlowOpened,
-    Follow,
-    Hangup,
-    InCallResponded,
     Input,
-    Invite,
     Notify,
-    Offer,
     Packet,
-    Redirect,
-    Reject,
     RemoveAccount,
     Resolved,
     Respond,
-    Ring,
-    SendInCall,
     SendRequest,
     Subscribe,
     Unsubscribe,
@@ -68,17 +54,12 @@ from sipclient.protocol.events import (
 from sipclient.protocol.exchange import LARGE, Stack
 from sipclient.protocol.identifiers import Identifiers
 from sipclient.protocol.inbound import Inbound
-from sipclient.protocol.incoming import IncomingInvite
 from sipclient.protocol.keepalive import PING, PONG
 from sipclient.protocol.line import Line
-from sipclient.protocol.notifier import Notifier
-from sipclient.protocol.outgoing import OutgoingCall
 from sipclient.protocol.plain import PlainRequest, PlainSubscription
 from sipclient.protocol.refuse import refuse
-from sipclient.protocol.station import Call, Station
+from sipclient.protocol.station import Station, notifier_of, station_of
 from sipclient.protocol.watch import WatchUsage
-
-_C = TypeVar("_C")
 
 
 class UserAgent:
@@ -104,20 +85,11 @@ class UserAgent:
             Unwatch: self._unwatch,
             Subscribe: self._subscribe,
             Unsubscribe: self._unwatch,
-            Invite: self._invite,
-            Follow: self._follow,
-            Ring: partial(self._incoming, IncomingInvite.ring),
-            Answer: partial(self._incoming, IncomingInvite.answer),
-            Reject: self._reject,
-            Redirect: self._redirect,
-            Hangup: self._hangup,
-            Offer: self._offer,
-            AnswerOffer: self._answer_offer,
-            SendInCall: self._send_in_call,
             SendRequest: self._send_request,
             Respond: self._respond,
             AcceptSubscription: self._accept_subscription,
             Notify: self._notify,
+            **CallCommands(self._stack, self._dialogs, self._stations).commands,
         }
 
     def __repr__(self) -> str:
@@ -260,23 +232,17 @@ class UserAgent:
         """A station has left (see Station)."""
         self._stations.pop(station.line.account.key, None)
 
-    def _station(self, account: str) -> Station:
-        station = self._stations.get(account)
-        if station is None or station.line.removing:
-            raise InvalidValue(f"there is no account {account!r}")
-        return station
-
     # --- watches and subscriptions ------------------------------------------------------------------
 
     def _watch(self, command: Watch) -> None:
-        station = self._station(command.account)
+        station = station_of(self._stations, command.account)
         check_target(station.line, command.extension)
         self._check_watch(command.id)
         usage = WatchUsage(self._stack, self._dialogs, station.line, station.window, command)
         station.watch(command.id, usage)
 
     def _subscribe(self, command: Subscribe) -> None:
-        station = self._station(command.account)
+        station = station_of(self._stations, command.account)
         check_target(station.line, command.target)
         self._check_watch(command.id)
         check_header_value(command.accept, "accept")
@@ -292,94 +258,10 @@ class UserAgent:
         for station in self._stations.values():
             station.unwatch(command.id)
 
-    # --- calls --------------------------------------------------------------------------------------
-
-    def _invite(self, command: Invite) -> None:
-        station = self._station(command.account)
-        check_target(station.line, command.to)
-        check_headers(command.headers)
-        check_body(command.body, command.content_type)
-        check_caller_id(station.line, command.caller_id)
-        if self._call(command.id) is not None:
-            raise InvalidValue(f"there is a call {command.id} already")
-        call = OutgoingCall(self._stack, self._dialogs, station.line, station, command)
-        station.calls[command.id] = call
-        call.start()
-
-    def _call(self, id: int) -> Call | None:
-        for station in self._stations.values():
-            if id in station.calls:
-                return station.calls[id]
-        return None
-
-    def _follow(self, command: Follow) -> None:
-        call = self._call(command.id)
-        if isinstance(call, OutgoingCall):
-            call.follow(uri_text(command.to))
-
-    def _incoming(self, method: Callable[[IncomingInvite, _C], None], command: Any) -> None:
-        check_headers(command.headers)
-        check_header_value(getattr(command, "reason", ""), "reason")
-        check_body(command.body, command.content_type)
-        call = self._call(command.id)
-        if isinstance(call, IncomingInvite):
-            method(call, command)
-
-    def _reject(self, command: Reject) -> None:
-        check_headers(command.headers)
-        check_header_value(command.reason, "reason")
-        check_status(command.status, 300)
-        call = self._call(command.id)
-        notifier = self._notifier(command.id)
-        if isinstance(call, IncomingInvite):
-            call.reject(command)
-        elif notifier is not None:
-            notifier.reject(command)
-
-    def _redirect(self, command: Redirect) -> None:
-        contacts = []
-        for contact in command.contacts:
-            contacts.append(("Contact", f"<{contact_text(contact)}>"))
-        call = self._call(command.id)
-        if isinstance(call, IncomingInvite):
-            call.reject(Reject(command.id, 302, headers=tuple(contacts)))
-
-    def _hangup(self, command: Hangup) -> None:
-        check_headers(command.headers)
-        check_header_value(command.reason, "reason")
-        call = self._call(command.id)
-        if call is not None:
-            call.hangup((*((("Reason", command.reason),) if command.reason else ()), *command.headers))
-
-    def _offer(self, command: Offer) -> None:
-        if command.method not in ("INVITE", "UPDATE"):
-            raise InvalidValue(f"a description is offered by INVITE or UPDATE, not by {command.method!r}")
-        check_body(command.body, command.content_type)
-        call = self._call(command.id)
-        if call is not None:
-            call.offer(command.method, command.body, command.content_type)
-
-    def _answer_offer(self, command: AnswerOffer) -> None:
-        check_body(command.body, command.content_type)
-        check_header_value(command.warning, "warning")
-        call = self._call(command.id)
-        if call is not None:
-            call.answer_offer(command.status, command.body, command.content_type, command.warning)
-
     # --- requests -----------------------------------------------------------------------------------
 
-    def _send_in_call(self, command: SendInCall) -> None:
-        check_headers(command.headers)
-        check_method(command.method)
-        check_body(command.body, command.content_type)
-        call = self._call(command.id)
-        if call is None or not call.request(
-            command.request, command.method, command.headers, command.body, command.content_type
-        ):
-            self._core.emit(InCallResponded(command.id, command.request, 481, "the call is not answered, or over"))
-
     def _send_request(self, command: SendRequest) -> None:
-        station = self._station(command.account)
+        station = station_of(self._stations, command.account)
         check_target(station.line, command.to)
         check_headers(command.headers)
         check_method(command.method)
@@ -393,20 +275,14 @@ class UserAgent:
         check_status(command.status, 200)
         self._inbound.respond(command)
 
-    def _notifier(self, id: int) -> Notifier | None:
-        for station in self._stations.values():
-            if id in station.notifiers:
-                return station.notifiers[id]
-        return None
-
     def _accept_subscription(self, command: AcceptSubscription) -> None:
-        notifier = self._notifier(command.id)
+        notifier = notifier_of(self._stations, command.id)
         if notifier is not None:
             notifier.accept(command.expires)
 
     def _notify(self, command: Notify) -> None:
         check_body(command.body, command.content_type)
         check_state(command.state, command.reason)
-        notifier = self._notifier(command.id)
+        notifier = notifier_of(self._stations, command.id)
         if notifier is not None:
             notifier.notify(command)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol, TypeAlias
 
+from sipclient.errors import InvalidValue
 from sipclient.protocol.dialog import Dialogs
 from sipclient.protocol.events import AccountRemoved, AddressChanged, CloseFlow, Flow, RegistrationLost
 from sipclient.protocol.exchange import Stack
@@ -196,6 +197,19 @@ class Station:
             self._deadline = None
             self._stack.core.emit(AccountRemoved(self.line.account.key))
             self._owner.station_gone(self)
+
+
+def station_of(stations: Mapping[str, Station], account: str) -> Station:
+    """The account of that key. InvalidValue where there is none, or it leaves."""
+    station = stations.get(account)
+    if station is None or station.line.removing:
+        raise InvalidValue(f"there is no account {account!r}")
+    return station
+
+
+def notifier_of(stations: Mapping[str, Station], id: int) -> Notifier | None:
+    """The subscription to us with that id."""
+    return next((each.notifiers[id] for each in stations.values() if id in each.notifiers), None)
 
 
 def _nothing() -> None:
