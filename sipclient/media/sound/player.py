@@ -10,9 +10,10 @@ from typing import Protocol
 
 from sipclient.errors import MediaError
 from sipclient.media import pyav
+from sipclient.media.noise import Noise
 from sipclient.media.sound.avfile import AvReader
 from sipclient.media.sound.outcome import Outcome
-from sipclient.media.sound.pcm import ComfortNoise, silence
+from sipclient.media.sound.pcm import silence
 from sipclient.media.sound.resample import Resampler
 from sipclient.media.sound.wav import UnknownWav, WavReader
 from sipclient.media.tones.countries import named_tone
@@ -149,15 +150,15 @@ class _NoiseReader:
     rate = 8000
 
     def __init__(self, seconds: float, level: float) -> None:
-        self._noise = ComfortNoise()
-        self._noise.level = level
+        self._noise = Noise()
+        self._noise.level(bytes([max(0, min(127, round(-level)))]))
         self._length = round(seconds * self.rate)
         self._left = self._length
 
     def read(self, samples: int) -> bytes:
         take = min(samples, self._left)
         self._left -= take
-        return self._noise.made(take)
+        return self._noise.next(take)
 
     def rewind(self) -> None:
         self._left = self._length
