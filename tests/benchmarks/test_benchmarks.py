@@ -64,6 +64,13 @@ def test_ten_thousand_with_fewer(benchmarks: None) -> None:
     assert found["refreshed"] >= 1.0
 
 
+def test_codecs(benchmarks: None, capsys: pytest.CaptureFixture[str]) -> None:
+    import sound
+
+    sound.report(rounds=1, seconds=0.2)
+    assert "PCMU" in capsys.readouterr().out
+
+
 def test_a_wrong_password_is_noticed(benchmarks: None) -> None:
     import pbx
 
