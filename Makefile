@@ -5,8 +5,10 @@ BIN := $(VENV)/bin
 RUN := $(VENV)/.run
 DEV := $(VENV)/.dev
 COVERAGE ?= 100
+ROOMS := message sdp presence protocol config rules
+COVERED := $(addprefix coverage-,$(ROOMS))
 
-.PHONY: demo test lint coverage bench soak docs clean
+.PHONY: demo test lint coverage bench soak docs clean $(COVERED)
 
 demo: $(RUN)            ## the main job against the embedded PBX, in one process
 	@$(BIN)/sipclient demo
@@ -22,11 +24,13 @@ lint: $(DEV)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-coverage: $(DEV)        ## each pure room by its own tests, every branch
-	for room in message sdp presence protocol config rules; do \
-	  $(BIN)/python -m pytest tests/$$room -q --cov=sipclient.$$room --cov-branch --cov-fail-under=$(COVERAGE) \
-	    --cov-report=term-missing:skip-covered || exit 1; \
-	done
+coverage: $(COVERED)  ## each pure room by its own tests, every branch; make -j runs rooms side by side
+
+$(COVERED): coverage-%: $(DEV)
+	@COVERAGE_FILE=.coverage.$* $(BIN)/python -m pytest tests/$* -q -m "not timing" -p no:cacheprovider \
+	  --cov=sipclient.$* --cov-branch --cov-report=term-missing:skip-covered --cov-fail-under=$(COVERAGE) \
+	  > .coverage-$*.txt 2>&1 || { cat .coverage-$*.txt; exit 1; }
+	@echo "$*: every branch by its own tests ($(COVERAGE) %)"
 
 bench: $(VENV)/.bench   ## against aiosipua and against a bare socket, medians and ratios in one run
 	$(BIN)/python benchmarks/run.py
@@ -38,7 +42,7 @@ docs: $(DEV)            ## write the generated parts of docs/ again (diagrams, c
 	$(BIN)/python docs/generate.py
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist *.egg-info
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist *.egg-info .coverage*
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from datetime import datetime
 from ipaddress import ip_address
-from ssl import SSLContext
+from ssl import SSLContext, SSLError
 from typing import Annotated
 
 import typer
@@ -172,6 +172,8 @@ def _tls(certificate: str) -> SSLContext | None:
         return None
     try:
         return server_context(certificate)
+    except SSLError:
+        raise ListenFailed(f"--certificate {certificate}: this is no PEM file with a certificate and its key") from None
     except OSError as error:
         raise ListenFailed(f"--certificate {certificate}: {error.strerror or error}") from None
 

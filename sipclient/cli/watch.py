@@ -43,6 +43,7 @@ SHAPES = {
     State.OFFLINE: ("○", "bright_black"),
     State.UNKNOWN: ("?", "bright_black"),
 }
+WIDE, NARROW = 60, 40  # characters of a terminal that has room for all columns, for all but one
 PER_SECOND = 4
 PACKAGES = ("presence", "dialog")
 GATHER = 0.1  # seconds in which the refusals of an extension's packages become one line
@@ -128,6 +129,7 @@ class LiveTable:
 
     def __init__(self, rows: dict[str, Row], console: Console) -> None:
         self._rows = rows
+        self._console = console
         self._live = Live(console=console, auto_refresh=False, transient=False, get_renderable=self._table)
         self._drawn = False
 
@@ -158,21 +160,32 @@ class LiveTable:
             self._live.refresh()
 
     def _table(self) -> Table:
-        return table_of(self._rows)
+        return table_of(self._rows, self._console)
 
 
 Screen = Lines | LiveTable
 
 
-def table_of(rows: dict[str, Row]) -> Table:
-    """The table as it is now."""
+def table_of(rows: dict[str, Row], console: Console) -> Table:
+    """The table as it is now, with so many columns as the terminal has room for."""
+    shapes = console.encoding.lower().startswith("utf")
+    headings = ["extension", "state", "since", "last change"]
+    if console.width < WIDE:
+        headings.remove("since")
+    if console.width < NARROW:
+        headings.remove("last change")
     table = Table(title="extensions", title_justify="left")
-    for heading in ("extension", "state", "since", "last change"):
+    for heading in headings:
         table.add_column(heading, no_wrap=heading != "last change")
     for extension, row in rows.items():
         shape, colour = SHAPES[row.state]
-        since = row.since.strftime("%H:%M:%S") if row.since is not None else ""
-        table.add_row(Text(extension), Text(f"{shape} {row.state}", style=colour), since, Text(row.last))
+        cells = {
+            "extension": Text(extension),
+            "state": Text(f"{shape} {row.state}" if shapes else str(row.state), style=colour),
+            "since": Text(row.since.strftime("%H:%M:%S") if row.since is not None else ""),
+            "last change": Text(row.last),
+        }
+        table.add_row(*(cells[heading] for heading in headings))
     return table
 
 

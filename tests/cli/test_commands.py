@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import re
 import signal
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from sipclient import __version__
 from sipclient.cli.app import COMMANDS, build, installed
@@ -269,10 +271,25 @@ def test_states_differ_in_shape_word_and_colour() -> None:
     assert set(SHAPES) == set(State)
     assert len({shape for shape, _ in SHAPES.values()}) == len(State)
     rows = {"1001": Row(State.ON_THE_PHONE, None, "ready -> on-the-phone"), "[red]x": Row()}
-    import io
-
-    from rich.console import Console
-
     out = io.StringIO()
-    Console(file=out, width=100).print(table_of(rows))
+    console = Console(file=out, width=100)
+    console.print(table_of(rows, console))
     assert "■ on-the-phone" in out.getvalue() and "[red]x" in out.getvalue()
+
+
+@pytest.mark.parametrize(("width", "headings"), [(60, 4), (40, 3), (31, 2)])
+def test_the_table_has_the_columns_there_is_room_for(width: int, headings: int) -> None:
+    out = io.StringIO()
+    console = Console(file=out, width=width)
+    table = table_of({"1001": Row(State.ON_THE_PHONE, None, "ready -> on-the-phone")}, console)
+    console.print(table)
+    assert len(table.columns) == headings
+    assert "1001" in out.getvalue() and "■ on-the-phone" in out.getvalue()
+
+
+def test_a_terminal_without_unicode_gets_the_words() -> None:
+    out = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    console = Console(file=out, width=80)
+    console.print(table_of({"1001": Row(State.READY)}, console))
+    out.flush()
+    assert b"ready" in out.buffer.getvalue()  # type: ignore[attr-defined]

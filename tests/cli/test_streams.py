@@ -82,6 +82,12 @@ def test_a_script_of_the_lab_is_a_file_too(tmp_path: Path) -> None:
     assert done.stderr == "sipclient: --script /dev/zero: cannot be read: this is no ordinary file\n"
 
 
+def test_a_certificate_that_is_none(tmp_path: Path) -> None:
+    done = shell(f"sipclient lab --port 0 --certificate {GOOD}", tmp_path)
+    assert done.returncode == 2
+    assert done.stderr == f"sipclient: --certificate {GOOD}: this is no PEM file with a certificate and its key\n"
+
+
 def test_a_file_that_is_far_too_long(tmp_path: Path) -> None:
     with (tmp_path / "robot.toml").open("wb") as file:
         file.truncate(1 << 32)

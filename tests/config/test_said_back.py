@@ -106,6 +106,7 @@ LARGE = [
 
 
 @pytest.mark.parametrize("text", LARGE, ids=lambda text: text[:24])
+@pytest.mark.timing
 def test_a_large_file_is_read_soon(text: str) -> None:
     began = time.process_time()
     check(text)

@@ -60,6 +60,7 @@ def test_a_ping_in_halves_is_a_pong_and_a_ping() -> None:
     assert framer.feed(A + PONG) == [A, PONG]
 
 
+@pytest.mark.timing
 def test_of_a_million_pings_a_few_are_given() -> None:
     framer = Framer()
     begun = time.process_time()
@@ -116,6 +117,7 @@ def test_limits() -> None:
         Framer(Limits(message=len(A) - 1)).feed(A)
 
 
+@pytest.mark.timing
 def test_byte_by_byte_is_linear() -> None:
     head = b"OPTIONS sip:a@h SIP/2.0\r\nContent-Length: 30000\r\nX: " + b"\r\nY: " * 6000 + b"\r\n\r\n"
 

@@ -191,6 +191,7 @@ HOSTILE: list[tuple[str, Callable[[int], bytes]]] = [
 
 
 @pytest.mark.parametrize(("what", "line"), HOSTILE)
+@pytest.mark.timing
 def test_hostile_messages_cost_little(what: str, line: Callable[[int], bytes]) -> None:
     rest = b"OPTIONS sip:a@h SIP/2.0\r\nFrom: <sip:a@h>\r\nTo: <sip:a@h>\r\nVia: SIP/2.0/UDP h\r\n"
     data = rest.replace(b"To: <sip:a@h>\r\n", b"") if line(9).startswith(b"To") else rest

@@ -93,9 +93,9 @@ def cost(content_type: str, body: bytes) -> tuple[float, int]:
     """Seconds, and bytes at the peak, that the better of two readings takes."""
     seconds = []
     for _ in range(2):
-        began = time.perf_counter()
+        began = time.process_time()
         read(content_type, body)
-        seconds.append(time.perf_counter() - began)
+        seconds.append(time.process_time() - began)
     tracemalloc.start()
     try:
         read(content_type, body)
@@ -118,6 +118,7 @@ def test_hostile_xml_is_refused(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", HOSTILE | BOUNDED)
+@pytest.mark.timing
 def test_hostile_xml_is_cheap(name: str) -> None:
     seconds, peak = cost("application/pidf+xml", (HOSTILE | BOUNDED)[name])
     assert seconds < 0.1
@@ -163,6 +164,7 @@ def test_what_is_merely_large_is_read(name: str) -> None:
         ),
     ],
 )
+@pytest.mark.timing
 def test_other_hostile_bodies_are_cheap(content_type: str, body: bytes) -> None:
     seconds, peak = cost(content_type, body)
     assert seconds < 0.1

@@ -129,6 +129,7 @@ def test_a_refusal_in_words() -> None:
         "m=audio 9 RTP/AVP 0 0\r\nc=IN IP6 " + ":" * 60_000,
     ],
 )
+@pytest.mark.timing
 def test_the_worst_that_parses_is_refused_in_a_tenth_of_a_second(body: str) -> None:
     began = time.process_time()
     result = negotiate(parse("v=0\r\nc=IN IP4 192.0.2.1\r\n" + body), OURS)

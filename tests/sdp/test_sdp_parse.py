@@ -130,6 +130,7 @@ def test_what_is_no_description_is_refused_with_its_line(text: str, line: int, w
         b"v=0\r\nm=" + b" " * 65_000,
     ],
 )
+@pytest.mark.timing
 def test_the_hostile_is_refused_in_a_tenth_of_a_second(hostile: bytes) -> None:
     began = time.process_time()
     with pytest.raises(MalformedDescription):
