@@ -35,6 +35,7 @@ from sipclient.protocol.events import (
 )
 
 FAREWELL = 2.0  # seconds that leaving a call waits for its end; the engine goes on without us
+NO_MEDIA = "INCOMPATIBLE_DESTINATION"  # the cause of a call whose media cannot be
 _Q850 = MappingProxyType({name: number for number, name in BY_Q850.items()})
 
 
@@ -127,6 +128,7 @@ class Call:
         self._follow = follow
         self._placed = False
         self._error: SipError | None = None
+        self._failure = ""  # why the media ended, where that ended the call
         self._history: list[CallState] = []
         self._changed = asyncio.Event()
         self._turn = asyncio.Lock()  # descriptions reach the media in the order they came
@@ -257,6 +259,8 @@ class Call:
             self._line.do(Hangup(self.id))
 
     def _over(self, event: CallEnded) -> None:
+        if self._failure and event.by == "local":
+            event = msgspec.structs.replace(event, reason=self._failure)
         self.end = event
         self.status = 200 if event.answered else event.status
         self.cause, self.reason = event.cause, event.reason
@@ -273,11 +277,19 @@ class Call:
                 return b""
             if self.media is None:
                 self.media = await self._open()
+                self.media.watch(self._media_failed)
             try:
                 return await self.media.answer(offer) if offer else await self.media.offer()
             finally:
                 if self.end is not None:
                     await self.media.close()
+
+    def _media_failed(self, reason: str) -> None:
+        """The media came to an end for good: a call that nobody can hear is ended, and says why."""
+        if self.end is None:
+            log.warning("%r: hanging up: %s", self, reason)
+            self._failure = reason
+            self._line.do(Hangup(self.id, f'Q.850;cause={_Q850[NO_MEDIA]};text="{_quoted(reason)}"'))
 
     async def _offer(self, invite: Invite) -> None:
         try:
@@ -316,7 +328,7 @@ class Call:
             except SipError as error:
                 # Described in a way we cannot live with: nothing is left but to go (RFC 3261 §13.2.2.4).
                 log.warning("%r: the answer cannot be used, hanging up: %s", self, error)
-                self.hangup("INCOMPATIBLE_DESTINATION")
+                self.hangup(NO_MEDIA)
 
     async def _answer_offer(self, offer: bytes) -> None:
         try:
@@ -327,6 +339,11 @@ class Call:
             return
         if self.end is None:
             self._line.do(AnswerOffer(self.id, body))
+
+
+def _quoted(words: str) -> str:
+    """Words as they may stand between the quotes of a header."""
+    return "".join(each if " " <= each <= "~" and each not in '"\\' else "?" for each in words)
 
 
 def _unsent(id: int, cause: str, reason: str) -> CallEnded:

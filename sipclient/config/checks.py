@@ -8,7 +8,7 @@ import re
 from sipclient.config.draft import Draft, is_name, known_account
 from sipclient.config.findings import Findings
 from sipclient.config.incoming_checks import check_incoming
-from sipclient.config.model import AccountConfig, WatchConfig
+from sipclient.config.model import AccountConfig, Turn, WatchConfig
 from sipclient.config.patterns import MOST_EXTENSIONS, Pattern, overlapping
 from sipclient.config.rule_checks import check_rules
 from sipclient.config.values import Mistake
@@ -50,8 +50,23 @@ def _account(account: AccountConfig, path: tuple[str, str], findings: Findings) 
         findings.error((*path, "expires"), "PBXs count whole seconds: at least 1 s")
     elif 0 < account.expires < SHORT_EXPIRES:
         findings.warning((*path, "expires"), "PBXs raise so short a time, or refuse it: 60 s or more is usual")
+    if account.stun and not account.stun.startswith("stun:"):
+        findings.error((*path, "stun"), f'a STUN server begins with "stun:"; "{account.stun}" belongs into turn')
+    if account.turn is not None:
+        _turn(account.turn, (*path, "turn"), findings)
     if account.register and not account.expires and findings.sound(*path, "register"):
         findings.error((*path, "expires"), "a registration that expires at once is none: write register = false")
+
+
+def _turn(turn: Turn, path: tuple[str, str, str], findings: Findings) -> None:
+    if turn.url.startswith("stun:"):
+        findings.error((*path, "url"), f'a TURN server begins with "turn:" or "turns:"; "{turn.url}" belongs into stun')
+    elif turn.url.startswith("turns:") and turn.url.endswith("=udp"):
+        findings.error(
+            (*path, "url"), "TURN over DTLS is not available: leave transport=udp out, turns: is TLS over TCP"
+        )
+    if not (turn.username and (turn.password or turn.password_env or turn.password_file)):
+        findings.warning(path, "hardly any TURN server relays for whoever gives no username and password")
 
 
 def _watches(draft: Draft, findings: Findings) -> None:

@@ -34,14 +34,15 @@ def load(
     environ: Mapping[str, str] = NO_ENVIRON,
     read: Callable[[str], str] | None = None,
     secrets: bool = True,
+    extra: bool = True,
 ) -> Config:
     """A robot.toml as checked values; raises ConfigError for its first mistake.
 
     `environ` and `read` give the values of `password_env` and the contents of `password_file` (`read` raises
     OSError where it cannot); with `secrets=False` none is asked for and passwords stay empty, as a replay
-    needs none.
+    needs none. `extra`: the extra `media` is installed here.
     """
-    draft, findings = _examine(text, file, Sources(environ, read, wanted=secrets))
+    draft, findings = _examine(text, file, Sources(environ, read, wanted=secrets), extra)
     for finding in findings:
         if finding.severity == "error":
             raise config_error(finding)
@@ -55,6 +56,7 @@ def check(
     environ: Mapping[str, str] = NO_ENVIRON,
     read: Callable[[str], str] | None = None,
     outside: Outside | None = None,
+    extra: bool = True,
 ) -> list[Finding]:
     """Everything there is to say about a robot.toml, in the order of its lines.
 
@@ -62,10 +64,12 @@ def check(
     `load` with the same secrets at hand refuses: one that cannot be had is an error too. With `outside` there are
     errors too where a hook could not be run or the store not be opened.
     """
-    return _examine(text, file, Sources(environ, read), outside)[1]
+    return _examine(text, file, Sources(environ, read), extra, outside)[1]
 
 
-def _examine(text: str, file: str, sources: Sources, outside: Outside | None = None) -> tuple[Draft, list[Finding]]:
+def _examine(
+    text: str, file: str, sources: Sources, extra: bool, outside: Outside | None = None
+) -> tuple[Draft, list[Finding]]:
     try:
         document, lines = _parse(text.removeprefix("\ufeff"), file)
     except ConfigError as error:
@@ -73,7 +77,7 @@ def _examine(text: str, file: str, sources: Sources, outside: Outside | None = N
     findings = Findings(file, lines)
     draft = read_draft(document, sources, findings)
     check_draft(draft, findings)
-    note_what_waits(draft, findings)
+    note_what_waits(draft, findings, extra)
     if outside is not None:
         check_outside(draft, outside, findings)
     return draft, findings.listed()

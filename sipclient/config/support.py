@@ -1,8 +1,8 @@
 """What a robot.toml may say already and this version does not act on yet.
 
 The contract of the file is whole from the first day, so that nobody has to rewrite it later; but a setting
-that is read and then ignored must be told. One that is needed and would not be there is a mistake: calls in
-clear text where encryption is asked for, a transport or a store that does not exist. Each row goes away with
+that is read and then ignored must be told. One that is needed and would not be there is a mistake: a transport
+or a store that does not exist, encryption where nothing that encrypts is installed. Each row goes away with
 the part that acts on it.
 """
 
@@ -18,8 +18,13 @@ from sipclient.config.lines import Path
 Row: TypeAlias = tuple[Callable[[Draft], Iterator[Path]], str]
 
 
-def note_what_waits(draft: Draft, findings: Findings) -> None:
-    """Add an error for each setting that cannot be done without, a note for each other that has no effect yet."""
+def note_what_waits(draft: Draft, findings: Findings, extra: bool) -> None:
+    """Add an error for each setting that cannot be done without, a note for each other that has no effect yet.
+    `extra`: the
+    extra `media` is installed."""
+    for places, what in () if extra else EXTRA:
+        for path in places(draft):
+            findings.error(path, f"{what} the extra: pip install 'sipclient[media]'")
     for places, mistake in LACKING:
         for path in places(draft):
             findings.error(path, mistake)
@@ -40,21 +45,13 @@ def _media(draft: Draft) -> Iterator[Path]:
     return (("accounts", name, "media") for name, each in draft.accounts.items() if each.media in ("srtp", "webrtc"))
 
 
-def _ice(draft: Draft) -> Iterator[Path]:
-    for name, account in draft.accounts.items():
-        if account.stun:
-            yield "accounts", name, "stun"
-        if account.turn is not None:
-            yield "accounts", name, "turn"
-
-
 def _refer(draft: Draft) -> Iterator[Path]:
     return (("accounts", name, "refer") for name, each in draft.accounts.items() if each.refer != "deny")
 
 
 def _codecs(draft: Draft) -> Iterator[Path]:
-    spoken = ("PCMU", "PCMA", "telephone-event")
-    return (("accounts", name, "codecs") for name, each in draft.accounts.items() if set(each.codecs) - set(spoken))
+    wide = {"opus", "G722"}
+    return (("accounts", name, "codecs") for name, each in draft.accounts.items() if wide & set(each.codecs))
 
 
 def _postgresql(draft: Draft) -> Iterator[Path]:
@@ -65,14 +62,10 @@ def _recordings(draft: Draft) -> Iterator[Path]:
     return iter([("recordings",)] if draft.recordings else [])
 
 
-LACKING: tuple[Row, ...] = (
-    (_media, 'this version cannot encrypt calls; write media = "rtp" if they may go in clear text, or "none"'),
-    (_postgresql, 'this version has no PostgreSQL store; write "sqlite:FILE"'),
-)
+EXTRA: tuple[Row, ...] = ((_media, "encrypted media need"), (_codecs, "opus and G722 need"))
+LACKING: tuple[Row, ...] = ((_postgresql, 'this version has no PostgreSQL store; write "sqlite:FILE"'),)
 WAITING: tuple[Row, ...] = (
-    (_ice, "STUN and TURN"),
     (_refer, "a REFER is refused"),
-    (_codecs, "calls speak PCMU, PCMA and telephone-event"),
     (_entries("incoming"), "calls that reach us get 480"),
     (_table("web"), "the HTTP API and the page"),
     (_entries("webhooks"), "webhooks"),

@@ -40,12 +40,14 @@ class DtlsTransport(SrtpTransport):
         """Our role, once it is agreed: it stays for as long as the association does (RFC 8842 §5.5)."""
         return None if self._agreed is None else self._agreed.setup
 
-    def agree(self, dtls: Dtls) -> None:
+    def agree(self, dtls: Dtls, wait: bool = False) -> None:
         """The negotiated role of ours and the fingerprints of the peer. The same again changes nothing; another
-        certificate or role is a new association, and the old keys serve until it is there (RFC 8842 §3.1)."""
+        certificate or role is a new association, and the old keys serve until it is there (RFC 8842 §3.1).
+        `wait`: it begins with the next `begin`, for packets do not flow to its peer yet."""
         if dtls == self._agreed:
             return
         self._forget()
+        self._flowing = self._flowing and not wait
         self._agreed = dtls
         self._handshake = Handshake(self._certificate, dtls.setup is Setup.ACTIVE, dtls.fingerprints)
         if self._flowing:

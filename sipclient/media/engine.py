@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from typing import Protocol
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Protocol
 
 from sipclient.media.ports import PortPair, Ports
+from sipclient.media.suites import needed
+
+if TYPE_CHECKING:
+    from sipclient.media.certificate import Certificate
 
 _EARLY = 0.01  # of an interval: a loop may call back a little before the time
 
@@ -88,6 +93,7 @@ class RtpEngine:
         self.draw = draw
         self._tickers: dict[float, Ticker] = {}
         self._ports: dict[tuple[str, tuple[int, int]], Ports] = {}
+        self._certificate: Certificate | None = None
 
     def ticker(self, interval: float) -> Ticker:
         """The ticker of this interval, in seconds."""
@@ -95,6 +101,14 @@ class RtpEngine:
         if ticker is None:
             ticker = self._tickers[interval] = Ticker(self.loop, interval)
         return ticker
+
+    @property
+    def certificate(self) -> Certificate:
+        """What DTLS shows, made with the first call that has any. Raises MediaError where the extra is missing."""
+        if self._certificate is None:
+            made: type[Certificate] = needed("sipclient.media.certificate").Certificate
+            self._certificate = made(datetime.now(UTC))
+        return self._certificate
 
     def open_ports(self, host: str, span: tuple[int, int]) -> PortPair:
         """An even port for RTP and the next for RTCP, both bound. Raises MediaError."""

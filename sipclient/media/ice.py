@@ -60,6 +60,12 @@ class IceTransport:
         return self._dropped + sum(each.refused + each.malformed for each in agents)
 
     @property
+    def theirs(self) -> sdp.Ice | None:
+        """The peer's side, as it was told last."""
+        agent = self._next or self._agent
+        return None if agent is None else agent.theirs
+
+    @property
     def ours(self) -> sdp.Ice | None:
         """Our side, as the next description tells it."""
         agent = self._next or self._agent
@@ -81,6 +87,11 @@ class IceTransport:
                 self._next = agent
         return agent.ours
 
+    def would_move(self, theirs: sdp.Ice) -> bool:
+        """Whether `connect` with this looks for a new way, rather than adding to the one there is."""
+        agent = self._next or self._agent
+        return agent is None or agent.theirs is None or theirs.restarts(agent.theirs)
+
     def connect(self, theirs: sdp.Ice, mux: bool = True) -> None:
         """The peer's side is known, the first time or another: look for a way to it.
 
@@ -91,7 +102,7 @@ class IceTransport:
         if agent is None or self._closed:
             return
         self._mux = mux
-        if agent.theirs is not None and not theirs.restarts(agent.theirs):
+        if agent.theirs is not None and not self.would_move(theirs):
             agent.learn(theirs)
             return
         if agent.theirs is not None:

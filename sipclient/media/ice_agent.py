@@ -165,6 +165,7 @@ class Agent(Connection):
         """Check the pairs until one works, and the peer agrees. Raises MediaError where none does in so many
         seconds. Then packets flow, and `lost` waits for the end of it."""
         self.theirs = theirs
+        self._plain, self._open = None, False
         self.ice_controlling = self.ice_controlling or theirs.lite  # RFC 8445 §6.1.1
         self.remote_is_lite = theirs.lite
         self.remote_username, self.remote_password = theirs.ufrag, theirs.pwd

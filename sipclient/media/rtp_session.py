@@ -1,75 +1,112 @@
-"""A call's plain RTP: ports, offer and answer, and the stream that follows from them."""
+"""The media of a call: offers, answers, and the stream that follows from them, whatever carries it."""
 
 from __future__ import annotations
 
 import asyncio
 import ipaddress
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
 from sipclient import sdp
 from sipclient.errors import MediaError
+from sipclient.media.carrier import Carrier, has_extra
 from sipclient.media.engine import RtpEngine
+from sipclient.media.ice_servers import NO_SERVERS, IceServers
+from sipclient.media.repertoire import Repertoire
 from sipclient.media.rtp_stream import RtpStream
-from sipclient.media.udp import UdpTransport
+from sipclient.sdp.ice import ice_of
 
 _SESSION_BITS = 31  # an id for the o= line that also fits those who keep it in 32 bits with a sign
-_DEFAULT = (sdp.PCMU, sdp.PCMA, sdp.TELEPHONE_EVENT)
+_STREAM_BITS = 64
+_RANKS = {"srflx": 0, "host": 1, "relay": 2}  # what a peer without ICE is told: what works for most
 
 
 class RtpSession:
-    """G.711 over RTP/AVP: sends silence, and counts what comes.
+    """One call's sound over plain RTP, SDES-SRTP, or DTLS-SRTP, with or without ICE.
 
-    `host` is the local address to bind, an IP literal; `public_address` is what peers are told in its place.
-    `ports` is the range for RTP and RTCP, both ends included, (0, 0) for the system's choice. `codecs` are
-    names, in order of preference; none means PCMU, PCMA and telephone-event. Sessions of one process share
-    an `engine`; one made without has its own. Raises MediaError for a codec that RTP here does not have, and
-    for addresses nobody can send to.
+    `kind` is what our offers ask for: `rtp`, `srtp` or `webrtc`. Offers of the peer's are answered whatever
+    they ask for; only a session of the kind `srtp` refuses to go without encryption.
+
+    `host` is the local address to bind, an IP literal; `public_address` is what peers are told in its place,
+    and `also` are further local addresses that ICE may use. `ports` is the range for RTP and RTCP, both ends
+    included, (0, 0) for the system's choice. `codecs` are names, in order of preference; none means what fits.
+    Sessions of one process share an `engine`; one made without has its own.
+    Raises MediaError for a codec there is not, and for addresses nobody can send to.
     """
 
     def __init__(
         self,
         host: str,
         *,
+        kind: str = "rtp",
+        also: Sequence[str] = (),
         ports: tuple[int, int] = (0, 0),
         public_address: str = "",
+        servers: IceServers = NO_SERVERS,
         codecs: Sequence[str] = (),
         engine: RtpEngine | None = None,
     ) -> None:
-        self._host = host
-        self._span = ports
         self._told = _reachable(host, public_address)
-        self._codecs = _known(codecs)
+        self._hosts = (host, *also)
+        self._ports = ports
+        self._public_address = public_address
+        self._servers = servers
+        self._security = sdp.Security(kind)
+        self._repertoire = Repertoire.of(codecs, kind)
         self._engine = engine
         self._hold = False
         self._closed = False
-        self._transport: UdpTransport | None = None
+        self._watcher: Callable[[str], None] | None = None
+        self._failure = ""
+        self._carrier: Carrier | None = None
         self._stream: RtpStream | None = None
-        self._capabilities: sdp.Capabilities | None = None
+        self._identity: sdp.Capabilities | None = None  # what stays the same in all our descriptions
         self._sent: sdp.SessionDescription | None = None  # the last description of ours, offer or answer
         self._offered: sdp.SessionDescription | None = None  # the last that was an offer
+        self._agreed: sdp.AudioStream | None = None
 
     @property
     def stream(self) -> RtpStream | None:
         """What flows, once there is an agreement: for its counts."""
         return self._stream
 
+    def watch(self, failed: Callable[[str], None]) -> None:
+        """Tell of the end of the media; see MediaSession."""
+        self._watcher = failed
+        if self._failure:
+            failed(self._failure)
+
     async def offer(self, hold: bool | None = None) -> bytes:
         """Our offer; see MediaSession."""
         if hold is not None:
             self._hold = hold
-        self._sent = self._offered = sdp.make_offer(self._able(), self._sent)
+        agreed = self._agreed
+        if agreed is None:
+            modern = self._security is sdp.Security.DTLS
+            keyed = self._security is sdp.Security.SDES
+            asked = sdp.Wants(modern, modern, keyed, rtcp_mux=modern)
+        else:
+            asked = sdp.Wants(
+                agreed.ice is not None, agreed.dtls is not None, agreed.crypto is not None, agreed.rtcp_mux
+            )
+        self._sent = self._offered = sdp.make_offer(await self._able(asked, offering=True), self._sent)
         return bytes(self._sent)
 
     async def answer(self, offer: bytes) -> bytes:
         """Our answer to an offer; see MediaSession."""
-        result = sdp.negotiate(sdp.parse(offer), self._able())
+        parsed = sdp.parse(offer)
+        asked = sdp.wants(parsed)
+        lacking = (asked.ice or asked.dtls or asked.sdes) and not has_extra()
+        if lacking:
+            asked = sdp.Wants(rtcp_mux=asked.rtcp_mux, family=asked.family)
+        result = sdp.negotiate(parsed, await self._able(asked, offering=False, theirs=_ice_of(parsed)))
         if isinstance(result, sdp.Refusal):
-            raise MediaError(str(result))
+            hint = "; encrypted media need the extra: pip install 'sipclient[media]'" if lacking else ""
+            raise MediaError(f"{result}{hint}")
         description = result.description if self._sent is None else sdp.revise(self._sent, result.description)
-        self._sent = description
         self._agree(result.stream)
+        self._sent = description
         return bytes(description)
 
     async def apply(self, answer: bytes) -> None:
@@ -86,31 +123,87 @@ class RtpSession:
         self._closed = True
         if self._stream is not None:
             self._stream.close()
+        if self._carrier is not None:
+            self._carrier.close()
+            await self._carrier.closed()
 
-    def _able(self) -> sdp.Capabilities:
-        """What we can do, with the ports bound. Raises MediaError where none is free."""
+    async def _able(self, asked: sdp.Wants, offering: bool, theirs: sdp.Ice | None = None) -> sdp.Capabilities:
+        """What we can do of what is asked, with sockets bound and candidates gathered for it. Raises MediaError."""
         if self._closed:
             raise MediaError("the media of this call are closed")
-        if self._engine is None:
-            self._engine = RtpEngine(asyncio.get_running_loop())
-        if self._capabilities is None:
-            self._transport = UdpTransport(self._engine.loop, self._engine.open_ports(self._host, self._span))
-            self._capabilities = sdp.Capabilities(
-                self._told,
-                self._transport.port,
-                self._engine.draw(_SESSION_BITS),
-                codecs=self._codecs,
-                rtcp_mux=False,
+        carrier, same = self._ready()
+        ice = None
+        if asked.ice:
+            before = carrier.theirs
+            restart = theirs is not None and before is not None and theirs.restarts(before)
+            components = 1 if asked.rtcp_mux or asked.dtls else 2
+            ice = await carrier.candidates(offering, components, restart)
+            if self._closed:
+                raise MediaError("the call ended while its media were made ready")
+        address, port, rtcp_port = (
+            _default_of(ice, asked.family) if ice is not None else (self._told, carrier.ports(), 0)
+        )
+        return msgspec.structs.replace(
+            same,
+            address=address,
+            port=port,
+            rtcp_port=rtcp_port,
+            codecs=self._codecs(offering),
+            direction=sdp.Direction.SENDONLY if self._hold else sdp.Direction.SENDRECV,
+            crypto=carrier.keys() if asked.sdes else (),
+            dtls=carrier.certificate() if asked.dtls else None,
+            ice=ice,
+        )
+
+    def _codecs(self, offering: bool) -> tuple[sdp.Codec, ...]:
+        if not offering:
+            return self._repertoire.taken
+        return self._repertoire.offered if self._agreed is None else self._repertoire.again(self._agreed.codec)
+
+    def _ready(self) -> tuple[Carrier, sdp.Capabilities]:
+        if self._carrier is None or self._identity is None:
+            if self._engine is None:
+                self._engine = RtpEngine(asyncio.get_running_loop())
+            draw = self._engine.draw
+            self._carrier = Carrier(
+                self._engine, self._hosts, self._ports, self._servers, self._public_address, self._failed
             )
-            self._stream = RtpStream(self._engine, self._transport)
-        direction = sdp.Direction.SENDONLY if self._hold else sdp.Direction.SENDRECV
-        return msgspec.structs.replace(self._capabilities, direction=direction)
+            self._stream = RtpStream(self._engine, self._carrier)
+            self._identity = sdp.Capabilities(
+                self._told,
+                0,
+                draw(_SESSION_BITS),
+                security=self._security,
+                encrypt=self._security is sdp.Security.SDES,
+                stream_id=f"{draw(_STREAM_BITS):016x}",
+            )
+        return self._carrier, self._identity
 
     def _agree(self, agreed: sdp.AudioStream) -> None:
-        if self._stream is not None and self._transport is not None:
-            rtcp = (agreed.rtcp_host, agreed.rtcp_port) if agreed.rtcp_port else None
-            self._transport.direct((agreed.host, agreed.port), rtcp, agreed.rtcp_mux)
+        if self._stream is not None and self._carrier is not None:
+            self._carrier.agree(agreed)
+            self._agreed = agreed
             self._stream.agree(agreed)
+
+    def _failed(self, reason: str) -> None:
+        self._failure = reason
+        if self._watcher is not None and not self._closed:
+            self._watcher(reason)
+
+
+def _ice_of(offer: sdp.SessionDescription) -> sdp.Ice | None:
+    """The ICE credentials of the audio of an offer."""
+    found = (ice_of(media) for media in offer.media if media.kind == "audio" and media.port)
+    return next((ice for ice in found if ice is not None), None)
+
+
+def _default_of(ice: sdp.Ice, family: str) -> tuple[str, int, int]:
+    """What c=, m= and the rtcp attribute name: the address that works for most peers without ICE, of their
+    family if we have it. RFC 8839 §4.2.1.2."""
+    of_rtp = [each for each in ice.candidates if each.component == 1]
+    best = min(of_rtp, key=lambda each: (each.family != (family or each.family), _RANKS.get(each.kind, 3)))
+    rtcp = (each for each in ice.candidates if each.component == 2 and (each.kind, each.host) == (best.kind, best.host))
+    return best.host, best.port, next((each.port for each in rtcp), 0)
 
 
 def _reachable(host: str, public_address: str) -> str:
@@ -123,16 +216,3 @@ def _reachable(host: str, public_address: str) -> str:
     if bound.version != told.version:
         raise MediaError(f"media bound to {bound} cannot be reached at {told}: one is IPv4, the other IPv6")
     return str(told)
-
-
-def _known(names: Sequence[str]) -> tuple[sdp.Codec, ...]:
-    codecs = []
-    for name in names:
-        codec = sdp.codec_named(name)
-        if codec not in _DEFAULT:
-            known = ", ".join(known.name for known in _DEFAULT)
-            raise MediaError(f"codec {name!r} is not available with plain RTP, which has {known}")
-        codecs.append(codec)
-    if names and all(codec.is_event for codec in codecs):
-        raise MediaError("the codecs leave nothing for speech: add PCMU or PCMA")
-    return tuple(codecs) or _DEFAULT

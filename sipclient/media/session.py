@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 
@@ -24,6 +25,10 @@ class MediaSession(Protocol):
     async def apply(self, answer: bytes) -> None:
         """The peer's answer to our last offer; one offer may get several (early media, then the answer)."""
 
+    def watch(self, failed: Callable[[str], None]) -> None:
+        """Call `failed` once, with the reason in words, if the media of this call come to an end for good: no
+        way to the peer, no encryption with it, or not with whom it announced. The call is to be ended then."""
+
     async def close(self) -> None:
         """Stop and give everything back. Twice is harmless."""
 
@@ -41,6 +46,9 @@ class NoMedia:
 
     async def apply(self, answer: bytes) -> None:
         """Nothing follows."""
+
+    def watch(self, failed: Callable[[str], None]) -> None:
+        """Nothing can fail."""
 
     async def close(self) -> None:
         """Nothing was open."""

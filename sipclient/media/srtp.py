@@ -44,6 +44,11 @@ class SrtpTransport:
         self._refusals = refusals()
 
     @property
+    def lower(self) -> PacketTransport:
+        """What it stands on."""
+        return self._lower
+
+    @property
     def dropped(self) -> int:
         """Packets that came and were not delivered: strangers', replays, forgeries."""
         return self._refused + self._lower.dropped

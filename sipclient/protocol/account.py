@@ -16,7 +16,7 @@ class Account(_Addressed, frozen=True, kw_only=True, omit_defaults=True):
 
     `address` is the address-of-record (`sip:robot@pbx.example.com`); `server` says where packets go
     (`udp:192.0.2.10:5060`, `tls:pbx.example.com`; empty: RFC 3263 on the address's domain).
-    The password never appears in a `repr`.
+    The passwords never appear in a `repr`.
     """
 
     name: str = ""  # how the user calls it; the address where empty
@@ -39,6 +39,10 @@ class Account(_Addressed, frozen=True, kw_only=True, omit_defaults=True):
     codecs: tuple[str, ...] = ()
     rtp_ports: tuple[int, int] = (0, 0)
     public_address: str = ""
+    stun: str = ""  # "stun:host:3478"
+    turn: str = ""  # "turn:host:3478?transport=udp", "turns:host"
+    turn_username: str = ""
+    turn_password: str = ""
     refer: str = "deny"
     handles: frozenset[str] = frozenset()  # methods handed to the application as RequestReceived
     user_agent: str = ""

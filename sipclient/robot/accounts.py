@@ -38,5 +38,9 @@ def account_of(name: str, config: AccountConfig, folder: str, *, browsers: bool 
         codecs=tuple(map(str, config.codecs)),
         rtp_ports=(config.rtp_ports.low, config.rtp_ports.high),
         public_address=str(config.public_address),
+        stun=str(config.stun),
+        turn=str(config.turn.url) if config.turn else "",
+        turn_username=str(config.turn.username) if config.turn else "",
+        turn_password=str(config.turn.password) if config.turn else "",
         refer=str(config.refer),
     )

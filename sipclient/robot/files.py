@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from sipclient.config import LONGEST_FILE, Config, Finding, check, load
 from sipclient.errors import ConfigError
+from sipclient.media import has_extra
 from sipclient.robot.beside import Beside
 from sipclient.robot.reading import read_text, store_path
 
@@ -23,13 +24,13 @@ def folder_of(path: str) -> str:
 
 def load_file(path: str) -> Config:
     """The file as checked values. Raises ConfigError for its first mistake, or where it cannot be read."""
-    return load(_text(path), file=path, environ=os.environ, read=_reader(path))
+    return load(_text(path), file=path, environ=os.environ, read=_reader(path), extra=has_extra())
 
 
 def check_file(path: str) -> list[Finding]:
     """Everything there is to say about the file. Raises ConfigError where it cannot be read."""
     outside = Beside(folder_of(path))
-    return check(_text(path), file=path, environ=os.environ, read=_reader(path), outside=outside)
+    return check(_text(path), file=path, environ=os.environ, read=_reader(path), extra=has_extra(), outside=outside)
 
 
 def store_url(config: Config, folder: str) -> str:

@@ -113,6 +113,7 @@ class FakeMedia:
         self.trouble: Exception | None = None
         self.gate: asyncio.Event | None = None
         self.closed = 0
+        self.fail: Callable[[str], None] = lambda reason: None
 
     async def _did(self, what: str, body: bytes = b"") -> None:
         if self.gate is not None:
@@ -131,6 +132,9 @@ class FakeMedia:
 
     async def apply(self, answer: bytes) -> None:
         await self._did("apply", answer)
+
+    def watch(self, failed: Callable[[str], None]) -> None:
+        self.fail = failed
 
     async def close(self) -> None:
         self.closed += 1

@@ -261,6 +261,16 @@ async def test_the_same_description_twice_is_applied_once(bench: Any, settle: An
     assert desk.media.log == [("offer", b""), ("apply", b"early")]
 
 
+async def test_media_that_can_never_flow_end_the_call_and_say_why(talking: Desk) -> None:
+    talking.media.fail('no DTLS with the "peer"\r\n in 10 seconds')
+    assert talking.told[-1] == Hangup(1, 'Q.850;cause=88;text="no DTLS with the ?peer??? in 10 seconds"')
+    talking.tell(CallEnded(1, 0, "INCOMPATIBLE_DESTINATION", 88, "", "local", True))
+    assert talking.call.reason == 'no DTLS with the "peer"\r\n in 10 seconds'
+    assert (await talking.call.ended()).reason == talking.call.reason
+    talking.media.fail("again")
+    assert isinstance(talking.told[-1], Hangup)
+
+
 async def test_a_new_offer_is_answered(talking: Desk, settle: Any) -> None:
     talking.tell(OfferReceived(1, b"hold", "application/sdp"))
     await settle()

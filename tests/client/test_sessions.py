@@ -75,5 +75,35 @@ async def test_without_a_known_address_the_way_to_the_server_says_it() -> None:
 
 
 async def test_media_there_are_not() -> None:
-    with pytest.raises(InvalidValue, match="'webrtc'"):
-        await Sessions().open(Account(AOR), "webrtc", "127.0.0.1")
+    with pytest.raises(InvalidValue, match="'video'"):
+        await Sessions().open(Account(AOR), "video", "127.0.0.1")
+
+
+@pytest.mark.parametrize(
+    ("kind", "line"),
+    [("rtp", b" RTP/AVP 0 8 101"), ("srtp", b" RTP/SAVP "), ("webrtc", b" UDP/TLS/RTP/SAVPF ")],
+)
+async def test_each_kind_of_media_offers_itself(kind: str, line: bytes) -> None:
+    session = await Sessions().open(Account(AOR, media=kind), kind, "127.0.0.1")
+    try:
+        offer = await session.offer()
+    finally:
+        await session.close()
+    assert line in offer
+    assert (b"a=crypto:" in offer, b"a=candidate:" in offer) == (kind == "srtp", kind == "webrtc")
+
+
+async def test_on_loopback_ice_has_loopback_only() -> None:
+    session = await Sessions().open(Account(AOR, media="webrtc"), "webrtc", "127.0.0.1")
+    try:
+        offer = await session.offer()
+    finally:
+        await session.close()
+    assert [line.split()[4] for line in offer.splitlines() if line.startswith(b"a=candidate:")] == [b"127.0.0.1"]
+
+
+async def test_servers_and_their_password_reach_the_session_and_no_repr() -> None:
+    account = Account(AOR, turn="turn:127.0.0.1:9", turn_username="u", turn_password="hidden", media="webrtc")
+    session = await Sessions().open(account, "webrtc", "127.0.0.1")
+    assert "hidden" not in repr(account) + repr(session) + repr(vars(session))
+    await session.close()

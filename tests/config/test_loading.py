@@ -77,10 +77,7 @@ def test_the_later_parts_are_accepted_and_noted() -> None:
     assert {each.severity for each in found} == {"note"}
     assert [each.key for each in found] == [
         "recordings",
-        "accounts.pbx.codecs",
         "accounts.pbx.refer",
-        "accounts.pbx.stun",
-        "accounts.pbx.turn",
         "webhooks[1]",
         "web",
         "incoming[1]",
@@ -92,6 +89,33 @@ def test_the_later_parts_are_accepted_and_noted() -> None:
     for value in (config, turn, config.webhooks, config.accounts["pbx"]):
         assert not any(secret in repr(value) for secret in ("t0rn", "h00k", "s3cret"))
     assert ":pw@" not in repr(StoreConfig(url=Text("postgresql://robot:pw@db/robot")))
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ('media = "srtp"', "accounts.pbx.media: encrypted media need the extra: pip install 'sipclient[media]'"),
+        ('media = "webrtc"', "accounts.pbx.media: encrypted media need the extra: pip install 'sipclient[media]'"),
+        (
+            'codecs = ["opus", "PCMU"]',
+            "accounts.pbx.codecs: opus and G722 need the extra: pip install 'sipclient[media]'",
+        ),
+    ],
+)
+def test_what_needs_the_extra_is_taken_where_it_is_installed(setting: str, words: str) -> None:
+    text = edited('example.com"', f'example.com"\n{setting}')
+    assert check(text, environ=ENVIRON) == []
+    (found,) = check(text, environ=ENVIRON, extra=False)
+    assert (found.severity, found.message) == ("error", words)
+    with pytest.raises(ConfigError, match="the extra: pip install"):
+        load(text, environ=ENVIRON, extra=False)
+    assert check(MINIMAL, environ=ENVIRON, extra=False) == []
+
+
+def test_a_relay_without_credentials_is_warned_of() -> None:
+    text = edited('example.com"', 'example.com"\nturn = { url = "turn:turn.example.com" }')
+    (found,) = check(text, environ=ENVIRON)
+    assert (found.severity, found.key) == ("warning", "accounts.pbx.turn")
 
 
 @pytest.mark.parametrize("name", ["robot.toml", "minimal.toml"])
@@ -315,8 +339,19 @@ MISTAKES = [
         9,
         "listen.origins: name the web sites",
     ),
-    ('example.com"', 'example.com"\nmedia = "srtp"', 3, "accounts.pbx.media: this version cannot encrypt calls"),
-    ('example.com"', 'example.com"\nmedia = "webrtc"', 3, "accounts.pbx.media: this version cannot encrypt calls"),
+    ('example.com"', 'example.com"\nstun = "turn:turn.example.com"', 3, "accounts.pbx.stun: a STUN server begins with"),
+    (
+        'example.com"',
+        'example.com"\nturn = { url = "stun:a.example", username = "u", password_env = "TURN_PASSWORD" }',
+        3,
+        'accounts.pbx.turn.url: a TURN server begins with "turn:" or "turns:"',
+    ),
+    (
+        'example.com"',
+        'example.com"\nturn = { url = "turns:a?transport=udp", username = "u", password_env = "TURN_PASSWORD" }',
+        3,
+        "accounts.pbx.turn.url: TURN over DTLS is not available",
+    ),
     ("[dial]", '[store]\nurl = "postgresql://r:p@db/r"\n[dial]', 10, "store.url: this version has no PostgreSQL"),
     ('example.com"', 'example.com"\nexpires = "900ms"', 3, "accounts.pbx.expires: PBXs count whole seconds"),
     ("call = {", "call = { retry = { on = [1000] },", 8, 'rules[1].call.retry.on[1]: "1000" is no final status'),

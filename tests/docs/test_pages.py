@@ -37,7 +37,7 @@ def test_toml_checks(block: Block) -> None:
     text = block.text
     if "[accounts." not in text:
         text = '[accounts.pbx]\naddress = "sip:robot@pbx.example.com"\npassword_env = "X"\n' + text
-    environ = {"PBX_PASSWORD": "x", "X": "x"}
+    environ = dict.fromkeys(("PBX_PASSWORD", "TURN_PASSWORD", "X"), "x")
     findings = check(text, environ=environ, read=lambda _: "x")
     assert [str(each) for each in findings] == []
 

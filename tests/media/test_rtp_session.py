@@ -345,7 +345,7 @@ async def test_what_peers_are_told(engine: RtpEngine) -> None:
         ("0.0.0.0", "", (), "nobody can send media to"),
         ("pbx.example.com", "", (), "need an IP address"),
         ("192.0.2.1", "2001:db8::1", (), "one is IPv4, the other IPv6"),
-        ("127.0.0.1", "", ("opus",), "'opus' is not available with plain RTP"),
+        ("127.0.0.1", "", ("speex",), "'speex' is not available: there are opus, G722, PCMU, PCMA, L16"),
         ("127.0.0.1", "", ("telephone-event",), "nothing for speech"),
     ],
 )
