@@ -11,6 +11,7 @@ import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -115,6 +116,13 @@ def test_every_public_method_of_a_client_is_told_of() -> None:
     text = (ROOT / "docs/library.md").read_text()
     public = [name for name in vars(Client) if not name.startswith("_") and name != "aclose"]
     assert [name for name in public if f"client.{name}" not in text and f"`{name}" not in text] == []
+
+
+async def test_the_example_of_a_recording(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (block,) = [block for block in blocks("python") if block.page == "docs/sound.md"]
+    await run(block)["main"](tmp_path)
+    printed = capsys.readouterr().out.strip()
+    assert f"prints `{printed}`" in (ROOT / block.page).read_text()
 
 
 async def test_the_main_job_of_the_readme() -> None:
