@@ -13,6 +13,7 @@ from typing import Any, Self, TypeAlias
 from sipclient import __version__
 from sipclient.call import Call, Dialling, follow_none
 from sipclient.errors import SipError
+from sipclient.face.clock import SystemClock
 from sipclient.face.identifiers import SystemIdentifiers
 from sipclient.face.incoming import Incoming
 from sipclient.face.registrations import Registrations
@@ -135,7 +136,7 @@ class Client:
             engine(),
             lambda deliver: network(deliver, self._roster.by_key.__getitem__, self._dispatch),
             self._dispatch,
-            clock or asyncio.get_running_loop(),
+            clock or SystemClock(asyncio.get_running_loop()),
             on_receive=on_receive,
             on_send=on_send,
         )

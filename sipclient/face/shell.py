@@ -1,7 +1,7 @@
 """The shell around an engine: it performs effects, keeps one timer handle, and hands events on.
 
-This is the only place with a clock and with `call_at`. Nothing here awaits: whatever is slow comes back
-later as an input or a command.
+This is the only place that asks a clock (`clock.py`) and sets its alarm. Nothing here awaits: whatever is slow comes
+back later as an input or a command.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ import msgspec
 
 from sipclient.config import Config
 from sipclient.errors import SipError
+from sipclient.face.clock import SystemClock
 from sipclient.face.shell import Clock
 from sipclient.face.tasks import Tasks
 from sipclient.protocol.account import Account
@@ -68,7 +69,7 @@ class Robot:
         self._tell = tell
         self._folder = folder
         self._wall = wall
-        clock = clock or asyncio.get_running_loop()
+        clock = clock or SystemClock(asyncio.get_running_loop())
         self._clock = clock
         self._accounts = accounts_of(config, folder)
         self._ledger = Ledger(store, clock, wall, lambda text: tell(told.Notice("error", text)))
