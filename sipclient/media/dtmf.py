@@ -107,11 +107,13 @@ class EventPacket(msgspec.Struct, frozen=True):
 
 class EventWriter:
     """Makes event packets of keys, one each time it is asked: updates while the key is down, then its end three
-    times (RFC 4733 §2.5.1.4), then nothing for the gap."""
+    times (RFC 4733 §2.5.1.4), then nothing for the gap. `waiting` counts the keys that are not done, the one that
+    is down included."""
 
-    __slots__ = ("_code", "_ends", "_gap", "_held", "_keys", "_offset", "_seconds")
+    __slots__ = ("_code", "_ends", "_gap", "_held", "_keys", "_offset", "_seconds", "waiting")
 
     def __init__(self) -> None:
+        self.waiting = 0
         self._keys: deque[tuple[int, float, float]] = deque()  # code, seconds it is held, seconds of gap after it
         self._code = -1
         self._seconds = 0.0  # the key that is down is to be held so long
@@ -119,11 +121,6 @@ class EventWriter:
         self._held = 0.0  # seconds it has been down
         self._offset = 0.0  # of these, what went into earlier segments
         self._ends = 0
-
-    @property
-    def waiting(self) -> int:
-        """Keys that are not done, the one that is down included."""
-        return len(self._keys) + (self._code >= 0)
 
     def press(self, keys: str, seconds: float = 0.1, gap: float = 0.1) -> None:
         """Let these keys follow, each held for so long and followed by a gap. Raises InvalidValue."""
@@ -133,6 +130,7 @@ class EventWriter:
         if not 0 < seconds <= _LONGEST_PRESS or not 0 <= gap <= _LONGEST_PRESS:
             raise InvalidValue(f"a key is held for more than 0 and up to {_LONGEST_PRESS} seconds, so is its gap")
         self._keys.extend((code, seconds, gap) for code in codes)
+        self.waiting += len(codes)
 
     def next(self, interval: float, clock: int) -> EventPacket | None:
         """The packet of this interval (seconds), None where none is due; durations are ticks of `clock`."""
@@ -159,6 +157,7 @@ class EventWriter:
         self._ends -= 1
         if not self._ends:
             self._code = -1
+            self.waiting -= 1
         return packet
 
     def _packet(self, end: int, ticks: int, first: bool) -> EventPacket:

@@ -24,6 +24,26 @@ class Intake:
     `heard_at` is when the last packet came. `unfit` counts packets of payload types that were not agreed on.
     """
 
+    __slots__ = (
+        "_expected_before",
+        "_fmtp",
+        "_keys",
+        "_listened",
+        "_lost_before",
+        "_on_source",
+        "_on_untaken",
+        "_receives",
+        "broken",
+        "heard_at",
+        "on_key",
+        "playout",
+        "received",
+        "reception",
+        "relay",
+        "relay_decodes",
+        "unfit",
+    )
+
     def __init__(self, on_source: Callable[[int, float], None], on_untaken: Callable[[bool], None]) -> None:
         self.received = 0
         self.unfit = 0

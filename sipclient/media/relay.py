@@ -30,6 +30,27 @@ class Relay:
     `dropped` those that had no way: nobody to take them, or a source of ours spoke.
     """
 
+    __slots__ = (
+        "_clock",
+        "_event",
+        "_event_start",
+        "_follows",
+        "_packetizer",
+        "_run",
+        "_scale",
+        "_send",
+        "_sender",
+        "_sends",
+        "_sequences",
+        "_ssrc",
+        "_stray",
+        "_table",
+        "_ticks",
+        "_timestamps",
+        "dropped",
+        "passed",
+    )
+
     def __init__(self, sender: Sender, send: Callable[[bytes], None]) -> None:
         self.passed = 0
         self.dropped = 0
@@ -40,6 +61,7 @@ class Relay:
         self._sends = False
         self._clock = 8000
         self._ticks = 160
+        self._stray = _JUMP * 8000
         self._event: tuple[int, int] | None = None
         self._scale = _EventScale()
         self._event_start = 0
@@ -59,6 +81,7 @@ class Relay:
         }
         self._sends = agreed.direction.sends
         self._clock, self._ticks = codec.clock, agreed.samples
+        self._stray = _JUMP * codec.clock
         self._event = event_of(agreed)
         self._ssrc = -1
 
@@ -68,7 +91,7 @@ class Relay:
         if entry is None:
             return False
         sender = self._sender
-        if not self._sends or sender.busy:
+        if not self._sends or sender.source is not None or sender.keys.waiting:
             self.dropped += 1
             return True
         number = self._number(sequence, timestamp, ssrc, now)
@@ -136,7 +159,7 @@ class Relay:
             self._renumber(sequence, timestamp, ssrc, now)
             number = next_number
         step = (timestamp + self._timestamps - packetizer.timestamp) & _WORD
-        if _JUMP * self._clock < step < _WORD - _JUMP * self._clock and self._strayed(timestamp, now):
+        if self._stray < step < _WORD - self._stray and self._strayed(timestamp, now):
             self._renumber(sequence, timestamp, ssrc, now)
             number = next_number
         self._run += 1 + ((number - next_number) & 0xFFFF)

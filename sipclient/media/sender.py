@@ -24,6 +24,22 @@ class Sender:
     `trouble` says why there is no sound, where the codec cannot be had.
     """
 
+    __slots__ = (
+        "_agreed",
+        "_encoder",
+        "_event",
+        "_pressed",
+        "_send",
+        "_silence",
+        "carried_until",
+        "keys",
+        "packetizer",
+        "pipe",
+        "relayed",
+        "source",
+        "trouble",
+    )
+
     def __init__(self, packetizer: Packetizer, send: Callable[[bytes], None]) -> None:
         self.packetizer = packetizer
         self.keys = EventWriter()

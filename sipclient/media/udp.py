@@ -12,19 +12,21 @@ from sipclient.media.peer import Address, Peer
 from sipclient.media.ports import PortPair
 
 _DATAGRAM = 4096  # bytes read of one: more than any audio packet has
-_BATCH = 32  # datagrams read at one wake-up; the loop comes back for the rest
+_SOON = 0.008  # seconds between two wake-ups of one socket: less than any packet of sound lasts
+_BATCH = 16  # datagrams read at one wake-up then; the loop comes back for the rest, after everybody else
 
 
 class _Lane:
     """One socket and whom it talks to. `sure` is where good packets came from already, as the socket tells it."""
 
-    __slots__ = ("destination", "peer", "sock", "sure")
+    __slots__ = ("destination", "peer", "sock", "sure", "woken")
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
         self.peer: Peer | None = None
         self.destination: Address | None = None
         self.sure: object = None
+        self.woken = 0.0
 
     def direct(self, address: Address | None) -> None:
         """The peer is signalled there; what was learned of it is kept while its description says the same."""
@@ -49,10 +51,25 @@ class UdpTransport:
     port; what comes is told apart by its second byte on either port, for peers do what they like.
     """
 
+    __slots__ = (
+        "_loop",
+        "_mux",
+        "_now",
+        "_pair",
+        "_reading",
+        "_rtcp",
+        "_rtcp_lane",
+        "_rtp",
+        "_rtp_lane",
+        "dropped",
+        "unsent",
+    )
+
     def __init__(self, loop: Loop, pair: PortPair) -> None:
         self.dropped = 0
         self.unsent = 0
         self._loop = loop
+        self._now = loop.time
         self._pair = pair
         self._rtp_lane = _Lane(pair.rtp)
         self._rtcp_lane = _Lane(pair.rtcp)
@@ -118,16 +135,31 @@ class UdpTransport:
             self.unsent += 1
 
     def _readable(self, lane: _Lane) -> None:
-        now = self._loop.time()
-        for _ in range(_BATCH):
-            try:
-                data, source = lane.sock.recvfrom(_DATAGRAM)
-            except OSError:  # nothing more, or an ICMP error of an earlier packet
-                return
-            known = source == lane.sure
-            if not known and not lane.admits(source):
-                self.dropped += 1
-                continue
-            good = self._rtcp(data, now) if is_rtcp(data) else self._rtp(data, now)
-            if good and not known:
+        """Something came. With a packet every 20 ms there is no second one to be had, and to ask for it costs as
+        much as to read it; where the last wake-up was just before this one, we are behind, and take several."""
+        now = self._now()
+        behind = now - lane.woken < _SOON
+        lane.woken = now
+        if self._read(lane, now) and behind:
+            for _ in range(_BATCH - 1):
+                if not self._read(lane, now):
+                    return
+
+    def _read(self, lane: _Lane, now: float) -> bool:
+        """Take one datagram; whether there was one."""
+        try:
+            data, source = lane.sock.recvfrom(_DATAGRAM)
+        except OSError:  # nothing there, or an ICMP error of an earlier packet
+            return False
+        if source == lane.sure:
+            if is_rtcp(data):
+                self._rtcp(data, now)
+            else:
+                self._rtp(data, now)
+        elif lane.admits(source):
+            take = self._rtcp if is_rtcp(data) else self._rtp
+            if take(data, now):
                 lane.heard(source)
+        else:
+            self.dropped += 1
+        return True

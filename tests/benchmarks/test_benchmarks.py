@@ -87,3 +87,14 @@ def test_a_wrong_password_is_noticed(benchmarks: None) -> None:
     assert pbx.authorized("INVITE", header(pbx.PASSWORD))
     assert not pbx.authorized("INVITE", header("wrong"))
     assert not pbx.authorized("INVITE", {})
+
+
+@needs_uvloop
+def test_relay(benchmarks: None) -> None:
+    import relay
+
+    found = relay.report(2, 0.2, "floor", "PCMU-PCMU", "PCMU-L16")
+    assert set(found) == {f"{name} uvloop" for name in ("floor", "PCMU-PCMU", "PCMU-L16")} | {
+        "floor asyncio",
+        "PCMU-PCMU asyncio",
+    }

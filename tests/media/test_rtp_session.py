@@ -245,7 +245,9 @@ async def test_a_flood_is_read_in_bounded_bites(loop: VirtualLoop, engine: RtpEn
     stream = stream_of(session)
     readable = next(iter(loop.readers.values()))
     readable()
-    assert stream.stats.received == 32
+    assert stream.stats.received == 1  # nobody sends two packets at once
+    readable()
+    assert stream.stats.received == 17  # who comes back at once is behind
     loop.poll()
     assert stream.stats.received == 100
     await session.close()
