@@ -214,7 +214,7 @@ class RtpStream:
                 for sink in self._sinks:
                     sink.heard(pcm, rate, now)
         self._sender.tick(intervals, now)
-        if self._sender.relayed and not self._sender.busy:
+        if self._sender.relayed and not (self._sinks or self._sender.busy or self._sender.pipe):
             self._arrange()
 
     def _look_after(self, intervals: int, now: float) -> None:
