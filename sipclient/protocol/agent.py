@@ -59,6 +59,7 @@ from sipclient.protocol.line import Line
 from sipclient.protocol.plain import PlainRequest, PlainSubscription
 from sipclient.protocol.refuse import refuse
 from sipclient.protocol.station import Station, notifier_of, station_of
+from sipclient.protocol.transfer_commands import TransferCommands
 from sipclient.protocol.watch import WatchUsage
 
 
@@ -90,6 +91,7 @@ class UserAgent:
             AcceptSubscription: self._accept_subscription,
             Notify: self._notify,
             **CallCommands(self._stack, self._dialogs, self._stations).commands,
+            **TransferCommands(self._core, self._dialogs, self._stations).commands,
         }
 
     def __repr__(self) -> str:

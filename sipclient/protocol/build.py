@@ -8,8 +8,8 @@ from sipclient.message import Request, reason_phrase
 from sipclient.protocol.events import Flow, Headers
 
 MAX_FORWARDS = 70
-ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE, NOTIFY, PRACK, UPDATE"
-SUPPORTED = "100rel, timer"
+ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE, NOTIFY, PRACK, REFER, UPDATE"
+SUPPORTED = "100rel, replaces, timer"
 ACCEPT = "application/sdp"
 _ROUTED = frozenset({"INVITE", "SUBSCRIBE", "NOTIFY", "REFER"})
 

@@ -36,7 +36,7 @@ from sipclient.protocol.events import (
 from sipclient.protocol.exchange import Stack
 from sipclient.protocol.incoming import IncomingInvite
 from sipclient.protocol.outgoing import OutgoingCall
-from sipclient.protocol.station import Call, Station, notifier_of, station_of
+from sipclient.protocol.station import Station, call_of, notifier_of, station_of
 
 _C = TypeVar("_C")
 
@@ -69,17 +69,14 @@ class CallCommands:
         check_headers(command.headers)
         check_body(command.body, command.content_type)
         check_caller_id(station.line, command.caller_id)
-        if self._call(command.id) is not None:
+        if call_of(self._stations, command.id) is not None:
             raise InvalidValue(f"there is a call {command.id} already")
         call = OutgoingCall(self._stack, self._dialogs, station.line, station, command)
         station.calls[command.id] = call
         call.start()
 
-    def _call(self, id: int) -> Call | None:
-        return next((each.calls[id] for each in self._stations.values() if id in each.calls), None)
-
     def _follow(self, command: Follow) -> None:
-        call = self._call(command.id)
+        call = call_of(self._stations, command.id)
         if isinstance(call, OutgoingCall):
             call.follow(uri_text(command.to))
 
@@ -87,7 +84,7 @@ class CallCommands:
         check_headers(command.headers)
         check_header_value(getattr(command, "reason", ""), "reason")
         check_body(command.body, command.content_type)
-        call = self._call(command.id)
+        call = call_of(self._stations, command.id)
         if isinstance(call, IncomingInvite):
             method(call, command)
 
@@ -95,7 +92,7 @@ class CallCommands:
         check_headers(command.headers)
         check_header_value(command.reason, "reason")
         check_status(command.status, 300)
-        call = self._call(command.id)
+        call = call_of(self._stations, command.id)
         notifier = notifier_of(self._stations, command.id)
         if isinstance(call, IncomingInvite):
             call.reject(command)
@@ -106,14 +103,14 @@ class CallCommands:
         contacts = []
         for contact in command.contacts:
             contacts.append(("Contact", f"<{contact_text(contact)}>"))
-        call = self._call(command.id)
+        call = call_of(self._stations, command.id)
         if isinstance(call, IncomingInvite):
             call.reject(Reject(command.id, 302, headers=tuple(contacts)))
 
     def _hangup(self, command: Hangup) -> None:
         check_headers(command.headers)
         check_header_value(command.reason, "reason")
-        call = self._call(command.id)
+        call = call_of(self._stations, command.id)
         if call is not None:
             call.hangup((*((("Reason", command.reason),) if command.reason else ()), *command.headers))
 
@@ -121,14 +118,14 @@ class CallCommands:
         if command.method not in ("INVITE", "UPDATE"):
             raise InvalidValue(f"a description is offered by INVITE or UPDATE, not by {command.method!r}")
         check_body(command.body, command.content_type)
-        call = self._call(command.id)
+        call = call_of(self._stations, command.id)
         if call is not None:
             call.offer(command.method, command.body, command.content_type)
 
     def _answer_offer(self, command: AnswerOffer) -> None:
         check_body(command.body, command.content_type)
         check_header_value(command.warning, "warning")
-        call = self._call(command.id)
+        call = call_of(self._stations, command.id)
         if call is not None:
             call.answer_offer(command.status, command.body, command.content_type, command.warning)
 
@@ -136,7 +133,7 @@ class CallCommands:
         check_headers(command.headers)
         check_method(command.method)
         check_body(command.body, command.content_type)
-        call = self._call(command.id)
+        call = call_of(self._stations, command.id)
         if call is None or not call.request(
             command.request, command.method, command.headers, command.body, command.content_type
         ):

@@ -161,6 +161,36 @@ class SendInCall(Value, frozen=True):
     content_type: str = ""
 
 
+class Transfer(Value, frozen=True):
+    """Ask the peer of an answered call to call `to` (REFER, RFC 3515): InCallResponded, then TransferProgress follow.
+
+    `replaces` is another call of ours, whose place the new call shall take (RFC 3891): then `to` may be empty, for
+    the far end of that call.
+    """
+
+    id: int
+    request: int
+    to: str = ""
+    replaces: int | None = None
+    headers: Headers = ()
+
+
+class AnswerTransfer(Value, frozen=True):
+    """The answer to TransferAsked: 202, or a refusal. What becomes of it is told by TellTransfer."""
+
+    request: int
+    status: int = 202
+    reason: str = ""
+
+
+class TellTransfer(Value, frozen=True):
+    """How far the call is that a transfer asked for; a final status is the last word (RFC 3515 §2.4.5)."""
+
+    request: int
+    status: int
+    reason: str = ""
+
+
 class SendRequest(Value, frozen=True):
     """A request outside any dialog (OPTIONS, MESSAGE, PUBLISH, ...); Responded follows."""
 
@@ -222,6 +252,9 @@ Command: TypeAlias = (
     | Offer
     | AnswerOffer
     | SendInCall
+    | Transfer
+    | AnswerTransfer
+    | TellTransfer
     | SendRequest
     | Respond
     | AcceptSubscription

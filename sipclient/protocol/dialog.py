@@ -39,6 +39,16 @@ class Awaiting(Protocol):
         """Make the dialog from its first NOTIFY."""
 
 
+class Asked(Protocol):
+    """A transfer that the peer of a call asked for."""
+
+    def answer(self, status: int, reason: str) -> None:
+        """Whether it is followed."""
+
+    def tell(self, status: int, reason: str) -> None:
+        """What becomes of it."""
+
+
 class Dialog:
     """One side of a dialog. From and To values are kept as they go on the wire."""
 
@@ -164,13 +174,14 @@ class Dialog:
 
 
 class Dialogs:
-    """Every dialog of an engine by its key, and the subscriptions that wait for theirs."""
+    """Every dialog of an engine by its key, the subscriptions that wait for theirs, the transfers asked for in one."""
 
-    __slots__ = ("_awaiting", "_by_key")
+    __slots__ = ("_awaiting", "_by_key", "asked")
 
     def __init__(self) -> None:
         self._by_key: dict[DialogKey, Dialog] = {}
         self._awaiting: dict[tuple[str, str], Awaiting] = {}
+        self.asked: dict[int, Asked] = {}
 
     def __len__(self) -> int:
         return len(self._by_key)
@@ -187,6 +198,10 @@ class Dialogs:
     def find(self, request: Request) -> Dialog | None:
         """The dialog a request belongs to (RFC 3261 §12.2.2)."""
         return self._by_key.get((request.call_id, request.to_tag, request.from_tag))
+
+    def named(self, call_id: str, local_tag: str, remote_tag: str) -> Dialog | None:
+        """The dialog of these three."""
+        return self._by_key.get((call_id, local_tag, remote_tag))
 
     def expect(self, call_id: str, tag: str, who: Awaiting) -> None:
         """A SUBSCRIBE leaves: its first NOTIFY may come before the 2xx (RFC 6665 §4.1.2.4)."""

@@ -11,6 +11,7 @@ from sipclient.protocol.commands import (
     AddAccount,
     Answer,
     AnswerOffer,
+    AnswerTransfer,
     Command,
     Follow,
     Hangup,
@@ -25,6 +26,8 @@ from sipclient.protocol.commands import (
     SendInCall,
     SendRequest,
     Subscribe,
+    TellTransfer,
+    Transfer,
     Unsubscribe,
     Unwatch,
     Watch,
@@ -239,11 +242,12 @@ class IncomingCall(Value, frozen=True):
     account: str
     request: Request
     flow: Flow
+    replaces: int | None = None  # the call of ours whose place it takes: that ends when this is answered (RFC 3891)
 
 
 class InCallRequest(Value, frozen=True):
     """A request inside a call that the engine already answered: INFO, MESSAGE and UPDATE without a description
-    with 200, REFER with 603."""
+    with 200; REFER with 603, where the account's `refer` is `deny`."""
 
     id: int
     method: str
@@ -257,6 +261,29 @@ class InCallResponded(Value, frozen=True):
     request: int
     status: int
     reason: str
+
+
+class TransferAsked(Value, frozen=True):
+    """The peer asks us to call `to` in its stead (REFER; the account's `refer` is `allow`): AnswerTransfer must follow.
+
+    `headers` belong into the INVITE to `to`: Replaces (RFC 3891), Referred-By (RFC 3892).
+    """
+
+    id: int
+    request: int
+    to: str
+    headers: Headers
+    message: Request
+
+
+class TransferProgress(Value, frozen=True):
+    """How far a Transfer of ours is, by the peer's word; 0 where it said nothing readable. Nothing follows `over`."""
+
+    id: int
+    request: int
+    status: int
+    reason: str
+    over: bool
 
 
 class RequestReceived(Value, frozen=True):
@@ -334,6 +361,8 @@ Event: TypeAlias = (
     | IncomingCall
     | InCallRequest
     | InCallResponded
+    | TransferAsked
+    | TransferProgress
     | RequestReceived
     | MessageReceived
     | Responded
@@ -351,6 +380,7 @@ __all__ = [
     "AddressChanged",
     "Answer",
     "AnswerOffer",
+    "AnswerTransfer",
     "Answered",
     "CallEnded",
     "Calling",
@@ -405,7 +435,11 @@ __all__ = [
     "SubscriberGone",
     "SubscriptionEnded",
     "Target",
+    "TellTransfer",
     "Traced",
+    "Transfer",
+    "TransferAsked",
+    "TransferProgress",
     "Unsubscribe",
     "Unwatch",
     "Value",

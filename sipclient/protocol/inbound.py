@@ -23,7 +23,7 @@ from sipclient.protocol.transaction import ServerTransaction
 
 Waiting: TypeAlias = tuple[ServerTransaction, Request, Timer]  # a request until its Respond
 
-EXTENSIONS = frozenset({"100rel", "timer"})  # option tags a Require may name
+EXTENSIONS = frozenset({"100rel", "replaces", "timer"})  # option tags a Require may name
 ALLOW_EVENTS = "presence, dialog, message-summary"
 CAPABILITIES: Headers = (  # what we can do, as OPTIONS asks (RFC 3261 §11.2)
     ("Allow", ALLOW),
@@ -223,10 +223,32 @@ class Inbound:
         if sum(len(each.calls) for each in self._stations.values()) >= self._stack.core.limits.calls:
             self._refuse(request, flow, 503, "Too Many Calls", (("Retry-After", "10"),))
             return
+        replaced, refusal = self._replaced(station, request)
+        if refusal:
+            self._refuse(request, flow, refusal)
+            return
         transaction = self._transaction(request, flow)
         if transaction is not None:
-            call = IncomingInvite(self._stack, self._dialogs, station.line, station, transaction, request, flow)
+            call = IncomingInvite(
+                self._stack, self._dialogs, station.line, station, transaction, request, flow, replaced
+            )
             station.calls[call.id] = call
+
+    def _replaced(self, station: Station, request: Request) -> tuple[int | None, int]:
+        """The call whose place an INVITE is to take, or the status that refuses it (RFC 3891 §3)."""
+        replaces = request.replaces
+        if replaces is None:
+            return None, 0
+        dialog = self._dialogs.named(replaces.call_id, replaces.to_tag, replaces.from_tag)
+        session = dialog.usage if dialog is not None else None
+        if not isinstance(session, Session) or session.dialog.line is not station.line:
+            return None, 481
+        if session.ended:
+            return None, 603
+        if session.confirmed:
+            return (None, 486) if replaces.early_only else (session.owner.id, 0)
+        # Before the answer only a call of ours may be taken over: who calls us has heard nobody yet.
+        return (session.owner.id, 0) if session.owner.id >= 0 else (None, 481)
 
     def _notify(self, station: Station, request: Request, flow: Flow) -> None:
         """The first NOTIFY of a subscription, or an unsolicited message-summary; 481 for all else (RFC 6665 §4.1.3)."""

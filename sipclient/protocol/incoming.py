@@ -35,7 +35,7 @@ class IncomingInvite:
 
     __slots__ = (
         "_acked", "_answered", "_bye_headers", "_described", "_ended", "_ending", "_flow", "_held", "_late",
-        "_patience", "_provisional", "_registry", "_reliable", "_reminder", "_request", "_rseq", "_stack",
+        "_patience", "_provisional", "_registry", "_reliable", "_reminder", "_replaces", "_request", "_rseq", "_stack",
         "_transaction", "id", "line", "session",
     )  # fmt: skip
 
@@ -48,9 +48,11 @@ class IncomingInvite:
         transaction: ServerTransaction,
         request: Request,
         flow: Flow,
+        replaces: int | None = None,
     ) -> None:
         core = stack.core
         self._stack = stack
+        self._replaces = replaces  # the call whose place this one takes
         self.line = line
         self._registry = registry
         self.id = core.next_id()
@@ -91,7 +93,7 @@ class IncomingInvite:
         self._patience: Timer | None = core.timers.start(core.now + patience, self._too_long)
         self._reminder: Timer | None = core.timers.start(core.now + REMINDER, self._remind)
         self._respond(100)
-        core.emit(IncomingCall(self.id, line.account.key, request, flow))
+        core.emit(IncomingCall(self.id, line.account.key, request, flow, replaces))
 
     # --- the user -----------------------------------------------------------------------------------
 
@@ -142,6 +144,8 @@ class IncomingInvite:
         )
         data = self._respond(200, "", headers, command.body, command.content_type)
         session.repeat(self._flow, data, self._request.cseq.number)
+        if self._replaces is not None:
+            self._registry.hang_up(self._replaces)
 
     def reject(self, command: Reject) -> None:
         """Refuse it."""
@@ -176,6 +180,11 @@ class IncomingInvite:
         """The answer to the peer's new description."""
         self.session.answer_offer(status, body, content_type, warning)
         self._answer_held()
+
+    @property
+    def talking(self) -> Session | None:
+        """The dialog of the answered call, None where there is none."""
+        return self.session if self._acked and not self._ended and not self.session.ended else None
 
     def request(self, request: int, method: str, headers: Headers, body: bytes, content_type: str) -> bool:
         """Send a request in the dialog; False where that is not possible."""

@@ -38,6 +38,9 @@ class Registry(Protocol):
     def call_ended(self, id: int) -> None:
         """Forget a call."""
 
+    def hang_up(self, id: int) -> None:
+        """Another call has taken the place of this one (RFC 3891 §3)."""
+
 
 class OutgoingCall:
     """From `Invite` to CallEnded."""
@@ -349,6 +352,11 @@ class OutgoingCall:
             self._session.offer(method, body, content_type)
         else:
             self._stack.core.emit(OfferAnswered(self.id, 481, "the call is not answered"))
+
+    @property
+    def talking(self) -> Session | None:
+        """The dialog of the answered call, None where there is none."""
+        return self._session if self._session is not None and not self._session.ended else None
 
     def request(self, request: int, method: str, headers: Headers, body: bytes, content_type: str) -> bool:
         """Send a request in the dialog; False where there is none."""

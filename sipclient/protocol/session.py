@@ -23,6 +23,7 @@ from sipclient.protocol.repeater import Repeater
 from sipclient.protocol.session_timer import SessionTimer
 from sipclient.protocol.timers import T1, Timer
 from sipclient.protocol.transaction import ServerTransaction
+from sipclient.protocol.transfer import Transfers, refer_to
 from sipclient.protocol.wellformed import lenient
 
 
@@ -52,8 +53,8 @@ class Session:
 
     __slots__ = (
         "_ack_awaited", "_answer_awaited", "_bye", "_glare", "_offer", "_offered", "_repeater", "_requests", "_retry",
-        "ack", "ack_cseq", "allow", "confirmed", "dialog", "dialogs", "ended", "local_body", "owner", "rseq", "stack",
-        "timer",
+        "_transfers", "ack", "ack_cseq", "allow", "confirmed", "dialog", "dialogs", "ended", "local_body", "owner",
+        "rseq", "stack", "timer",
     )  # fmt: skip
 
     def __init__(
@@ -79,6 +80,7 @@ class Session:
         self._ack_awaited = 0  # the CSeq of the INVITE that the repeated 2xx answers
         self._answer_awaited = False  # that INVITE had no description: the ACK answers ours
         self._bye: Exchange | None = None
+        self._transfers: Transfers | None = None
         self._requests: dict[Exchange, tuple[int, str]] = {}
         dialog.usage = self
         dialogs.add(dialog)
@@ -86,6 +88,8 @@ class Session:
     def drop(self) -> None:
         """Forget the dialog: whatever comes in it gets 481."""
         self.ended = True
+        if self._transfers is not None:
+            self._transfers.ended()
         self.timer.stop()
         self.stack.core.timers.stop(self._retry)
         if self._repeater is not None:
@@ -118,6 +122,13 @@ class Session:
         """What the peer can do."""
         if "allow" in message.headers.index:
             self.allow = frozenset(method.upper() for method in lenient(lambda: message.allow))
+
+    @property
+    def transfers(self) -> Transfers:
+        """The transfers of this call; hardly any call has one."""
+        if self._transfers is None:
+            self._transfers = Transfers(self.stack, self.dialogs, self.owner.id, self.dialog)
+        return self._transfers
 
     # --- ending -------------------------------------------------------------------------------------
 
@@ -188,6 +199,17 @@ class Session:
         exchange = self.dialog.send(self.stack, self, draft, contact=contact)
         self._requests[exchange] = (request, method)
 
+    def transfer(self, request: int, to: str, replaces: Session | None, headers: Headers) -> None:
+        """Send REFER; InCallResponded follows, then the peer's news."""
+        if self.transfers.waiting:
+            self.stack.core.emit(InCallResponded(self.owner.id, request, 491, "another transfer is under way"))
+            return
+        self.transfers.begun(request)
+        other = replaces.dialog if replaces is not None else None
+        value = refer_to(to or (other or self.dialog).remote_target, other)
+        by = ("Referred-By", f"<{self.dialog.line.aor}>")  # RFC 3892 §2.1
+        self.request(request, "REFER", (("Refer-To", value), by, *headers), b"", "")
+
     def prack(self, provisional: Response) -> None:
         """Acknowledge a reliable provisional response (RFC 3262 §4), in order and once."""
         rseq = provisional.rseq or 0
@@ -223,6 +245,8 @@ class Session:
             request, method = self._requests.pop(exchange)
             if method == "PRACK":
                 return  # its 200 may have crossed the answer, and who sent the provisional refuses the call himself
+            if method == "REFER" and status >= 300:
+                self.transfers.refused()
             self.stack.core.emit(InCallResponded(self.owner.id, request, status, reason))
         elif exchange.draft.method == "INVITE" and answer is not None and answer.status < 300:
             self._acknowledge_again(exchange)
@@ -334,10 +358,13 @@ class Session:
         elif method == "OPTIONS":
             more = (("Allow", ALLOW), ("Accept", ACCEPT), ("Supported", SUPPORTED))
             self._reply(transaction, request, flow, 200, headers=more)
-        elif method == "REFER":
-            # RFC 3515 §2.4.2; whether a transfer is followed is the account's policy, which says no.
-            self._reply(transaction, request, flow, 603)
+        elif method == "REFER" and self.dialog.line.account.refer == "deny":
+            self._reply(transaction, request, flow, 603)  # RFC 3515 §2.4.2
             self.stack.core.emit(InCallRequest(self.owner.id, method, request))
+        elif method == "REFER":
+            self.transfers.asked(transaction, request, flow)
+        elif method == "NOTIFY":
+            self.transfers.notified(transaction, request, flow)
         else:
             self._reply(transaction, request, flow, 405, headers=(("Allow", ALLOW),))
 

@@ -171,6 +171,12 @@ class Station:
         if self.calls.pop(id, None) is not None and self.line.removing:
             self._one_gone()
 
+    def hang_up(self, id: int) -> None:
+        """Another call of the account has taken the place of this one."""
+        call = self.calls.get(id)
+        if call is not None:
+            call.hangup((("Reason", 'SIP;cause=200;text="Replaced"'),))
+
     def _one_gone(self) -> None:
         self._pending -= 1
         if self._pending == 0:
@@ -205,6 +211,11 @@ def station_of(stations: Mapping[str, Station], account: str) -> Station:
     if station is None or station.line.removing:
         raise InvalidValue(f"there is no account {account!r}")
     return station
+
+
+def call_of(stations: Mapping[str, Station], id: int) -> Call | None:
+    """The call of this id, whichever account has it."""
+    return next((each.calls[id] for each in stations.values() if id in each.calls), None)
 
 
 def notifier_of(stations: Mapping[str, Station], id: int) -> Notifier | None:

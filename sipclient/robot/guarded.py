@@ -27,6 +27,7 @@ from sipclient.protocol.events import (
     Ringing,
     SendInCall,
     SendRequest,
+    Transfer,
 )
 from sipclient.robot import told
 from sipclient.robot.told import Told
@@ -188,6 +189,8 @@ def targets_of(command: Command) -> Iterable[str]:
             return (command.to, *_referred(command.headers))
         case SendInCall():
             return _referred(command.headers)
+        case Transfer():
+            return (command.to, *_referred(command.headers)) if command.to else _referred(command.headers)
         case Redirect():
             return command.contacts
     return ()
