@@ -23,6 +23,7 @@ from sipclient.cli.options import (
     seconds,
 )
 from sipclient.client import Client
+from sipclient.config.values import visible
 from sipclient.errors import InvalidValue, NotAllowed, SipError
 
 FAREWELL = 4.0  # seconds that a hangup may take
@@ -110,7 +111,7 @@ def _show(placed: Call, state: CallState, elapsed: float) -> None:
     end = placed.end
     code = f"{placed.status or ''} {placed.cause}".strip()
     by = f" by {end.by}" if end is not None else ""
-    reason = f" ({placed.reason})" if placed.reason else ""
+    reason = f" ({visible(placed.reason)})" if placed.reason else ""  # the words are the other side's
     word = "ended" if placed.answered_at is not None else "failed"
     print(f"{elapsed:7.2f} s  {word}: {code}{by}{reason}", flush=True)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from sipclient.cli.words import and_more
+from sipclient.config.values import visible
 from sipclient.presence import State
 from sipclient.protocol.events import ExtensionChanged, WatchProblem
 
@@ -76,7 +77,7 @@ class Outlook:
 
 
 def _reason(event: WatchProblem) -> str:
-    return f"{event.status or ''} {event.reason}".strip()
+    return visible(f"{event.status or ''} {event.reason}".strip())  # the words are the server's
 
 
 def _why(troubles: Iterable[WatchProblem]) -> str:

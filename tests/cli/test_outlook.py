@@ -6,10 +6,22 @@ from collections.abc import Callable
 
 import pytest
 
+from sipclient.call import Call, CallState
+from sipclient.cli.call import _show as show
 from sipclient.cli.outlook import Outlook
 from sipclient.cli.words import and_more
 from sipclient.presence import State
-from sipclient.protocol.events import ExtensionChanged, WatchProblem
+from sipclient.protocol.events import CallEnded, ExtensionChanged, WatchProblem
+
+
+class Nowhere:
+    """A line that a call which does nothing needs."""
+
+    def do(self, command: object) -> None: ...
+
+    def tell(self, event: object) -> None: ...
+
+    def spawn(self, work: object) -> None: ...
 
 
 class Scene:
@@ -40,6 +52,15 @@ class Scene:
 @pytest.fixture
 def scene() -> Scene:
     return Scene("1001", "1002")
+
+
+def test_no_terminal_obeys_a_server(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:
+    scene.problem("1001", "dialog", 404, "\x1b[2J\u202eNot Found")
+    assert scene.moment() == ["1001 no dialog: 404 \\x1b[2J\\u202eNot Found; next try in 60 s"]
+    call = Call(Nowhere(), 1, "pbx", "7000", None)
+    call.handle(CallEnded(1, 486, "USER_BUSY", 17, "\x1b[2JBusy", "remote", False))
+    show(call, CallState.ENDED, 1.0)
+    assert capsys.readouterr().out == "   1.00 s  failed: 486 USER_BUSY by remote (\\x1b[2JBusy)\n"
 
 
 def test_both_packages_refused_are_one_line(scene: Scene) -> None:
