@@ -44,7 +44,7 @@ TELEPHONE_EVENT = Codec("telephone-event", fmtp="0-15")
 _OURS = {codec.name.lower(): codec for codec in (PCMU, PCMA, G722, OPUS, L16, CN, TELEPHONE_EVENT)}
 
 _ANY_CLOCK = frozenset({"l16", "telephone-event"})
-_CLOCKS = frozenset({"8000", "16000", "24000", "32000", "48000"})
+CLOCKS = (48000, 32000, 24000, 16000, 8000)  # those sound is carried at, the best first
 
 # What a payload type below 96 is where no rtpmap says otherwise: name, clock, channels.
 STATIC: dict[int, tuple[str, int, int]] = {
@@ -84,7 +84,8 @@ def codec_named(name: str) -> Codec | None:
     known = _OURS.get(name)
     if known is None or not clock or clock == f"{known.clock}" or clock == f"{known.clock}/{known.channels}":
         return known
-    return msgspec.structs.replace(known, clock=int(clock)) if name in _ANY_CLOCK and clock in _CLOCKS else None
+    wished = next((number for number in CLOCKS if str(number) == clock), 0) if name in _ANY_CLOCK else 0
+    return msgspec.structs.replace(known, clock=wished) if wished else None
 
 
 def events(clock: int) -> Codec:

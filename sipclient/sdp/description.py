@@ -288,13 +288,11 @@ class SessionDescription(msgspec.Struct, frozen=True, dict=True):
         """The m-lines, in order, those with port 0 too."""
         return self._sections[1]
 
-    @property
-    def bundles(self) -> Iterator[tuple[str, ...]]:
+    @cached_property
+    def bundles(self) -> tuple[tuple[str, ...], ...]:
         """The streams, by their mid, that are to share one transport: a tuple a group. RFC 9143 §5."""
-        for attribute in self.session.all("group"):
-            semantics, *mids = attribute.value.split() or [""]
-            if semantics.upper() == "BUNDLE":
-                yield tuple(mids)
+        groups = (attribute.value.split() for attribute in self.session.all("group"))
+        return tuple(tuple(words[1:]) for words in groups if words and words[0].upper() == "BUNDLE")
 
     @property
     def origin(self) -> Origin | None:

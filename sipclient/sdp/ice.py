@@ -15,6 +15,7 @@ _CANDIDATE = re.compile(
     re.ASCII | re.IGNORECASE,
 )
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9-]+)+\.?", re.ASCII)
+_MOST = 200  # candidates that are read; agents check 100 pairs: RFC 8445 §6.1.2.5
 _CREDENTIAL = re.compile(r"[!-~]{1,256}")
 
 
@@ -132,7 +133,7 @@ def ice_of(media: MediaDescription) -> Ice | None:
     ufrag, pwd = credential(media, "ice-ufrag"), credential(media, "ice-pwd")
     if not ufrag or not pwd:
         return None
-    candidates = (read_candidate(attribute.value) for attribute in media.all("candidate"))
+    candidates = (read_candidate(attribute.value) for attribute in media.all("candidate")[:_MOST])
     options = " ".join(attribute.value for attribute in (*media.all("ice-options"), *media.session.all("ice-options")))
     return Ice(
         ufrag,
@@ -141,7 +142,7 @@ def ice_of(media: MediaDescription) -> Ice | None:
         lite=media.session.first("ice-lite") is not None,
         trickle="trickle" in options.split(),
         end_of_candidates=media.inherited("end-of-candidates") is not None,
-        remote=tuple(_remote(media.value("remote-candidates").split())),
+        remote=tuple(_remote(media.value("remote-candidates").split()[: 3 * _MOST])),
     )
 
 
@@ -164,7 +165,7 @@ def credential(media: MediaDescription, name: str) -> str:
 
 def broken_candidates(media: MediaDescription) -> list[Attribute]:
     """The candidate lines that are none."""
-    return [attribute for attribute in media.all("candidate") if read_candidate(attribute.value) is None]
+    return [attribute for attribute in media.all("candidate")[:_MOST] if read_candidate(attribute.value) is None]
 
 
 def ice_lines(ice: Ice) -> list[str]:

@@ -9,8 +9,6 @@ from sipclient.sdp.ice import broken_candidates, credential
 from sipclient.sdp.match import no_address, shown
 from sipclient.sdp.reasons import ATTRIBUTE, FORMAT, Reason
 
-_MOST = 20  # reasons of one kind; who has more broken lines than that knows enough
-
 
 def missing(description: SessionDescription) -> list[Reason]:
     """Every line that is missing, or has lost a part. RFC 8866 §5 for the session; what ICE and DTLS need
@@ -47,7 +45,7 @@ def _of_audio(media: MediaDescription, description: SessionDescription) -> Itera
     dtls = asks_dtls(media)
     if candidates or media.inherited("ice-ufrag") or media.inherited("ice-pwd"):
         yield from missing_credentials(media)
-        for attribute in broken_candidates(media)[:_MOST]:
+        for attribute in broken_candidates(media):
             text = f"the candidate has no address, or is none ({shown(attribute.value)})"
             yield Reason(text, attribute.line, ATTRIBUTE)
         if dtls and media.first("rtcp-mux") is None:

@@ -144,7 +144,7 @@ def _section(media: MediaDescription, agreed: _Agreed, able: Capabilities) -> li
 
 
 def _refusal(offer: SessionDescription, reasons: list[Reason]) -> Refusal:
-    return Refusal(tuple(dict.fromkeys([*(reasons or [_no_audio(offer)]), *missing(offer)])))
+    return Refusal.of([*(reasons or [_no_audio(offer)]), *missing(offer)])
 
 
 def _no_audio(offer: SessionDescription) -> Reason:

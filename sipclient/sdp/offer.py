@@ -87,7 +87,7 @@ def accept(our_offer: SessionDescription, answer: SessionDescription) -> Accepte
     if len(answer.media) <= index:
         return Refusal((Reason("the answer has no m= line in the place of our audio", 0, MEDIA_TYPE),))
     agreed = _agree(our_offer.media[index], answer.media[index])
-    return Accepted(agreed) if isinstance(agreed, AudioStream) else Refusal(tuple(agreed))
+    return Accepted(agreed) if isinstance(agreed, AudioStream) else Refusal.of(agreed)
 
 
 def _agree(ours: MediaDescription, theirs: MediaDescription) -> AudioStream | list[Reason]:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
+
+_MOST = 50  # whoever has more to mend than that begins with these
 
 MEDIA_TYPE, FORMAT, ATTRIBUTE, OTHER = 304, 305, 306, 399  # warn-codes of RFC 3261 §20.43
 
@@ -25,9 +29,17 @@ class Reason(msgspec.Struct, frozen=True):
 
 class Refusal(msgspec.Struct, frozen=True):
     """No call can come of this description: `reasons` has at least one, those that decide before those that
-    only add to it."""
+    only add to it. Beyond fifty the last one counts the rest."""
 
     reasons: tuple[Reason, ...]
 
     def __str__(self) -> str:
         return "; ".join(map(str, self.reasons))
+
+    @classmethod
+    def of(cls, reasons: Iterable[Reason]) -> Refusal:
+        """For these reasons, each once."""
+        found = tuple(dict.fromkeys(reasons))
+        if len(found) <= _MOST:
+            return cls(found)
+        return cls((*found[:_MOST], Reason(f"and {len(found) - _MOST} more")))

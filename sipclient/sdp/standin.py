@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from sipclient.sdp.agreement import WEBRTC_CODECS, Capabilities, Wants
+from sipclient.sdp.codecs import CLOCKS, L16
 from sipclient.sdp.ice import Candidate, Ice
 from sipclient.sdp.sdes import SUITES
 from sipclient.sdp.security import CryptoKey, Dtls, Fingerprint, Setup
@@ -14,6 +15,7 @@ _ADDRESSES = {"IP4": "192.0.2.1", "IP6": "2001:db8::1"}
 _KEYS = tuple(CryptoKey(0, suite, bytes(length)) for suite, length in SUITES.items())
 _DTLS = Dtls(Setup.ACTPASS, (Fingerprint("sha-256", ":".join(["00"] * 32)),))
 _USUAL = Capabilities().codecs
+_ALL = (*WEBRTC_CODECS, *(msgspec.structs.replace(L16, clock=clock) for clock in CLOCKS))
 
 
 def stand_in(question: Capabilities, wants: Wants) -> Capabilities:
@@ -25,7 +27,7 @@ def stand_in(question: Capabilities, wants: Wants) -> Capabilities:
     return msgspec.structs.replace(
         question,
         address=_ADDRESSES.get(wants.family, _ADDRESSES["IP4"]),
-        codecs=WEBRTC_CODECS if question.codecs == _USUAL else question.codecs,
+        codecs=_ALL if question.codecs == _USUAL else question.codecs,
         crypto=question.crypto or _KEYS,
         dtls=question.dtls or _DTLS,
         ice=question.ice or Ice("stand-in", "0" * 24, candidates, end_of_candidates=True),

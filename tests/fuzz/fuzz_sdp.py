@@ -12,8 +12,9 @@ import atheris
 with atheris.instrument_imports():
     from sipclient import sdp
 
-_OURS = sdp.Capabilities("192.0.2.9", 5000, session_id=42)
-_OFFER = sdp.make_offer(_OURS)
+_PLAIN = sdp.Capabilities("192.0.2.9", 5000, session_id=42)
+_ABLE = (_PLAIN, sdp.Capabilities())  # G.711 only, and all there is
+_OFFERS = (sdp.make_offer(_PLAIN), sdp.make_offer(sdp.Capabilities(security=sdp.Security.DTLS)))
 
 
 def one(data: bytes) -> None:
@@ -24,14 +25,18 @@ def one(data: bytes) -> None:
         return
     if sdp.parse(bytes(description)) != description:
         raise RuntimeError("the round trip loses something")
-    result = sdp.negotiate(description, _OURS)
-    if isinstance(result, sdp.Answer):
-        answer = sdp.parse(bytes(result.description))
-        if len(answer.media) != len(description.media):
-            raise RuntimeError("the answer has not as many m-lines as the offer")
-    sdp.accept(_OFFER, description)
-    sdp.accept(description, _OFFER)
-    sdp.make_offer(_OURS, description)
+    sdp.wants(description)
+    sdp.lint(description)
+    for able in _ABLE:
+        result = sdp.negotiate(description, able)
+        if isinstance(result, sdp.Answer):
+            answer = sdp.parse(bytes(result.description))
+            if len(answer.media) != len(description.media):
+                raise RuntimeError("the answer has not as many m-lines as the offer")
+        sdp.make_offer(able, description)
+    for offer in _OFFERS:
+        sdp.accept(offer, description)
+        sdp.accept(description, offer)
 
 
 if __name__ == "__main__":

@@ -56,7 +56,8 @@ def _protected(theirs: MediaDescription, ours: MediaDescription) -> None:
         assert len(crypto) == 1
         tag, suite, key = crypto[0].value.split()
         offers = [attribute.value.split() for attribute in theirs.all("crypto")]
-        assert [tag, suite.upper()] in [[words[0], words[1].upper()] for words in offers if len(words) > 1]
+        named = [(int(words[0]), words[1].upper()) for words in offers if len(words) > 1 and words[0].isdecimal()]
+        assert (int(tag), suite.upper()) in named
         assert key.startswith("inline:") and all(key not in words for words in offers)
 
 

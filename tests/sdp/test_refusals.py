@@ -114,6 +114,12 @@ def test_a_reason_repeats_nothing_that_harms_a_log_or_a_header() -> None:
     assert len(reason.text) < 200
 
 
+def test_a_refusal_gives_no_more_reasons_than_anybody_reads() -> None:
+    many = Refusal.of([Reason("a"), *(Reason("b", number) for number in range(1, 100)), Reason("a")])
+    assert len(many.reasons) == 51
+    assert str(many).endswith("line 49: b; and 50 more")
+
+
 def test_a_refusal_in_words() -> None:
     refusal = Refusal((Reason("no codec", 7), Reason("nothing else")))
     assert str(refusal) == "line 7: no codec; nothing else"
