@@ -138,10 +138,10 @@ class Pbx:
     # --- messages -----------------------------------------------------------------------------------
 
     def receive(self, data: bytes, address: tuple[str, int]) -> None:
-        head = data.partition(b"\r\n\r\n")[0].decode()
+        head = data.partition(b"\r\n\r\n")[0].decode("utf-8", "replace")
         start, *lines = head.split("\r\n")
         if not lines:
-            return  # a keep-alive
+            return  # a keep-alive, or a datagram of somebody else's
         headers = headers_of(lines)
         if start.startswith("SIP/2.0"):
             self.answered(int(start[8:11]), headers)
