@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from sipclient.errors import StoreError
 from sipclient.store.base import Store
 from sipclient.store.lock import Lock
+from sipclient.store.place import Place
 from sipclient.store.schema import migrate
 from sipclient.store.sqlite import SqliteStore
 from sipclient.store.worker import Worker
@@ -29,7 +30,7 @@ async def open_store(url: str, patience: float = _PATIENCE) -> AsyncIterator[Sto
     if scheme != "sqlite" or not path or "\0" in path:
         raise StoreError(f"{scheme}: is no store that this version has: write sqlite:robot.db")
     lock = None if path == ":memory:" else _lock(path, url)
-    worker = Worker(url)
+    worker = Worker(url, None if path == ":memory:" else Place(path, url))
     try:
         await worker.open(lambda: _connect(path, url, patience))
         try:

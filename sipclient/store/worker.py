@@ -13,6 +13,7 @@ from typing import Any, TypeAlias, TypeVar
 
 from sipclient.errors import StoreError
 from sipclient.store.failure import in_words
+from sipclient.store.place import Place
 
 T = TypeVar("T")
 Work: TypeAlias = Callable[[sqlite3.Connection], T]
@@ -39,8 +40,9 @@ class Worker:
     asyncio's around them, cost each transition of the robot 80 µs of CPU more.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, place: Place | None = None) -> None:
         self._url = url
+        self._place = place
         self._jobs: SimpleQueue[tuple[Callable[[], Any], asyncio.Future[Any]] | None] = SimpleQueue()
         self._connection: sqlite3.Connection | None = None
         self._waiting: list[_Call] = []
@@ -122,7 +124,10 @@ class Worker:
         """The result of each, or its error. One bad value must not cost the others: where a transaction
         fails, each is tried in its own."""
         try:
-            return _transact(connection, batch)
+            results = _transact(connection, batch)
+            if self._place is not None:
+                self._place.look()
+            return results
         except (sqlite3.Error, *_BAD_VALUE, StoreError) as error:
             if len(batch) == 1:
                 return [in_words(self._url, error)]
