@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import struct
 import wave
 from array import array
@@ -202,6 +203,51 @@ def test_a_damaged_or_silent_file_is_named_with_its_fault(tmp_path: Path) -> Non
     (tmp_path / "list.m3u8").write_text("#EXTM3U\n#EXTINF:5,\nhttp://127.0.0.1:9/x.ts\n#EXT-X-ENDLIST\n")
     with pytest.raises(MediaError, match=r"list\.m3u8 cannot be played"):
         open_source(tmp_path / "list.m3u8")
+
+
+def test_a_video_without_sound_is_refused_and_one_of_an_unknown_coding(tmp_path: Path) -> None:
+    av = pytest.importorskip("av")
+    with av.open(str(tmp_path / "mute.mkv"), "w") as container:
+        stream = container.add_stream("mpeg4", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 32, 32, "yuv420p"
+        container.mux(stream.encode(av.VideoFrame(32, 32, "yuv420p")))
+        container.mux(stream.encode(None))
+    with pytest.raises(MediaError, match=r"mute\.mkv cannot be played: there is no sound in it"):
+        open_source(tmp_path / "mute.mkv")
+    sound = encoded(tmp_path / "a.mkv", "aac", sine(440, 0.2, 44100), 44100).read_bytes()
+    (tmp_path / "odd.mkv").write_bytes(sound.replace(b"A_AAC", b"A_XYZ"))
+    with pytest.raises(MediaError, match=r"odd\.mkv cannot be played: its sound is coded in a way nobody here knows"):
+        open_source(tmp_path / "odd.mkv")
+
+
+def test_files_that_were_joined_are_played_to_the_end(tmp_path: Path) -> None:
+    one = encoded(tmp_path / "one.mp3", "libmp3lame", sine(1000, 1, 44100), 44100).read_bytes()
+    two = encoded(tmp_path / "two.mp3", "libmp3lame", sine(500, 1, 22050), 22050).read_bytes()
+    (tmp_path / "both.mp3").write_bytes(one + two)
+    heard = b"".join(frames(open_source(tmp_path / "both.mp3")))
+    assert len(heard) == pytest.approx(32000, abs=3200)
+    assert share(heard[3200:12800], 1000, 8000) > 0.99
+    assert share(heard[-12800:-3200], 500, 8000) > 0.99
+
+
+@pytest.mark.parametrize(
+    ("suffix", "codec"), [("mp3", "libmp3lame"), ("ogg", "libopus"), ("m4a", "aac"), ("mkv", "aac")]
+)
+def test_a_file_with_flipped_and_missing_bytes_gives_sound_or_the_documented_error(
+    tmp_path: Path, suffix: str, codec: str
+) -> None:
+    good = encoded(tmp_path / f"good.{suffix}", codec, sine(1000, 1, 48000), 48000).read_bytes()
+    for seed in range(40):
+        draw = random.Random(seed)
+        content = bytearray(good[: draw.randrange(100, len(good)) if draw.random() < 0.3 else None])
+        for _ in range(draw.randint(1, 60)):
+            content[draw.randrange(len(content))] = draw.randrange(256)
+        (tmp_path / f"bad.{suffix}").write_bytes(content)
+        try:
+            player = open_source(tmp_path / f"bad.{suffix}")
+        except MediaError:
+            continue
+        assert len(frames(player)) <= 100
 
 
 @pytest.mark.parametrize("name", ["a.mp3", "float.wav"])

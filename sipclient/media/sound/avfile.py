@@ -11,6 +11,7 @@ from sipclient.media import pyav
 from sipclient.media.sound.resample import HIGHEST, LOWEST
 
 if TYPE_CHECKING:
+    from av import AudioFrame, AudioResampler
     from av.container import InputContainer
 
 # A playlist must not lead to the network: what is played is what the caller named.
@@ -25,6 +26,8 @@ class AvReader:
         self._av = pyav.needed(f"playing {path.name}")
         self._path = path
         self._container: InputContainer | None = None
+        self._resampler: AudioResampler
+        self._kind: tuple[str, str, int] | None = None  # of the frames that it takes
         self.rewind()
 
     def read(self, samples: int) -> bytes:
@@ -42,17 +45,19 @@ class AvReader:
         """From its beginning; the file is opened anew, for not every format can go back."""
         self.close()
         try:
-            self._container = self._av.open(str(self._path), options=_OPTIONS)
+            # Titles are often in some older coding of text; nobody reads them here.
+            self._container = self._av.open(str(self._path), options=_OPTIONS, metadata_errors="ignore")
         except self._av.error.FFmpegError as error:
             raise MediaError(f"{self._path} cannot be played: {error.strerror}") from error
-        except OSError as error:
-            raise MediaError(f"{self._path}: {error.strerror or error}") from error
-        streams = self._container.streams.audio
-        self.rate = streams[0].rate or 0 if streams else 0
+        tracks = self._container.streams.audio
+        context = tracks[0].codec_context if tracks else None
+        self.rate = context.rate or 0 if context is not None else 0
         if not LOWEST <= self.rate <= HIGHEST:
             self.close()
-            what = f"its sampling rate is {self.rate} Hz" if streams else "there is no sound in it"
+            what = f"its sampling rate is {self.rate} Hz" if context is not None else "there is no sound in it"
+            what = "its sound is coded in a way nobody here knows" if tracks and context is None else what
             raise MediaError(f"{self._path} cannot be played: {what}")
+        self._kind = None
         self._held = bytearray()
         self._parts = self._decoded(self._container)
 
@@ -63,22 +68,27 @@ class AvReader:
             self._container = None
 
     def _decoded(self, container: InputContainer) -> Iterator[bytes]:
-        track = container.streams.audio[0]
-        resampler = self._av.AudioResampler(format="s16", layout="mono", rate=self.rate)
+        """Its sound as far as it can be read, part by part. Raises MediaError where nothing of it can any more."""
         faults = 0
-        packets = container.demux(track)
+        packets = container.demux(container.streams.audio[0])
         while True:
             try:
                 packet = next(packets, None)
                 if packet is None:
                     return
-                frames = packet.decode()
-            except self._av.error.FFmpegError as error:
+                part = b"".join(map(self._resampled, packet.decode()))
+            except (self._av.error.FFmpegError, ValueError) as error:
                 faults += 1
                 if faults > _MOST_FAULTS:
-                    raise MediaError(f"{self._path} is damaged: {error.strerror}") from error
+                    raise MediaError(f"{self._path} is damaged: {error}") from error
                 continue
-            for frame in frames:
+            if part:
                 faults = 0
-                for part in resampler.resample(frame):
-                    yield bytes(part.planes[0])[: 2 * part.samples]
+                yield part
+
+    def _resampled(self, frame: AudioFrame) -> bytes:
+        kind = (frame.format.name, frame.layout.name, frame.sample_rate)
+        if kind != self._kind:  # files that were joined may change in the middle
+            self._kind = kind
+            self._resampler = self._av.AudioResampler(format="s16", layout="mono", rate=self.rate)
+        return b"".join(bytes(part.planes[0])[: 2 * part.samples] for part in self._resampler.resample(frame))
