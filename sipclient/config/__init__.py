@@ -30,7 +30,7 @@ from sipclient.config.model import (
 )
 from sipclient.config.patterns import Pattern
 from sipclient.config.templates import CallerId, HeaderTemplates, IncomingTemplate, Template
-from sipclient.config.values import LONGEST, Hook, Mistake, Ports, Rate, Seconds
+from sipclient.config.values import LONGEST, Dscp, Hook, Mistake, Ports, Rate, Seconds
 
 __all__ = [
     "CAUSES",
@@ -42,6 +42,7 @@ __all__ = [
     "Config",
     "DialConfig",
     "Digits",
+    "Dscp",
     "Finding",
     "HeaderTemplates",
     "Hook",

@@ -15,6 +15,7 @@ from sipclient.config.templates import CallerId, HeaderTemplates, IncomingTempla
 from sipclient.config.values import (
     Armed,
     Codec,
+    Dscp,
     Hook,
     Identity,
     Media,
@@ -112,6 +113,7 @@ class AccountConfig(Table, frozen=True, kw_only=True):
     require_strong_digest: bool = False
     codecs: tuple[Codec, ...] = ()
     rtp_ports: Ports = Ports()
+    dscp: Dscp = Dscp(46)
     public_address: IpAddress = IpAddress("")
     stun: IceServer = IceServer("")
     turn: Turn | None = None

@@ -20,6 +20,7 @@ _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _PERIODS = {"second": 1.0, "minute": 60.0, "hour": 3600.0, "day": 86400.0}
 _DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)\s?(ms|s|m|h|d)", re.ASCII)
 _RATE = re.compile(r"(\d{1,9}) per (.+)", re.ASCII)
+_DSCP = re.compile(r"ef|cs([0-7])|af([1-4])([1-3])")
 _PORTS = re.compile(r"(\d{1,5})\s?-\s?(\d{1,5})", re.ASCII)
 _CREDENTIALS = re.compile(r"^((?:(?:sips?|tel|udp|tcp|tls|wss?|stun|turns?):/{0,2})?+[^:@]*:).*@", re.DOTALL | re.I)
 _HOOK = re.compile(r"([^\x00-\x1f\x7f]+\.py):([^\W\d]\w*)")
@@ -187,6 +188,21 @@ class Ports(Plain):
                 return cls(low, high)
             case _:
                 raise Mistake(f'a range of ports is like "10000-20000", from 1024 to 65535, not {shown(value)}')
+
+
+class Dscp(int):
+    """How packets are marked (RFC 2474): 0 to 63, or a name: `ef`, `cs0` to `cs7`, `af11` to `af43`."""
+
+    @classmethod
+    def from_toml(cls, value: object) -> Self:
+        """The number, whichever way it is written."""
+        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 63:
+            return cls(value)
+        if isinstance(value, str) and (found := _DSCP.fullmatch(value.lower())):
+            if found[0] == "ef":
+                return cls(46)
+            return cls(8 * int(found[1]) if found[1] else 8 * int(found[2]) + 2 * int(found[3]))
+        raise Mistake(f'a DSCP is 0 to 63, "ef", "cs0" to "cs7" or "af11" to "af43", not {shown(value)}')
 
 
 class Hook(Plain):

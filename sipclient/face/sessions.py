@@ -44,6 +44,7 @@ class Sessions:
             kind=kind,
             also=_other_family(host) if parse_bind(account.local)[0] in WILDCARDS else (),
             ports=account.rtp_ports,
+            dscp=account.dscp,
             public_address=account.public_address,
             servers=IceServers(account.stun, account.turn, account.turn_username, account.turn_password),
             codecs=account.codecs,

@@ -10,6 +10,7 @@ from sipclient import sdp
 from sipclient.media.engine import RtpEngine
 from sipclient.media.ice_servers import NO_SERVERS, IceServers
 from sipclient.media.packets import PacketTransport, Receiver, nobody
+from sipclient.media.ports import EF
 from sipclient.media.srtp import SrtpTransport
 from sipclient.media.suites import OFFERED, needed, suite_named
 from sipclient.media.udp import UdpTransport
@@ -42,10 +43,12 @@ class Carrier:
         servers: IceServers = NO_SERVERS,
         public_address: str = "",
         failed: Callable[[str], None] | None = None,
+        dscp: int = EF,
     ) -> None:
         self._engine = engine
         self._hosts = tuple(hosts)
         self._span = span
+        self._dscp = dscp
         self._servers = servers
         self._public_address = public_address
         self._told = failed
@@ -100,7 +103,7 @@ class Carrier:
     def ports(self) -> int:
         """The RTP port of plain sockets, bound with the first call. Raises MediaError."""
         if self._udp is None:
-            self._udp = UdpTransport(self._engine.loop, self._engine.open_ports(self._hosts[0], self._span))
+            self._udp = UdpTransport(self._engine.loop, self._engine.open_ports(self._hosts[0], self._span, self._dscp))
         self._base = self._udp
         if self._top is None:
             self._ride(self._udp)
@@ -111,7 +114,7 @@ class Carrier:
         if self._ice is None:
             transport: type[IceTransport] = needed("sipclient.media.ice").IceTransport
             self._ice = transport(
-                self._engine, self._hosts, self._span, self._servers, self._public_address, self._flows
+                self._engine, self._hosts, self._span, self._servers, self._public_address, self._flows, self._dscp
             )
             self._flowing = False
         ours = await self._ice.gather(controlling, components, restart)

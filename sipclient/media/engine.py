@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
-from sipclient.media.ports import PortPair, Ports
+from sipclient.media.ports import EF, PortPair, Ports
 from sipclient.media.suites import needed
 
 if TYPE_CHECKING:
@@ -110,9 +110,9 @@ class RtpEngine:
             self._certificate = made(datetime.now(UTC))
         return self._certificate
 
-    def open_ports(self, host: str, span: tuple[int, int]) -> PortPair:
-        """An even port for RTP and the next for RTCP, both bound. Raises MediaError."""
+    def open_ports(self, host: str, span: tuple[int, int], dscp: int = EF) -> PortPair:
+        """An even port for RTP and the next for RTCP, both bound, and marked so. Raises MediaError."""
         ports = self._ports.get((host, span))
         if ports is None:
             ports = self._ports[host, span] = Ports(host, span, self.draw(16))
-        return ports.open()
+        return ports.open(dscp)

@@ -11,7 +11,7 @@ from sipclient.media.engine import RtpEngine
 from sipclient.media.ice_agent import Agent
 from sipclient.media.ice_servers import NO_SERVERS, IceServers
 from sipclient.media.packets import Receiver, is_rtcp, nobody
-from sipclient.media.ports import PortPair
+from sipclient.media.ports import EF, PortPair
 
 PATIENCE = 20.0  # seconds the checks have, from when both sides are known
 _ICE_CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
@@ -33,11 +33,13 @@ class IceTransport:
         servers: IceServers = NO_SERVERS,
         public_address: str = "",
         flowing: Callable[[], None] | None = None,
+        dscp: int = EF,
     ) -> None:
         self.unsent = 0
         self._engine = engine
         self._hosts = tuple(hosts)
         self._span = span
+        self._dscp = dscp
         self._servers = servers
         self._public_address = public_address
         self._flowing = flowing
@@ -157,7 +159,7 @@ class IceTransport:
         agent = None
         try:
             for host in self._hosts:
-                pairs.append(self._engine.open_ports(host, self._span))
+                pairs.append(self._engine.open_ports(host, self._span, self._dscp))
             places = list(zip(self._hosts, pairs, strict=True))
             agent = Agent(places, self._servers, self._public_address, credentials, controlling, components, self._take)
             await agent.gather_candidates()

@@ -5,10 +5,12 @@ from __future__ import annotations
 import errno
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 
 from sipclient.errors import MediaError
 
 _TRIES = 64  # with ports of the system's choosing: half of them are odd, few of the rest lack a neighbour
+EF = 46  # the DSCP of voice: expedited forwarding (RFC 3246, RFC 4594 §4.1)
 _TAKEN = frozenset({errno.EADDRINUSE, errno.EACCES})
 
 
@@ -22,6 +24,17 @@ class PortPair:
         self.rtcp = rtcp
         self.port = int(rtp.getsockname()[1])  # the RTP port
         self._released = released
+
+    def mark(self, dscp: int) -> None:
+        """Let packets leave with this DSCP, which some systems do not allow: then they go without."""
+        for bound in (self.rtp, self.rtcp):
+            option = (
+                (socket.IPPROTO_IPV6, socket.IPV6_TCLASS)
+                if bound.family == socket.AF_INET6
+                else (socket.IPPROTO_IP, socket.IP_TOS)
+            )
+            with suppress(OSError):
+                bound.setsockopt(*option, dscp << 2)
 
     def close(self) -> None:
         """Give both ports back. Twice is harmless: the second time they may be somebody else's."""
@@ -46,10 +59,14 @@ class Ports:
         self._next = start
         self._used: set[int] = set()
 
-    def open(self) -> PortPair:
-        """Bind the next free pair. Raises MediaError where there is none, or no such local address."""
-        if self._high == 0:
-            return self._any()
+    def open(self, dscp: int = EF) -> PortPair:
+        """Bind the next free pair, whose packets leave with this DSCP (RFC 2474; 0: none). Raises MediaError where
+        there is none, or no such local address."""
+        pair = self._any() if self._high == 0 else self._next_pair()
+        pair.mark(dscp)
+        return pair
+
+    def _next_pair(self) -> PortPair:
         for offset in range(len(self._evens)):
             port = self._evens[(self._next + offset) % len(self._evens)]
             if port not in self._used and (pair := self._pair(port)) is not None:

@@ -13,6 +13,7 @@ from sipclient.errors import MediaError
 from sipclient.media.carrier import Carrier, has_extra
 from sipclient.media.engine import RtpEngine
 from sipclient.media.ice_servers import NO_SERVERS, IceServers
+from sipclient.media.ports import EF
 from sipclient.media.repertoire import Repertoire
 from sipclient.media.rtp_stream import RtpStream
 from sipclient.sdp.ice import ice_of
@@ -31,6 +32,7 @@ class RtpSession:
     `host` is the local address to bind, an IP literal; `public_address` is what peers are told in its place,
     and `also` are further local addresses that ICE may use. `ports` is the range for RTP and RTCP, both ends
     included, (0, 0) for the system's choice. `codecs` are names, in order of preference; none means what fits.
+    Packets leave with this `dscp`, 0 to 63.
     Sessions of one process share an `engine`; one made without has its own.
     Raises MediaError for a codec there is not, and for addresses nobody can send to.
     """
@@ -46,10 +48,12 @@ class RtpSession:
         servers: IceServers = NO_SERVERS,
         codecs: Sequence[str] = (),
         engine: RtpEngine | None = None,
+        dscp: int = EF,
     ) -> None:
         self._told = _reachable(host, public_address)
         self._hosts = (host, *also)
         self._ports = ports
+        self._dscp = dscp
         self._public_address = public_address
         self._servers = servers
         self._security = sdp.Security(kind)
@@ -166,7 +170,7 @@ class RtpSession:
                 self._engine = RtpEngine(asyncio.get_running_loop())
             draw = self._engine.draw
             self._carrier = Carrier(
-                self._engine, self._hosts, self._ports, self._servers, self._public_address, self._failed
+                self._engine, self._hosts, self._ports, self._servers, self._public_address, self._failed, self._dscp
             )
             self._stream = RtpStream(self._engine, self._carrier)
             self._identity = sdp.Capabilities(

@@ -38,6 +38,7 @@ class Account(_Addressed, frozen=True, kw_only=True, omit_defaults=True):
     require_strong_digest: bool = False  # refuse an MD5 challenge that does not come over TLS
     codecs: tuple[str, ...] = ()
     rtp_ports: tuple[int, int] = (0, 0)
+    dscp: int = 46  # of the packets of media: expedited forwarding
     public_address: str = ""
     stun: str = ""  # "stun:host:3478"
     turn: str = ""  # "turn:host:3478?transport=udp", "turns:host"

@@ -37,6 +37,7 @@ def account_of(name: str, config: AccountConfig, folder: str, *, browsers: bool 
         require_strong_digest=config.require_strong_digest,
         codecs=tuple(map(str, config.codecs)),
         rtp_ports=(config.rtp_ports.low, config.rtp_ports.high),
+        dscp=int(config.dscp),
         public_address=str(config.public_address),
         stun=str(config.stun),
         turn=str(config.turn.url) if config.turn else "",

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sipclient.config import Hook, Mistake, Ports, Rate, Retry, RetryOn, Seconds, States
+from sipclient.config import Dscp, Hook, Mistake, Ports, Rate, Retry, RetryOn, Seconds, States
 from sipclient.config.causes import CAUSES, RejectWith
 from sipclient.config.values import Choice, Media, kind, one_of
 from sipclient.protocol.causes import NAMES
@@ -74,6 +74,21 @@ def test_ports(value: object) -> None:
 def test_no_ports(value: object) -> None:
     with pytest.raises(Mistake, match="a range of ports is like"):
         Ports.from_toml(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "dscp"),
+    [(0, 0), (63, 63), (46, 46), ("ef", 46), ("EF", 46), ("cs0", 0), ("CS5", 40), ("af11", 10), ("AF43", 38)],
+)
+def test_marks_of_packets(value: object, dscp: int) -> None:
+    """RFC 2474 §4.2.2, RFC 2597 §6, RFC 3246 §2.7."""
+    assert Dscp.from_toml(value) == dscp
+
+
+@pytest.mark.parametrize("value", [-1, 64, True, 46.0, "46", "cs8", "af44", "af01", "", []])
+def test_no_marks_of_packets(value: object) -> None:
+    with pytest.raises(Mistake, match="a DSCP is 0 to 63"):
+        Dscp.from_toml(value)
 
 
 def test_hooks() -> None:

@@ -142,6 +142,17 @@ def test_ports_of_the_systems_choice_are_a_pair_too(host: str) -> None:
         pair.close()
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+@pytest.mark.parametrize(("dscp", "octet"), [(46, 0xB8), (40, 0xA0), (0, 0)])
+def test_packets_are_marked(host: str, dscp: int, octet: int) -> None:
+    """RFC 2474 §3: the DSCP is the upper six bits of the octet."""
+    pair = RtpEngine(VirtualLoop(), numbers).open_ports(host, (0, 0), dscp)
+    for bound in (pair.rtp, pair.rtcp):
+        option = (socket.IPPROTO_IPV6, socket.IPV6_TCLASS) if ":" in host else (socket.IPPROTO_IP, socket.IP_TOS)
+        assert bound.getsockopt(*option) == octet
+    pair.close()
+
+
 def test_an_address_that_is_not_ours_is_told() -> None:
     with pytest.raises(MediaError, match=r"media cannot use the address 192\.0\.2\.1"):
         Ports("192.0.2.1", (0, 0)).open()

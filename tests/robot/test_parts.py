@@ -41,6 +41,7 @@ tls_verify = false
 require_strong_digest = true
 codecs = ["PCMA"]
 rtp_ports = "10000-10010"
+dscp = "cs5"
 public_address = "192.0.2.1"
 stun = "stun:stun.example.com"
 turn = { url = "turn:turn.example.com", username = "t", password = "tp" }
@@ -53,7 +54,7 @@ def test_every_setting_of_an_account_reaches_it() -> None:
     assert account.tls_ca == "/etc/sip/ca.pem" and account.rtp_ports == (10000, 10010)
     default = Account("sip:robot@pbx.example.com")
     shared = set(Account.__struct_fields__) & set(AccountConfig.__struct_fields__) - {"refer"}
-    assert len(shared) == 21
+    assert len(shared) == 22
     turn = (account.turn, account.turn_username, account.turn_password)
     assert turn == ("turn:turn.example.com", "t", "tp") and "tp" not in repr(account)
     for field in shared - {"address", "tls_ca", "rtp_ports", "turn"}:
