@@ -56,6 +56,7 @@ from sipclient.protocol.identifiers import Identifiers
 from sipclient.protocol.inbound import Inbound
 from sipclient.protocol.keepalive import PING, PONG
 from sipclient.protocol.line import Line
+from sipclient.protocol.parts import unwrap
 from sipclient.protocol.plain import PlainRequest, PlainSubscription
 from sipclient.protocol.refuse import refuse
 from sipclient.protocol.station import Station, notifier_of, station_of
@@ -164,6 +165,8 @@ class UserAgent:
         message: Request | Response | None = None
         try:
             message = parse(data)
+            if message.body:
+                unwrap(message)
             if isinstance(message, Response):
                 self._response(message, flow)
             else:

@@ -133,7 +133,7 @@ class IncomingInvite:
         self._answered = True
         self._stop_timers()
         session = self.session
-        session.confirmed = True
+        session.confirmed = session.described = True
         session.local_body = (command.body, command.content_type)
         headers: Headers = (
             *self._contact(),
@@ -237,6 +237,7 @@ class IncomingInvite:
             return
         waiting[0].stop()
         self._reliable = None
+        self.session.described = self._described
         if request.body and self._described and not self._answered:
             self.session.on_offer(transaction, request, flow)  # RFC 3262 §5: the 200 to the PRACK must answer it
         else:

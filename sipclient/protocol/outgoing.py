@@ -137,6 +137,7 @@ class OutgoingCall:
         if response.to_tag:
             session = self._fork(exchange, response)
             if session is not None and "100rel" in response.require:
+                session.described = session.described or bool(response.body)
                 session.prack(response)
         if self._failure is None:
             core = self._stack.core
@@ -265,7 +266,7 @@ class OutgoingCall:
     @staticmethod
     def _confirm(session: Session, exchange: Exchange, response: Response) -> None:
         """The 2xx decides the route set and the remote target (RFC 3261 §13.2.2.4)."""
-        session.confirmed = True
+        session.confirmed = session.described = True
         dialog = session.dialog
         dialog.routes = route_set(response.headers.values("Record-Route"), reverse=True)
         dialog.local_cseq = max(dialog.local_cseq, exchange.cseq)

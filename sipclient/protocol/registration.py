@@ -21,8 +21,8 @@ class Registration:
     """Keeps one address-of-record bound to where we are."""
 
     __slots__ = (
-        "_ending", "_exchange", "_lost", "_old_contact", "_raised", "_refused", "_settled", "_timer", "call_id", "cseq",
-        "expires", "line", "on_back", "on_gone", "registered", "stack", "tag",
+        "_ending", "_exchange", "_lost", "_old_contact", "_outbound", "_raised", "_refused", "_settled", "_timer",
+        "call_id", "cseq", "expires", "line", "on_back", "on_gone", "registered", "stack", "tag",
     )  # fmt: skip
 
     def __init__(self, stack: Stack, line: Line, on_back: Callable[[], None]) -> None:
@@ -42,6 +42,7 @@ class Registration:
         self._lost = Backoff(core, "register", 1.0, min(max(keepalive, 4.0), 60.0) if keepalive else 30.0)
         self._refused = Backoff(core, "register", REFUSED_FIRST, REFUSED_MOST)
         self._old_contact = ""
+        self._outbound = True  # until a 439 says that it is not for us
         self._raised = 0  # how often in a row a 423 was followed
         self._ending = False  # whether the REGISTER under way is the one that ends it
         self._settled = 0.0  # when our address may be corrected again
@@ -89,7 +90,7 @@ class Registration:
         uri = f"{line.uri.scheme}:{host}" + (f":{line.uri.port}" if line.uri.port else "")
         extra = (
             # Not `gruu`: many a server that mints one does not route to it (Kamailio's NOTIFYs are lost).
-            ("Supported", "path, outbound"),
+            ("Supported", "path, outbound" if self._outbound else "path"),
             ("Allow", ALLOW),
             ("User-Agent", account.user_agent or self.stack.core.product),
         )
@@ -107,7 +108,7 @@ class Registration:
         uri = self.line.contact_uri(flow, plain=True)
         whole = int(expires)
         params = f';+sip.instance="<{self.line.instance}>"'
-        if flow.reliable:
+        if flow.reliable and self._outbound:
             params += ";reg-id=1"
         headers = [("Contact", f"<{uri}>;expires={whole}{params}")]
         if self._old_contact and self._old_contact != uri:
@@ -132,6 +133,10 @@ class Registration:
         elif status in (408, 430, 480) or 500 <= status < 600:
             retry = min(float(response.retry_after or 0), 3600.0)
             self._failed(status, response.reason, self._lost.wait(retry))
+        elif status == 439 and self._outbound:
+            # RFC 5626 §4.2.1: a proxy on the way does not know outbound, so the registrar must not either.
+            self._outbound = False
+            self._send(self.expires)
         else:
             self._failed(status, exchange.problem or response.reason, self._refused.wait())
 

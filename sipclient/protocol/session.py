@@ -53,8 +53,8 @@ class Session:
 
     __slots__ = (
         "_ack_awaited", "_answer_awaited", "_bye", "_glare", "_offer", "_offered", "_repeater", "_requests", "_retry",
-        "_transfers", "ack", "ack_cseq", "allow", "confirmed", "dialog", "dialogs", "ended", "local_body", "owner",
-        "rseq", "stack", "timer",
+        "_transfers", "ack", "ack_cseq", "allow", "confirmed", "described", "dialog", "dialogs", "ended", "local_body",
+        "owner", "rseq", "stack", "timer",
     )  # fmt: skip
 
     def __init__(
@@ -65,6 +65,7 @@ class Session:
         self.owner = owner
         self.dialog = dialog
         self.confirmed = False
+        self.described = False  # whether the first offer has its answer
         self.ended = False
         self.allow: frozenset[str] = frozenset()
         self.ack: Ack | None = None  # of the last INVITE of ours in this dialog
@@ -358,8 +359,10 @@ class Session:
         elif method == "OPTIONS":
             more = (("Allow", ALLOW), ("Accept", ACCEPT), ("Supported", SUPPORTED))
             self._reply(transaction, request, flow, 200, headers=more)
+        elif method == "REFER" and len(request.headers.all("Refer-To")) != 1:
+            self._reply(transaction, request, flow, 400)  # RFC 3515 §2.4.2
         elif method == "REFER" and self.dialog.line.account.refer == "deny":
-            self._reply(transaction, request, flow, 603)  # RFC 3515 §2.4.2
+            self._reply(transaction, request, flow, 603)
             self.stack.core.emit(InCallRequest(self.owner.id, method, request))
         elif method == "REFER":
             self.transfers.asked(transaction, request, flow)
@@ -384,13 +387,15 @@ class Session:
 
     def on_offer(self, transaction: ServerTransaction, request: Request, flow: Flow) -> None:
         """An INVITE or UPDATE in the dialog, or a PRACK with a description: what it offers waits for the user."""
-        unanswered = self._repeater is not None or (self.owner.id < 0 and not self.confirmed)
-        if self._offered is not None or (request.method == "INVITE" and unanswered):
+        early = request.method == "UPDATE" and bool(request.body) and not self.described
+        theirs = self.owner.id < 0  # the INVITE, and so the first offer
+        unanswered = self._repeater is not None or (theirs and not self.confirmed)
+        if self._offered is not None or (request.method == "INVITE" and unanswered) or (early and theirs):
             # RFC 3261 §14.2, RFC 3311 §5.2: one at a time.
             retry = f"{self.stack.core.ids.spread('retry-after', 1, 10):.0f}"
             self._reply(transaction, request, flow, 500, headers=(("Retry-After", retry),))
         elif (self._offer is not None and (request.method == "INVITE" or request.body)) or (
-            request.method == "INVITE" and not self.confirmed
+            early or (request.method == "INVITE" and not self.confirmed)
         ):
             self._reply(transaction, request, flow, 491)
         elif self.timer.too_small(request):

@@ -739,3 +739,27 @@ def test_an_offer_in_a_call_without_a_session_timer_asks_for_none(bench) -> None
     call.robot.do(Offer(1, SDP))
     call.wire.run(0.05)
     assert call.pbx.requests("INVITE")[-1].headers.get("Session-Expires") is None
+
+
+def test_an_update_with_an_offer_before_our_first_answer_waits(bench) -> None:
+    """RFC 3311 §5.2: 500 and Retry-After while we owe an answer; taken once a reliable 183 brought it."""
+    call = Incoming(bench, ("Supported", "100rel"))
+    call.do(Ring(call.id))
+    call.request("UPDATE", CONTACT, cseq=2, body=SDP)
+    (refused,) = call.pbx.responses("UPDATE")
+    assert (refused.status, refused.retry_after in range(1, 11)) == (500, True)
+    assert not call.robot.of(OfferReceived)
+    call.do(Ring(call.id, 183, body=SDP, reliable=True))
+    call.prack(cseq=3)
+    call.request("UPDATE", CONTACT, cseq=4, body=SDP)
+    assert len(call.robot.of(OfferReceived)) == 1
+
+
+def test_an_update_with_an_offer_while_our_own_is_not_answered_is_glare(call) -> None:
+    """RFC 3311 §5.2."""
+    call.say(180, CONTACT)
+    assert call.request("UPDATE", CONTACT, body=SDP)[-1].status == 491
+    assert call.request("UPDATE", CONTACT)[-1].status == 200
+    call.say(183, ("RSeq", "1"), *RELIABLE, body=SDP)
+    call.request("UPDATE", CONTACT, body=SDP)
+    assert len(call.robot.of(OfferReceived)) == 1

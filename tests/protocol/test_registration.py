@@ -335,3 +335,28 @@ def test_a_first_register_whose_server_dies_under_it_goes_to_the_next_and_nothin
     assert len(one.requests("REGISTER")) == len(two.requests("REGISTER")) == 1
     assert robot.of(Registered)
     assert not robot.of(RegistrationLost)
+
+
+def test_a_439_is_followed_by_a_registration_without_outbound(bench) -> None:
+    """RFC 5626 §4.2.1: the first proxy does not know outbound."""
+
+    def handler(request: Request) -> list[bytes]:
+        if "outbound" in request.supported:
+            return [bench.pbx.reply(request, 439)]
+        return bench.answer_register(request)
+
+    bench.pbx.handler = transaction_free(handler)
+    bench.add(server="tcp:10.0.0.1:5060")
+    assert bench.robot.of(Registered)
+    assert not bench.robot.of(RegistrationLost)
+    assert "reg-id" in bench.pbx.requests("REGISTER")[0].contacts[0].params
+    last = bench.pbx.requests("REGISTER")[-1]
+    assert "reg-id" not in last.contacts[0].params
+    assert last.supported == ("path",)
+
+
+def test_a_registrar_that_says_439_to_that_too_is_left_for_a_while(bench) -> None:
+    bench.pbx.handler = transaction_free(lambda request: [bench.pbx.reply(request, 439)])
+    bench.add(server="tcp:10.0.0.1:5060")
+    assert len(bench.pbx.requests("REGISTER")) == 2
+    assert bench.robot.of(RegistrationLost)[0].status == 439

@@ -14,6 +14,7 @@ from sipclient.protocol.events import (
     AnswerOffer,
     CallEnded,
     Hangup,
+    InCallRequest,
     InCallResponded,
     IncomingCall,
     Invite,
@@ -362,3 +363,12 @@ def test_a_contact_by_name_is_resolved(bench) -> None:
 
     bench.wire.names["sip:x@pbx.test"] = (Target("udp", "10.0.0.1", 5060),)
     test_contacts_nobody_can_resolve_fall_back_to_where_the_call_came_from(bench, "<sip:x@pbx.test>")
+
+
+@pytest.mark.parametrize("targets", [(), ("<sip:a@pbx.test>", "<sip:b@pbx.test>")])
+def test_a_refer_names_exactly_one_target(bench, targets) -> None:
+    """RFC 3515 §2.4.2."""
+    inside = Inside(bench)
+    assert inside.say("REFER", CONTACT, *(("Refer-To", target) for target in targets))[-1].status == 400
+    assert not bench.robot.of(InCallRequest)
+    assert inside.say("REFER", CONTACT, ("Refer-To", "<sip:a@pbx.test>"))[-1].status == 603
