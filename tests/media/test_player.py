@@ -220,6 +220,12 @@ def test_a_video_without_sound_is_refused_and_one_of_an_unknown_coding(tmp_path:
         open_source(tmp_path / "odd.mkv")
 
 
+def test_a_title_in_an_old_coding_of_text_stops_nothing(tmp_path: Path) -> None:
+    path = encoded(tmp_path / "a.mkv", "aac", sine(440, 0.2, 44100), 44100)
+    path.write_bytes(path.read_bytes().replace(b"Lavf", b"L\xe4vf"))
+    assert frames(open_source(path))
+
+
 def test_files_that_were_joined_are_played_to_the_end(tmp_path: Path) -> None:
     one = encoded(tmp_path / "one.mp3", "libmp3lame", sine(1000, 1, 44100), 44100).read_bytes()
     two = encoded(tmp_path / "two.mp3", "libmp3lame", sine(500, 1, 22050), 22050).read_bytes()

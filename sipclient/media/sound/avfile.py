@@ -45,8 +45,9 @@ class AvReader:
         """From its beginning; the file is opened anew, for not every format can go back."""
         self.close()
         try:
-            # Titles are often in some older coding of text; nobody reads them here.
-            self._container = self._av.open(str(self._path), options=_OPTIONS, metadata_errors="ignore")
+            # Titles are often in some older coding of text. Nobody reads them here; from PyAV 19 on, neither does it.
+            older = {"metadata_errors": "ignore"} if int(self._av.__version__.partition(".")[0]) < 19 else {}
+            self._container = self._av.open(str(self._path), options=_OPTIONS, **older)
         except self._av.error.FFmpegError as error:
             raise MediaError(f"{self._path} cannot be played: {error.strerror}") from error
         tracks = self._container.streams.audio
