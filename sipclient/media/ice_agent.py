@@ -37,6 +37,13 @@ Taken: TypeAlias = Callable[[bytes], bool]
 class Endpoint(StunProtocol):
     """A socket of ours, or the far end of a relay: checks go to aioice, everything else past it at once."""
 
+    gone = False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The socket is closed, or the relay is."""
+        self.gone = True
+        super().connection_lost(exc)
+
     def datagram_received(self, data: bytes | str, addr: tuple[Any, ...]) -> None:
         """A datagram came."""
         if isinstance(data, str) or not data or not isinstance(self.receiver, Agent):
@@ -262,14 +269,15 @@ class Agent(Connection):
         """Send on the pair in use; False where there is none."""
         if self._plain is not None:
             endpoint, peer = self._plain
-            if component == 1 and not endpoint.transport.is_closing():
-                endpoint.transport.sendto(data, peer.destination)
-                return True
+            destination = peer.destination if component == 1 else None
+        else:
+            pair = self._nominated.get(component)
+            if pair is None or not isinstance(pair.protocol, Endpoint):
+                return False
+            endpoint, destination = pair.protocol, pair.remote_addr
+        if destination is None or endpoint.gone or self._closing:
             return False
-        pair = self._nominated.get(component)
-        if pair is None or pair.protocol.transport.is_closing():
-            return False
-        pair.protocol.transport.sendto(data, pair.remote_addr)
+        endpoint.transport.sendto(data, destination)
         return True
 
     async def close(self) -> None:

@@ -21,16 +21,18 @@ def _modules() -> Path:
 class Baresip:
     """One phone. `async with` gives it its ears: the events of its calls, told over its control port."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, settings: str = "audio_codecs=PCMU,PCMA", listen: str = HOST) -> None:
+        """`settings` are parameters of its account, as baresip writes them: `mediaenc=srtp-mand;medianat=ice`.
+        `listen` is its address for SIP."""
         binary, modules = need("baresip"), _modules()
         self.port = free_port(pair=True)  # it takes the next one for TLS
         self._control = free_port()
-        words = {"SIP": self.port, "CONTROL": self._control, "MODULES": modules}
+        words = {"LISTEN": listen, "SIP": self.port, "CONTROL": self._control, "MODULES": modules}
         fill(CONFIGURATION, words, directory / "config")
-        (directory / "accounts").write_text(f"<sip:phone@{HOST}>;regint=0;answermode=auto;audio_codecs=PCMU,PCMA\n")
+        (directory / "accounts").write_text(f"<sip:phone@{listen}>;regint=0;answermode=auto;{settings}\n")
         (directory / "contacts").touch()
         self._child = Child([binary, "-f", str(directory)], directory / "baresip.log", directory=directory)
-        self._child.wait_ready(lambda: answers_options(self.port, "phone"))
+        self._child.wait_ready(lambda: answers_options(self.port, "phone", listen))
         self.told: list[str] = []  # the types of the events so far
         self._listening: asyncio.Task[None] | None = None
         self._writer: asyncio.StreamWriter | None = None

@@ -34,6 +34,17 @@ def lacking(why: str) -> NoReturn:
     pytest.skip(why)
 
 
+def outer_address() -> str:
+    """An IPv4 address of this machine that is not loopback: some peers do no ICE without one."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # nothing is sent: only the way there is asked for
+        except OSError:
+            lacking("this machine has no address but loopback")
+        found: str = probe.getsockname()[0]
+        return found
+
+
 _given: set[int] = set()  # nothing is bound to a port yet when the next one is asked for
 
 
@@ -69,21 +80,21 @@ def fill(template: Path, words: Mapping[str, object], into: Path) -> Path:
     return into
 
 
-def answers_options(port: int, user: str = "") -> bool:
+def answers_options(port: int, user: str = "", host: str = HOST) -> bool:
     """Whether something at that UDP port answers an OPTIONS."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind((HOST, 0))
+        probe.bind((host, 0))
         probe.settimeout(0.1)
         ours = probe.getsockname()[1]
-        target = f"sip:{user}@{HOST}:{port}" if user else f"sip:{HOST}:{port}"
+        target = f"sip:{user}@{host}:{port}" if user else f"sip:{host}:{port}"
         probe.sendto(
             (
                 f"OPTIONS {target} SIP/2.0\r\n"
-                f"Via: SIP/2.0/UDP {HOST}:{ours};branch=z9hG4bKready{time.monotonic_ns()};rport\r\n"
-                f"From: <sip:probe@{HOST}:{ours}>;tag=ready\r\nTo: <{target}>\r\nCall-ID: ready-{ours}\r\n"
+                f"Via: SIP/2.0/UDP {host}:{ours};branch=z9hG4bKready{time.monotonic_ns()};rport\r\n"
+                f"From: <sip:probe@{host}:{ours}>;tag=ready\r\nTo: <{target}>\r\nCall-ID: ready-{ours}\r\n"
                 "CSeq: 1 OPTIONS\r\nMax-Forwards: 5\r\nContent-Length: 0\r\n\r\n"
             ).encode(),
-            (HOST, port),
+            (host, port),
         )
         try:
             return probe.recv(4096).startswith(b"SIP/2.0 ")
