@@ -57,9 +57,28 @@ def test_every_length_of_an_opus_packet_comes_out_as_long(seconds: float) -> Non
     assert len(decoder(OPUS).decode(encoder(OPUS).encode(pcm))) == len(pcm)
 
 
-def test_a_length_opus_has_not_is_refused_in_words() -> None:
-    with pytest.raises(MediaError, match=r"no packet of 1440 samples at 48000 Hz"):
-        encoder(OPUS).encode(bytes(2880))
+@pytest.mark.parametrize("seconds", [0.0075, 0.03, 0.05, 0.07, 0.11])
+@pytest.mark.parametrize("rate", [8000, 48000])
+def test_other_lengths_are_put_together_of_frames(seconds: float, rate: int) -> None:
+    """RFC 7587 §7: ptime is any multiple of a frame, and phones do say 30."""
+    to, back = encoder(OPUS, rate=rate), decoder(OPUS, rate=rate)
+    packets = coded(to, sine(440, 40 * seconds, rate), seconds)
+    parts = list(map(back.decode, packets))
+    assert {len(part) for part in parts} == {2 * round(seconds * rate)}
+    heard = b"".join(parts)
+    assert share(heard[len(heard) // 8 * 2 :], 440, rate) > 0.95
+
+
+def test_a_long_packet_without_anything_to_say_is_not_sent() -> None:
+    made = encoder(OPUS, {"usedtx": "1"}, rate=16000)
+    quiet = coded(made, bytes(2 * 16000 * 3), 0.03)
+    assert sum(map(bool, quiet[20:])) < len(quiet[20:]) / 4
+
+
+@pytest.mark.parametrize("count", [0, 1, 1441, 5880])
+def test_a_length_opus_has_not_is_refused_in_words(count: int) -> None:
+    with pytest.raises(MediaError, match=f"no packet of {count} samples at 48000 Hz"):
+        encoder(OPUS).encode(bytes(2 * count))
 
 
 def test_a_stereo_stream_comes_out_as_one_channel() -> None:

@@ -6,7 +6,7 @@ The library is the one inside PyAV's wheel, which the extra `media` installs, or
 from __future__ import annotations
 
 import ctypes
-from ctypes import CDLL, c_char_p, c_int, c_int32
+from ctypes import CDLL, c_char_p, c_int, c_int32, c_void_p
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -36,6 +36,10 @@ _SIGNATURES: dict[str, tuple[type, list[type]]] = {
     # The rest of its arguments is variadic; what is listed here is what is not.
     "opus_encoder_ctl": (c_int, [c_char_p, c_int]),
     "opus_encode": (c_int32, [c_char_p, c_char_p, c_int, c_char_p, c_int32]),
+    "opus_repacketizer_get_size": (c_int, []),
+    "opus_repacketizer_init": (c_void_p, [c_char_p]),
+    "opus_repacketizer_cat": (c_int, [c_char_p, c_char_p, c_int32]),
+    "opus_repacketizer_out": (c_int32, [c_char_p, c_char_p, c_int32]),
     "opus_decoder_get_size": (c_int, [c_int]),
     "opus_decoder_init": (c_int, [c_char_p, c_int32, c_int]),
     "opus_decode": (c_int, [c_char_p, c_char_p, c_int32, c_char_p, c_int, c_int]),

@@ -16,6 +16,8 @@ _PACKET = 1275 * 6 + 32  # bytes of the longest packet, RFC 6716 §3.2
 _LOSS = 10  # percent that FEC prepares for until something better is known
 _COMPLEXITY = 5
 _UNIT = 400  # a part of a second, 2.5 ms: every length in Opus is a multiple
+_AT_ONCE = (1, 2, 4, 8, 16, 24, 32, 40, 48)  # units that libopus makes one packet of: 2.5 to 120 ms
+_FRAMES = (8, 4, 2, 1)  # units of the frames of which any other packet is put together
 
 
 def _number(fmtp: Mapping[str, str], name: str, otherwise: int) -> int:
@@ -48,11 +50,36 @@ class OpusEncoder:
             self.expect_loss(_LOSS)
 
     def encode(self, pcm: bytes) -> bytes:
-        """One packet of 2.5, 5, 10, 20, 40, 60, 80, 100 or 120 ms; `b""` where DTX has nothing to send."""
+        """One packet of up to 120 ms, a multiple of 2.5; `b""` where DTX has nothing to send. Raises MediaError for
+        any other length."""
+        samples = len(pcm) // 2
+        units, rest = divmod(samples, self.rate // _UNIT)
+        if rest or not 0 < units <= _AT_ONCE[-1]:
+            raise MediaError(
+                f"opus has no packet of {samples} samples at {self.rate} Hz: 2.5 to 120 ms, in steps of 2.5"
+            )
+        return self._packet(pcm) if units in _AT_ONCE else self._joined(pcm, units)
+
+    def _packet(self, pcm: bytes) -> bytes:
         size = self._library.opus_encode(self._state, pcm, len(pcm) // 2, self._out, _PACKET)
-        if size < 0:
-            raise MediaError(f"opus has no packet of {len(pcm) // 2} samples at {self.rate} Hz: {libopus.fault(size)}")
+        _checked(size)
         return self._out.raw[:size] if size > 2 else b""
+
+    def _joined(self, pcm: bytes, units: int) -> bytes:
+        """Several frames in one packet, as for a `ptime` of 30. Should libopus change its mode between them, the packet
+        is shorter, and the rest of it is lost."""
+        step = 2 * next(frame for frame in _FRAMES if not units % frame) * self.rate // _UNIT
+        frames = [self._packet(pcm[at : at + step]) for at in range(0, len(pcm), step)]
+        if not all(frames):
+            return b""
+        joiner = ctypes.create_string_buffer(self._library.opus_repacketizer_get_size())
+        self._library.opus_repacketizer_init(joiner)
+        for frame in frames:
+            if self._library.opus_repacketizer_cat(joiner, frame, len(frame)):
+                break
+        size = self._library.opus_repacketizer_out(joiner, self._out, _PACKET)
+        _checked(size)
+        return self._out.raw[:size]
 
     def expect_loss(self, percent: int) -> None:
         """How much the peer reports as lost: the more, the more of each packet is spent on FEC."""
@@ -110,4 +137,4 @@ class OpusDecoder:
 
 def _checked(result: int) -> None:
     if result < 0:
-        raise MediaError(f"libopus refused a setting: {libopus.fault(result)}")
+        raise MediaError(f"libopus refuses: {libopus.fault(result)}")
