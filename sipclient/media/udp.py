@@ -156,10 +156,23 @@ class UdpTransport:
                 self._rtcp(data, now)
             else:
                 self._rtp(data, now)
-        elif lane.admits(source):
-            take = self._rtcp if is_rtcp(data) else self._rtp
-            if take(data, now):
-                lane.heard(source)
         else:
-            self.dropped += 1
+            self._unsure(lane, data, source, now)
         return True
+
+    def _unsure(self, lane: _Lane, data: bytes, source: tuple[str, int], now: float) -> None:
+        """A packet came from where none, or none that was good, came before. Only RTP of this call takes a stream
+        over, for anybody can write RTCP; that follows where RTP has gone."""
+        control = is_rtcp(data)
+        if not lane.admits(source) or (lane is self._rtcp_lane and not self._follows(source[:2])):
+            self.dropped += 1
+        elif (self._rtcp if control else self._rtp)(data, now) and control is (lane is self._rtcp_lane):
+            lane.heard(source)
+
+    def _follows(self, source: Address) -> bool:
+        """Whether RTCP may come from there: from where it was signalled, or, if RTP has gone elsewhere, from that
+        host."""
+        rtp, rtcp = self._rtp_lane.peer, self._rtcp_lane.peer
+        if rtp is None or rtcp is None:
+            return False
+        return source == rtcp.signalled or (rtp.destination != rtp.signalled and source[0] == rtp.destination[0])

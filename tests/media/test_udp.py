@@ -134,6 +134,25 @@ def test_only_a_good_packet_makes_a_stranger_the_peer(
     assert (stranger.heard(), signalled.heard()) == (RTP, None)
 
 
+def test_rtcp_takes_nothing_over(loop: VirtualLoop, transport: UdpTransport, sockets: list[Socket]) -> None:
+    """Anybody can write RTCP: it is heard from where RTP comes from, and never moves the sound."""
+    ears = listen(transport)
+    signalled, stranger, _ = sockets
+    transport.direct(("127.0.0.2", 4000), ("127.0.0.2", 4001))
+    stranger.to(transport.port, RTCP)
+    stranger.to(transport.port + 1, RTCP)
+    loop.poll()
+    assert (len(ears.rtcp), transport.dropped) == (1, 1)
+    assert transport.peer is not None and transport.peer.destination == ("127.0.0.2", 4000)
+    signalled.to(transport.port, RTP)  # the peer, behind a NAT; its RTCP comes from there too
+    loop.poll()
+    signalled.to(transport.port + 1, RTCP)
+    loop.poll()
+    assert len(ears.rtcp) == 2
+    transport.send_rtcp(RTCP)
+    assert signalled.heard() == RTCP
+
+
 def test_what_cannot_be_sent_is_counted(loop: VirtualLoop, transport: UdpTransport, sockets: list[Socket]) -> None:
     transport.send_rtp(RTP)
     assert transport.unsent == 1  # there is nobody yet
