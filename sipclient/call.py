@@ -336,7 +336,7 @@ class Call:
             body = await self.describe(offer)
         except SipError as error:
             if self.end is None:
-                self._line.do(AnswerOffer(self.id, status=488, warning=str(error)))
+                self._line.do(AnswerOffer(self.id, status=488, warnings=error.warnings))
             return
         if self.end is None:
             self._line.do(AnswerOffer(self.id, body))

@@ -10,6 +10,11 @@ from __future__ import annotations
 class SipError(Exception):
     """The root of the tree: catch this to catch everything sipclient raises on purpose."""
 
+    @property
+    def warnings(self) -> tuple[tuple[int, str], ...]:
+        """What Warning headers say of it: a warn-code and words for each reason (RFC 3261 §20.43)."""
+        return ((399, str(self)),)
+
 
 class MalformedMessage(SipError):
     """Bytes that are not a SIP message, or a header that is not what its grammar says.
@@ -98,4 +103,14 @@ class StoreError(SipError):
 
 
 class MediaError(SipError):
-    """No RTP port is free, or a description cannot be answered with the media we have."""
+    """No RTP port is free, or a description cannot be answered with the media we have: `warnings` then has
+    every reason on its own."""
+
+    def __init__(self, message: str = "", warnings: tuple[tuple[int, str], ...] = ()) -> None:
+        super().__init__(message)
+        self._warnings = warnings
+
+    @property
+    def warnings(self) -> tuple[tuple[int, str], ...]:
+        """Every reason with its warn-code, or the one there is."""
+        return self._warnings or super().warnings

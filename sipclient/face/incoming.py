@@ -8,6 +8,7 @@ from sipclient.call import Call, Line
 from sipclient.errors import CallFailed, InvalidValue, MalformedDescription, MediaError
 from sipclient.face.streams import Stream
 from sipclient.message import Headers, NameAddr, Request, SipUri, TelUri
+from sipclient.protocol.build import warning_headers
 from sipclient.protocol.causes import STATUS_OF_CAUSE
 from sipclient.protocol.events import Answer, Redirect, Reject, Ring
 from sipclient.protocol.events import Headers as HeaderList
@@ -74,9 +75,8 @@ class IncomingCall:
             self._line.do(Answer(call.id, headers, body))
             return await call.answered()
         except (MediaError, MalformedDescription) as error:
-            warning = str(error).replace("\\", "'").replace('"', "'").replace("\r", " ").replace("\n", " ")
             if call.end is None:
-                self._line.do(Reject(call.id, 488, headers=(("Warning", f'399 sipclient "{warning}"'),)))
+                self._line.do(Reject(call.id, 488, headers=warning_headers("sipclient", error.warnings)))
             raise
         except BaseException:
             call.hangup()

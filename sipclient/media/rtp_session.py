@@ -94,8 +94,12 @@ class RtpSession:
             asked = sdp.Wants(
                 agreed.ice is not None, agreed.dtls is not None, agreed.crypto is not None, agreed.rtcp_mux
             )
-        self._sent = self._offered = sdp.make_offer(await self._able(asked, offering=True), self._sent)
-        return bytes(self._sent)
+        offer = sdp.make_offer(await self._able(asked, offering=True), self._sent)
+        checked = sdp.negotiate(offer)  # as one would who can do everything: what is refused so, nobody takes
+        if isinstance(checked, sdp.Refusal):
+            raise MediaError(f"no peer could take our own offer: {checked}", checked.warnings)
+        self._sent = self._offered = offer
+        return bytes(offer)
 
     async def answer(self, offer: bytes) -> bytes:
         """Our answer to an offer; see MediaSession."""
@@ -106,8 +110,9 @@ class RtpSession:
             asked = sdp.Wants(rtcp_mux=asked.rtcp_mux, family=asked.family)
         result = sdp.negotiate(parsed, await self._able(asked, offering=False, theirs=_ice_of(parsed)))
         if isinstance(result, sdp.Refusal):
-            hint = "; encrypted media need the extra: pip install 'sipclient[media]'" if lacking else ""
-            raise MediaError(f"{result}{hint}")
+            hint = ((399, "encrypted media need the extra: pip install 'sipclient[media]'"),) if lacking else ()
+            text = "; ".join([str(result), *(words for _, words in hint)])
+            raise MediaError(text, (*hint, *result.warnings))
         description = result.description if self._sent is None else sdp.revise(self._sent, result.description)
         self._agree(result.stream)
         self._sent = description
@@ -119,7 +124,7 @@ class RtpSession:
             raise MediaError("an answer came, and nothing was offered")
         result = sdp.accept(self._offered, sdp.parse(answer))
         if isinstance(result, sdp.Refusal):
-            raise MediaError(str(result))
+            raise MediaError(str(result), result.warnings)
         self._agree(result.stream)
 
     async def close(self) -> None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sipclient.message import Request, reason_phrase
+from sipclient.message import Request, quote, reason_phrase
 from sipclient.protocol.events import Flow, Headers
+
+Warnings = tuple[tuple[int, str], ...]  # warn-codes and words
 
 MAX_FORWARDS = 70
 ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE, NOTIFY, PRACK, REFER, UPDATE"
 SUPPORTED = "100rel, replaces, timer"
 ACCEPT = "application/sdp"
+_MOST_WARNINGS, _LONGEST_WARNING = 5, 160  # so that a refusal fits into a datagram
 _ROUTED = frozenset({"INVITE", "SUBSCRIBE", "NOTIFY", "REFER"})
 
 
@@ -19,6 +22,17 @@ def host_port(host: str, port: int | None) -> str:
     if ":" in host:
         host = f"[{host}]"
     return f"{host}:{port}" if port else host
+
+
+def one_line(text: str) -> str:
+    """The text without anything that a header cannot hold."""
+    return "".join(character if character.isprintable() else " " for character in text)
+
+
+def warning_headers(agent: str, warnings: Warnings) -> Headers:
+    """Why we refuse, a header a reason: warn-code, who says so, and words (RFC 3261 §20.43)."""
+    told = ((code, one_line(text)[:_LONGEST_WARNING]) for code, text in warnings[:_MOST_WARNINGS])
+    return tuple(("Warning", f"{code} {agent} {quote(text)}") for code, text in told)
 
 
 class Draft:

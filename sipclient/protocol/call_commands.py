@@ -124,10 +124,9 @@ class CallCommands:
 
     def _answer_offer(self, command: AnswerOffer) -> None:
         check_body(command.body, command.content_type)
-        check_header_value(command.warning, "warning")
         call = call_of(self._stations, command.id)
         if call is not None:
-            call.answer_offer(command.status, command.body, command.content_type, command.warning)
+            call.answer_offer(command.status, command.body, command.content_type, command.warnings)
 
     def _send_in_call(self, command: SendInCall) -> None:
         check_headers(command.headers)

@@ -141,13 +141,14 @@ class Offer(Value, frozen=True):
 
 
 class AnswerOffer(Value, frozen=True):
-    """The answer to OfferReceived: a description, or a refusal (status 488) with a Warning text."""
+    """The answer to OfferReceived: a description, or a refusal (status 488) with its reasons: warn-codes
+    and words, a Warning header each (RFC 3261 §20.43)."""
 
     id: int
     body: bytes = b""
     content_type: str = "application/sdp"
     status: int = 200
-    warning: str = ""
+    warnings: tuple[tuple[int, str], ...] = ()
 
 
 class SendInCall(Value, frozen=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sipclient.message import Request
-from sipclient.protocol.build import ACCEPT, ALLOW, SUPPORTED, response, response_flow
+from sipclient.protocol.build import ACCEPT, ALLOW, SUPPORTED, Warnings, response, response_flow
 from sipclient.protocol.causes import NORMAL_CLEARING, cause_of
 from sipclient.protocol.dialog import Dialog, Dialogs, contact_of, route_set
 from sipclient.protocol.events import (
@@ -176,9 +176,9 @@ class IncomingInvite:
         else:
             self._stack.core.emit(OfferAnswered(self.id, 481, "the call is not answered"))
 
-    def answer_offer(self, status: int, body: bytes, content_type: str, warning: str) -> None:
+    def answer_offer(self, status: int, body: bytes, content_type: str, warnings: Warnings) -> None:
         """The answer to the peer's new description."""
-        self.session.answer_offer(status, body, content_type, warning)
+        self.session.answer_offer(status, body, content_type, warnings)
         self._answer_held()
 
     @property

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from sipclient.message import Request, Response
+from sipclient.message import Request, Response, quote
 from sipclient.protocol.backoff import RAISES
-from sipclient.protocol.build import ALLOW, SUPPORTED, Draft, response, response_flow
+from sipclient.protocol.build import ALLOW, SUPPORTED, Draft, Warnings, one_line, response, response_flow
 from sipclient.protocol.causes import NO_ANSWER, NORMAL_CLEARING, cause_of
 from sipclient.protocol.checks import followable
 from sipclient.protocol.dialog import Dialog, Dialogs, contact_of, route_set
@@ -322,13 +322,13 @@ class OutgoingCall:
             self._exchange.destroy()
             self._end(*self._failure)
 
-    def answer_offer(self, status: int, body: bytes, content_type: str, warning: str) -> None:
+    def answer_offer(self, status: int, body: bytes, content_type: str, warnings: Warnings) -> None:
         """The answer to a late offer goes with the ACK, else to the peer's re-offer."""
         session = self._session
         if session is None:
             return
         if self._late is None:
-            session.answer_offer(status, body, content_type, warning)
+            session.answer_offer(status, body, content_type, warnings)
             return
         exchange, self._late = self._late, None
         session.local_body = (body, content_type)
@@ -336,10 +336,9 @@ class OutgoingCall:
         if status < 300:
             session.follow_line()
         if status >= 300:
-            reason = (
-                f'SIP;cause={status};text="{warning.replace(chr(34), chr(39))}"' if warning else f"SIP;cause={status}"
-            )
-            self._failure = (status, cause_of(status), warning, "local")
+            words = one_line("; ".join(text for _, text in warnings))
+            reason = f"SIP;cause={status};text={quote(words)}" if words else f"SIP;cause={status}"
+            self._failure = (status, cause_of(status), words, "local")
             session.bye((("Reason", reason),))
 
     def follow_line(self) -> None:

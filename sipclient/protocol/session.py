@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from sipclient.message import Request, Response, quote
-from sipclient.protocol.build import ACCEPT, ALLOW, SUPPORTED, host_port, response, response_flow
+from sipclient.message import Request, Response
+from sipclient.protocol.build import (
+    ACCEPT,
+    ALLOW,
+    SUPPORTED,
+    Warnings,
+    host_port,
+    response,
+    response_flow,
+    warning_headers,
+)
 from sipclient.protocol.causes import cause_of
 from sipclient.protocol.dialog import Ack, Dialog, Dialogs
 from sipclient.protocol.events import (
@@ -421,17 +430,15 @@ class Session:
     def _answer_timer(self, request: Request) -> Headers:
         return self.timer.answer(request) if self.confirmed else ()
 
-    def answer_offer(self, status: int, body: bytes, content_type: str, warning: str) -> None:
+    def answer_offer(self, status: int, body: bytes, content_type: str, warnings: Warnings) -> None:
         """The user's answer to OfferReceived."""
         if self._offered is None:
             return
         transaction, request, flow = self._offered
         self._offered = None
         if status >= 300:
-            more = (
-                (("Warning", f"399 {host_port(self.dialog.line.uri.host, None)} {quote(warning)}"),) if warning else ()
-            )
-            self._reply(transaction, request, flow, status, headers=more)
+            agent = host_port(self.dialog.line.uri.host, None)
+            self._reply(transaction, request, flow, status, headers=warning_headers(agent, warnings))
             return
         self.local_body = (body, content_type)
         to = response_flow(request, flow)

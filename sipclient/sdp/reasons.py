@@ -36,6 +36,11 @@ class Refusal(msgspec.Struct, frozen=True):
     def __str__(self) -> str:
         return "; ".join(map(str, self.reasons))
 
+    @property
+    def warnings(self) -> tuple[tuple[int, str], ...]:
+        """What Warning headers say of it: the code and the words of each reason, with its line."""
+        return tuple((reason.code, str(reason)) for reason in self.reasons)
+
     @classmethod
     def of(cls, reasons: Iterable[Reason]) -> Refusal:
         """For these reasons, each once."""

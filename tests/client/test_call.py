@@ -281,7 +281,7 @@ async def test_an_offer_that_cannot_be_answered_is_refused_and_the_call_goes_on(
     talking.media.trouble = MediaError("no common codec")
     talking.tell(OfferReceived(1, b"video", "application/sdp"))
     await settle()
-    assert talking.told[-1] == AnswerOffer(1, status=488, warning="no common codec")
+    assert talking.told[-1] == AnswerOffer(1, status=488, warnings=((399, "no common codec"),))
     assert talking.call.state is CallState.ANSWERED
 
 

@@ -112,7 +112,7 @@ async def test_an_offer_that_cannot_be_answered_is_refused_with_the_reason(
     arrive()
     with pytest.raises(MediaError):
         await (await anext(calls)).answer()
-    warning = "399 sipclient \"no codec in common:  'opus' only\""
+    warning = r'399 sipclient "no codec in common:  \"opus\" only"'
     assert bench.engine.told[-1] == Reject(-1, 488, headers=(("Warning", warning),))
 
 

@@ -315,8 +315,9 @@ async def test_a_refusal_says_why_and_leaves_the_call_as_it_was(
 ) -> None:
     session = RtpSession("127.0.0.1", engine=engine)
     await session.answer(phone.describe())
-    with pytest.raises(MediaError, match=r"line 6: no codec in common: offered G729 \(18\)"):
+    with pytest.raises(MediaError, match=r"line 6: no codec in common: offered G729 \(18\)") as refused:
         await session.answer(phone.describe(formats="18"))
+    assert [code for code, _ in refused.value.warnings] == [305]
     with pytest.raises(MalformedDescription):
         await session.answer(b"hello")
     with pytest.raises(MediaError, match="nothing was offered"):
@@ -338,6 +339,13 @@ async def test_what_peers_are_told(engine: RtpEngine) -> None:
     assert description.session.own_connection == sdp.Connection("IP4", "203.0.113.5", 4)
     assert description.media[0].formats == ("8",)
     assert description.media[0].port % 2 == 0
+    await session.close()
+
+
+async def test_an_offer_that_nobody_can_take_does_not_leave(engine: RtpEngine) -> None:
+    session = RtpSession("0.0.0.0", public_address="233.252.0.1", engine=engine)
+    with pytest.raises(MediaError, match=r"our own offer: line 4: 233\.252\.0\.1 is a multicast address"):
+        await session.offer()
     await session.close()
 
 

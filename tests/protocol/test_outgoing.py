@@ -356,7 +356,7 @@ def test_a_late_offer_that_cannot_be_answered_is_acked_and_ended(line) -> None:
     line.pbx.handler = transaction_free(handler)
     line.robot.do(Invite(1, "pbx", "7000"))
     line.wire.run(0.1)
-    line.robot.do(AnswerOffer(1, status=488, warning="no common codec"))
+    line.robot.do(AnswerOffer(1, status=488, warnings=((305, "no common codec"),)))
     line.wire.run(0.1)
     assert line.pbx.requests("ACK")
     assert "no common codec" in (line.pbx.requests("BYE")[0].headers.get("Reason") or "")
@@ -436,11 +436,11 @@ def test_a_reoffer_is_handed_to_the_user_and_answered(line, method) -> None:
 def test_a_reoffer_that_is_refused_gets_488_with_a_warning(line) -> None:
     invite = in_call(line)
     peer_request(line, invite, "INVITE", CONTACT, cseq=1, body=SDP)
-    line.robot.do(AnswerOffer(1, status=488, warning="no codec of ours"))
+    line.robot.do(AnswerOffer(1, status=488, warnings=((305, "no codec of ours"), (306, "no key"))))
     line.wire.run(0.1)
     answer = line.pbx.responses("INVITE")[-1]
     assert answer.status == 488
-    assert "no codec of ours" in (answer.headers.get("Warning") or "")
+    assert [*answer.headers.all("Warning")] == ['305 pbx.test "no codec of ours"', '306 pbx.test "no key"']
 
 
 def test_glare_is_491_and_ours_is_tried_again(line) -> None:

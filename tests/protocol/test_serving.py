@@ -267,10 +267,10 @@ def test_a_warning_with_quotes_stays_one(line) -> None:
         "to": f"<sip:robot@pbx.test>;tag={invite.from_tag}",
     }
     send(line, line.pbx.request("INVITE", "sip:robot@10.0.0.2", CONTACT, body=SDP, cseq=1, **named))
-    line.robot.do(AnswerOffer(1, status=488, warning='no "PCMU"'))
+    line.robot.do(AnswerOffer(1, status=488, warnings=((305, 'no\r\n"PCMU"'),)))
     line.wire.run(0.1)
     refusal = line.pbx.responses("INVITE")[-1]
-    assert refusal.headers.get("Warning") == '399 pbx.test "no \\"PCMU\\""'
+    assert refusal.headers.get("Warning") == '305 pbx.test "no  \\"PCMU\\""'
 
 
 def test_a_broken_copy_of_a_request_under_way_is_absorbed(line) -> None:

@@ -121,8 +121,9 @@ def test_a_refusal_gives_no_more_reasons_than_anybody_reads() -> None:
 
 
 def test_a_refusal_in_words() -> None:
-    refusal = Refusal((Reason("no codec", 7), Reason("nothing else")))
+    refusal = Refusal((Reason("no codec", 7, 305), Reason("nothing else")))
     assert str(refusal) == "line 7: no codec; nothing else"
+    assert refusal.warnings == ((305, "line 7: no codec"), (399, "nothing else"))
 
 
 @pytest.mark.parametrize(
