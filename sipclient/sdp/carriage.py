@@ -41,6 +41,8 @@ def for_offer(media: MediaDescription, able: Capabilities) -> Carriage | list[Re
         reasons.append(fault)
     if isinstance(protection, list) or isinstance(ice, list) or reasons:
         return reasons
+    if protection is _NONE and ice is None and able.ice is None and not _offers_mux(media):
+        return _STRAIGHT
     return Carriage(
         protection.crypto,
         protection.dtls,
@@ -54,6 +56,9 @@ def for_offer(media: MediaDescription, able: Capabilities) -> Carriage | list[Re
 class _Protection(msgspec.Struct, frozen=True):
     crypto: tuple[CryptoKey, CryptoKey] | None = None
     dtls: Dtls | None = None
+
+
+_NONE, _STRAIGHT = _Protection(), Carriage()  # plain RTP straight to its address: what most offers want
 
 
 def _protection(media: MediaDescription, able: Capabilities) -> _Protection | list[Reason]:
@@ -74,7 +79,7 @@ def _protection(media: MediaDescription, able: Capabilities) -> _Protection | li
         if pair is not None:
             return _Protection(crypto=pair)
     if media.proto in PLAIN and not able.encrypt:
-        return _Protection()
+        return _NONE
     return _no_protection(media, able)
 
 

@@ -131,11 +131,11 @@ def _payload(media: MediaDescription, name: str, clock: int) -> Payload | None:
 def _section(media: MediaDescription, agreed: _Agreed, able: Capabilities) -> list[str]:
     """Our m-line: the profile and the codec's channels in the offerer's own spelling."""
     stream = agreed.stream
-    spelt = {payload.number: payload.channels for payload in media.payloads}
-    payloads = [
-        (number, codec if codec.channels == 1 else msgspec.structs.replace(codec, channels=spelt[number]))
-        for number, codec in stream.receives
-    ]
+    payloads = stream.receives
+    if stream.codec.channels > 1:
+        spelt = next(payload.channels for payload in media.payloads if payload.number == stream.payload_type)
+        spoken = msgspec.structs.replace(stream.codec, channels=spelt)
+        payloads = ((stream.payload_type, spoken), *payloads[1:])
     more = [f"a=mid:{stream.mid}"] if stream.mid else []
     more += answer_lines(media, agreed.carriage, able)
     if stream.dtls is not None:

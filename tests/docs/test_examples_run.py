@@ -26,7 +26,7 @@ from sipclient.lab.server import LabServer
 from sipclient.lab.values import Queue, User
 
 TIMEOUT = 20  # seconds after which an example that hangs has failed
-LIBRARY = [block for block in blocks("python") if block.page == "docs/library.md"]
+LIBRARY = [block for block in blocks("python") if block.page in ("docs/library.md", "docs/sdp.md")]
 
 
 def run(block: Block) -> dict[str, Any]:
