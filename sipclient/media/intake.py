@@ -92,6 +92,11 @@ class Intake:
                 self.playout.restart()
         self._listened = listened
 
+    def want(self, rate: int) -> None:
+        """The sampling rate that whoever listens would like; 0: whichever."""
+        if self.playout is not None:
+            self.playout.want(rate)
+
     def hear(self, seconds: float, now: float) -> tuple[bytes, int]:
         """The next piece of sound, so long, and its rate; only while it is listened to."""
         if self.playout is None:

@@ -30,6 +30,7 @@ class Playout:
         self.malformed = 0
         self.receives = receives
         self._fmtp = fmtp
+        self._wanted = 0
         sound = next(codec for codec in receives.values() if codec.is_sound)
         self._codec = sound
         self.trouble = ""
@@ -79,6 +80,12 @@ class Playout:
             self._fmtp = fmtp
             self._decoder = self._decoder_of(self._codec)
 
+    def want(self, rate: int) -> None:
+        """This sampling rate would save whoever listens a conversion; 0: whichever."""
+        if rate != self._wanted:
+            self._wanted = rate
+            self._change_decoder(self._codec)
+
     def restart(self) -> None:
         """What comes next is of another source."""
         self._comfort = False
@@ -110,10 +117,13 @@ class Playout:
 
     def _use(self, codec: Codec) -> None:
         """The peer changed the codec."""
-        before = self._decoder.rate
         if codec.clock != self._codec.clock:
             self.buffer.restart(codec.clock, int(_FRAME * codec.clock))
         self._codec = codec
+        self._change_decoder(codec)
+
+    def _change_decoder(self, codec: Codec) -> None:
+        before = self._decoder.rate
         self._decoder = self._decoder_of(codec)
         if self._decoder.rate != before:
             self._rest.clear()
@@ -121,7 +131,7 @@ class Playout:
 
     def _decoder_of(self, codec: Codec) -> Decoder:
         try:
-            return decoder(codec, self._fmtp)
+            return decoder(codec, self._fmtp, self._wanted)
         except MediaError as error:
             self.trouble = str(error)
             return _Deaf()

@@ -15,7 +15,7 @@ from sipclient.media.rtp import Packetizer
 from sipclient.media.seams import Sink, Source
 from sipclient.media.sender import CATCH_UP, Sender
 from sipclient.media.stats import Dropped, StreamStats, metrics_of, stats_of
-from sipclient.sdp import AudioStream
+from sipclient.sdp import OPUS, AudioStream, Codec
 
 _REPORT_EVERY = 5.0  # seconds, give or take half (RFC 3550 §6.2)
 _HOUSEKEEPING = 0.1  # seconds between looks at keys whose end was lost, and at what is to be reported
@@ -177,10 +177,15 @@ class RtpStream:
         if needed:
             self.listen(pipe := Pipe())
             target._sender.pipe = pipe
+            if self.agreed is not None and target.agreed is not None:
+                target._sender.want(_rate_of(self.agreed.codec))
+                self._intake.want(_rate_of(target.agreed.codec))
         else:
             gone, target._sender.pipe = target._sender.pipe, None
             if isinstance(gone, Pipe):
                 self.leave(gone)
+            target._sender.want(0)
+            self._intake.want(0)
         target._arrange()
 
     # --- in time ------------------------------------------------------------------------------------
@@ -256,3 +261,10 @@ class RtpStream:
         self.failure = reason
         if self.on_failure is not None:
             self.on_failure(reason)
+
+
+def _rate_of(codec: Codec) -> int:
+    """The sampling rate of its sound; 0 for opus, which takes any."""
+    if codec.name == OPUS.name:
+        return 0
+    return 2 * codec.clock if codec.name == "G722" else codec.clock  # RFC 3551 §4.5.2

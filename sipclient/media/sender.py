@@ -31,6 +31,7 @@ class Sender:
         "_pressed",
         "_send",
         "_silence",
+        "_wanted",
         "carried_until",
         "keys",
         "packetizer",
@@ -53,6 +54,7 @@ class Sender:
         self._event: tuple[int, int] | None = None
         self._pressed = 0
         self._encoder: Encoder | None = None
+        self._wanted = 0
         self._silence: bytes | None = None
 
     def agree(self, agreed: AudioStream) -> None:
@@ -62,6 +64,11 @@ class Sender:
         if before is None or (before.codec, before.fmtp, before.ptime) != (agreed.codec, agreed.fmtp, agreed.ptime):
             self._encoder = self._silence = None
             self.trouble = ""
+
+    def want(self, rate: int) -> None:
+        """Sound will come at this sampling rate, if nothing is said against it; 0: at any."""
+        if rate != self._wanted:
+            self._wanted, self._encoder = rate, None
 
     @property
     def busy(self) -> bool:
@@ -132,7 +139,14 @@ class Sender:
         pcm = source.frame(samples, coder.rate)
         if pcm is None:
             return self._still(agreed)
-        return coder.encode(pcm if len(pcm) == 2 * samples else pcm[: 2 * samples].ljust(2 * samples, b"\0"))
+        return self._coded(coder, pcm if len(pcm) == 2 * samples else pcm[: 2 * samples].ljust(2 * samples, b"\0"))
+
+    def _coded(self, coder: Encoder, pcm: bytes) -> bytes:
+        try:
+            return coder.encode(pcm)
+        except MediaError as error:  # not every codec has packets of every length
+            self.trouble = str(error)
+            return b""
 
     def _still(self, agreed: AudioStream) -> bytes:
         """The payload of silence."""
@@ -142,13 +156,13 @@ class Sender:
             if coder is not None:
                 pcm = bytes(2 * (coder.rate * agreed.ptime // 1000))
                 for _ in range(_SETTLED):
-                    self._silence = coder.encode(pcm)
+                    self._silence = self._coded(coder, pcm)
         return self._silence
 
     def _coder(self, agreed: AudioStream) -> Encoder | None:
         if self._encoder is None and not self.trouble:
             try:
-                self._encoder = encoder(agreed.codec, agreed.fmtp)
+                self._encoder = encoder(agreed.codec, agreed.fmtp, self._wanted)
             except MediaError as error:
                 self.trouble = str(error)
         return self._encoder

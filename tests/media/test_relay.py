@@ -12,13 +12,12 @@ from sipclient.media.dtmf import KeyPress
 from sipclient.media.engine import RtpEngine
 from sipclient.media.pipe import Pipe
 from sipclient.media.rtp import RtpPacket
-from sipclient.sdp import PCMA, PCMU, Codec, Direction
+from sipclient.sdp import G722, OPUS, PCMA, PCMU, Codec, Direction
 from tests.media.measure import level, share
 from tests.media.virtual import VirtualLoop, numbers
 from tests.media.wire import End, Tone, agreement
 
 L16 = Codec("L16", 16_000)
-OPUS_LIKE = Codec("opus", 48_000, 2)
 CN = Codec("CN", static=13)
 
 
@@ -255,6 +254,15 @@ def test_both_hear_each_other(left: Codec, right: Codec) -> None:
     bridge.a.stream.close()
     bridge.loop.run_for(1)
     assert level(b.ear.pcm[-b.ear.rate :]) < -60  # the other call goes on, in silence
+
+
+@pytest.mark.parametrize("other", [PCMU, G722, L16], ids=lambda codec: codec.name)
+def test_a_browser_and_a_phone(other: Codec) -> None:
+    """The call that got 488, as a call: opus on one side, and it is decoded at the rate of the other."""
+    pytest.importorskip("av")
+    _, a, b = two_voices(OPUS, other)
+    assert share(b.ear.pcm[-2 * b.ear.rate :], 440, b.ear.rate) > 0.97
+    assert share(a.ear.pcm[-2 * a.ear.rate :], 700, a.ear.rate) > 0.97
 
 
 def test_keys_while_sound_is_transcoded() -> None:

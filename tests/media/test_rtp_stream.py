@@ -218,6 +218,15 @@ def test_a_short_frame_is_filled_with_silence_and_a_long_one_cut(loop: VirtualLo
     assert {len(packet.payload) for packet in end.wire.packets()} == {240}
 
 
+def test_a_packet_length_that_the_codec_does_not_have(loop: VirtualLoop, engine: RtpEngine) -> None:
+    pytest.importorskip("av")
+    end = End(engine, agreement(OPUS, 111, event=None, ptime=21))
+    end.stream.source = Tone(440)
+    loop.run_for(1)
+    assert end.wire.packets() == []
+    assert "opus has no packet" in end.stream.trouble
+
+
 def test_a_codec_that_cannot_be_had_is_told_and_nothing_breaks(loop: VirtualLoop, engine: RtpEngine) -> None:
     end = End(engine, agreement(Codec("G729", static=18), 18))
     loop.run_for(1)
