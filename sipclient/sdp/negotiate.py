@@ -39,7 +39,7 @@ def negotiate(offer: SessionDescription, capabilities: Capabilities = _QUESTION)
     agreed: _Agreed | None = None
     sections: list[list[str]] = []
     for media in offer.media:
-        found = _agree(media, able) if agreed is None and media.kind == "audio" else []
+        found = _agree(media, able, offer) if agreed is None and media.kind == "audio" else []
         if isinstance(found, _Agreed):
             agreed = found
             sections.append(_section(media, agreed, able))
@@ -75,9 +75,12 @@ class _Agreed(msgspec.Struct, frozen=True):
     carriage: Carriage
 
 
-def _agree(media: MediaDescription, able: Capabilities) -> _Agreed | list[Reason]:
+def _agree(media: MediaDescription, able: Capabilities, offer: SessionDescription) -> _Agreed | list[Reason]:
     if media.port == 0:
         return [_switched_off(media)]
+    shared = _shared(media, offer)
+    if shared is not None:
+        return [shared]
     carriage = for_offer(media, able)
     sounds = [codec for codec in able.codecs if codec.is_sound]
     chosen: tuple[int, Codec] | None = None
@@ -101,6 +104,23 @@ def _switched_off(media: MediaDescription) -> Reason:
         text = "the audio has no address of its own (a=bundle-only), and what it is bundled with is not taken"
         return Reason(text, media.line)
     return Reason("the audio is switched off (port 0)", media.line)
+
+
+def _shared(media: MediaDescription, offer: SessionDescription) -> Reason | None:
+    """Why audio cannot be taken without the stream whose transport it uses from the start: RFC 9143 §7.3.2,
+    browsers under max-bundle. It has the other's credentials, and only the other has candidates."""
+    mid, ufrag = media.value("mid"), media.value("ice-ufrag")
+    if not mid or not ufrag or media.first("candidate") is not None:
+        return None
+    first = next((bundle[0] for bundle in offer.bundles if mid in bundle), mid)
+    for other in offer.media:
+        carries = other.value("mid") == first != mid and other.first("candidate") is not None
+        if carries and other.value("ice-ufrag") == ufrag:
+            text = (
+                f"the audio uses the address of the {shown(other.kind)} before it (a=group:BUNDLE), which is not taken"
+            )
+            return Reason(f"{text}: let audio be offered first", media.line)
+    return None
 
 
 def _beside(media: MediaDescription, able: Capabilities, codec: Codec) -> list[tuple[int, Codec]]:

@@ -22,6 +22,15 @@ SECONDS = 60  # of atheris for each target, when soaking
 TARGETS = sorted(path.stem for path in HERE.glob("fuzz_*.py"))
 OFFER = b"v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0 8 101\r\n"
 OFFER += b"a=rtpmap:101 telephone-event/8000\r\na=sendrecv\r\na=ptime:20\r\nm=video 0 RTP/AVP 96\r\n"
+WEBRTC = (
+    b"v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nt=0 0\r\na=group:BUNDLE 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111 0 110\r\n"
+)
+WEBRTC += (
+    b"c=IN IP4 0.0.0.0\r\na=mid:0\r\na=rtcp-mux\r\na=setup:actpass\r\na=ice-ufrag:abcd\r\na=rtpmap:111 opus/48000/2\r\n"
+)
+WEBRTC += b"a=ice-pwd:0123456789012345678901\r\na=candidate:1 1 udp 1 192.0.2.1 9 typ host\r\na=fmtp:111 x=1;y\r\n"
+WEBRTC += b"a=fingerprint:sha-256 " + b":".join([b"AB"] * 32) + b"\r\na=rtpmap:110 telephone-event/48000\r\n"
+SECURE = OFFER.replace(b"AVP 0", b"SAVP 0") + b"a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:" + b"A" * 40 + b"|2^31\r\n"
 CHALLENGES = [
     b'\0Digest realm="pbx", nonce="abc", algorithm=SHA-256, qop="auth"\0',
     b'\1Digest realm="pbx", nonce="a\\"bc", opaque="x", algorithm=MD5-sess, qop="auth,auth-int"\0Basic realm="x"',
@@ -43,7 +52,7 @@ def corpus(target: str) -> list[bytes]:
     if target == "fuzz_agent":
         return [bytes(range(start, start + 120)) for start in (0, 60, 120)]
     small = {
-        "fuzz_sdp": [OFFER],
+        "fuzz_sdp": [OFFER, WEBRTC, SECURE],
         "fuzz_digest": CHALLENGES,
         "fuzz_presence": DOCUMENTS,
         "fuzz_rtp": [
