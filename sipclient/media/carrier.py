@@ -173,7 +173,7 @@ class Carrier:
             if dtls is None or dtls.lower is not base:
                 made: type[DtlsTransport] = needed("sipclient.media.dtls").DtlsTransport
                 dtls = made(base, self._engine.loop, self._engine.certificate)
-            dtls.agree(agreed.dtls, wait=moves)
+            dtls.agree(agreed.dtls, agreed.rtcp_mux, wait=moves)
             self._dtls, self._srtp = dtls, None
             return dtls
         self._dtls = None

@@ -10,7 +10,7 @@ from sipclient.errors import MediaError
 from sipclient.media.engine import RtpEngine
 from sipclient.media.ice_agent import Agent
 from sipclient.media.ice_servers import NO_SERVERS, IceServers
-from sipclient.media.packets import Receiver, is_rtcp, nobody
+from sipclient.media.packets import RTP_BEGINS, Receiver, is_rtcp, nobody
 from sipclient.media.ports import EF, PortPair
 
 PATIENCE = 20.0  # seconds the checks have, from when both sides are known
@@ -227,9 +227,11 @@ class IceTransport:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    def _take(self, data: bytes) -> bool:
+    def _take(self, data: bytes, component: int) -> bool:
         at = self._engine.loop.time()
-        return self._rtcp(data, at) if is_rtcp(data) else self._rtp(data, at)
+        if is_rtcp(data) or (component == 2 and data < RTP_BEGINS):  # the latter is DTLS
+            return self._rtcp(data, at)
+        return self._rtp(data, at)
 
 
 def _word(draw: Callable[[int], int], characters: int) -> str:

@@ -30,8 +30,8 @@ _FIRST_OF_OTHERS = 20  # STUN begins with 0 to 3; DTLS from 20, RTP from 128 (RF
 _DTLS = range(_FIRST_OF_OTHERS, 64)
 _BUFFER = 1 << 18
 
-Taken: TypeAlias = Callable[[bytes], bool]
-"""Takes a packet of the peer's; says whether it was a good one, as a Receiver does."""
+Taken: TypeAlias = Callable[[bytes, int], bool]
+"""Takes a packet of the peer's, and the component it came on; says whether it was a good one, as a Receiver does."""
 
 
 class Endpoint(StunProtocol):
@@ -172,6 +172,8 @@ class Agent(Connection):
         """Check the pairs until one works, and the peer agrees. Raises MediaError where none does in so many
         seconds. Then packets flow, and `lost` waits for the end of it."""
         self.theirs = theirs
+        named = {each.component for each in theirs.candidates if each.transport == "udp"}
+        self._components = self._components & named or {1}  # what the peer has none for is not waited for
         self._plain, self._open = None, False
         self.ice_controlling = self.ice_controlling or theirs.lite  # RFC 8445 §6.1.1
         self.remote_is_lite = theirs.lite
@@ -208,7 +210,8 @@ class Agent(Connection):
 
     def check_incoming(self, message: Message, addr: tuple[str, int], protocol: StunProtocol) -> None:
         """A check of the peer's: bounded, for whoever knows the password may send from anywhere."""
-        if "PRIORITY" in message.attributes and len(self._check_list) < _MOST_PAIRS:
+        known = protocol.local_candidate.component in self._components
+        if known and "PRIORITY" in message.attributes and len(self._check_list) < _MOST_PAIRS:
             super().check_incoming(message, addr, protocol)
 
     async def lost(self) -> None:
@@ -246,10 +249,10 @@ class Agent(Connection):
             _, peer = self._plain
             if not peer.admits(source):
                 self.refused += 1
-            elif self._take(data):
+            elif self._take(data, 1):
                 peer.heard(source)
         elif self._open and self._consented(source, endpoint):
-            self._take(data)
+            self._take(data, endpoint.local_candidate.component)
         elif not self._open and data[0] in _DTLS:
             self._early.append((data, source, endpoint))
         else:

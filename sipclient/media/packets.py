@@ -40,6 +40,7 @@ class PacketTransport(Protocol):
         """Stop, and give everything back. Twice is harmless; what is sent afterwards counts as unsent."""
 
 
+RTP_BEGINS = b"\x80"  # what RTP and RTCP begin with, or more; what else shares their ports begins with less (RFC 7983)
 _RTCP_TYPES = range(192, 224)  # the second byte of RTCP, and of no RTP payload type in use (RFC 5761 §4)
 
 

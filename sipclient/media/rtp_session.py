@@ -145,7 +145,7 @@ class RtpSession:
         if asked.ice:
             before = carrier.theirs
             restart = theirs is not None and before is not None and theirs.restarts(before)
-            components = 1 if asked.rtcp_mux or asked.dtls else 2
+            components = 1 if asked.rtcp_mux else 2
             ice = await carrier.candidates(offering, components, restart)
             if self._closed:
                 raise MediaError("the call ended while its media were made ready")

@@ -25,6 +25,43 @@ class _Incoming:
         return source in self.sources or len(self.sources) < MOST_SOURCES
 
 
+class Keyring:
+    """The keys of one kind of packet, or of all: what we send with, and what opens what comes."""
+
+    __slots__ = ("_incoming", "_ours", "send")
+
+    def __init__(self) -> None:
+        self.send: Context | None = None
+        self._ours: CryptoKey | None = None
+        self._incoming: tuple[_Incoming, ...] = ()
+
+    def rekey(self, ours: CryptoKey, theirs: CryptoKey) -> None:
+        """See SrtpTransport."""
+        send = self.send
+        if ours != self._ours:
+            send = open_context(suite_named(ours.suite), ours.key, sending=True)
+        if not self._incoming or self._incoming[0].key != theirs:
+            before = next((each for each in self._incoming if each.key == theirs), None)
+            self._incoming = (before or _Incoming(theirs), *self._incoming[:1])
+        self._ours, self.send = ours, send
+
+    def opened(self, data: bytes, rtcp: bool, refusals: tuple[type[Exception], ...]) -> bytes | None:
+        """The packet in clear text; None for a forgery, a replay, or one source too many."""
+        source = data[4:8] if rtcp else data[8:12]
+        for incoming in self._incoming:
+            try:
+                if not incoming.has_room(source):
+                    continue
+                plain = incoming.context.unprotect_rtcp(data) if rtcp else incoming.context.unprotect(data)
+            except refusals:
+                continue
+            incoming.sources.add(source)
+            if incoming is self._incoming[0] and len(self._incoming) > 1:
+                self._incoming = (incoming,)  # once something came under the newest key, the one before is done with
+            return plain
+        return None
+
+
 class SrtpTransport:
     """Encrypts what goes through, decrypts and authenticates what comes; see PacketTransport.
 
@@ -36,9 +73,8 @@ class SrtpTransport:
         self._lower = lower
         self._refused = 0
         self._held_back = 0
-        self._ours: CryptoKey | None = None
-        self._send: Context | None = None
-        self._incoming: tuple[_Incoming, ...] = ()
+        self._keys = Keyring()
+        self._rtcp_keys = self._keys
         self._rtp: Receiver = nobody
         self._rtcp: Receiver = nobody
         self._refusals = refusals()
@@ -64,13 +100,7 @@ class SrtpTransport:
 
         Raises MediaError for a suite there is not, or a key of a wrong length; nothing has changed then.
         """
-        send = self._send
-        if ours != self._ours:
-            send = open_context(suite_named(ours.suite), ours.key, sending=True)
-        if not self._incoming or self._incoming[0].key != theirs:
-            before = next((each for each in self._incoming if each.key == theirs), None)
-            self._incoming = (before or _Incoming(theirs), *self._incoming[:1])
-        self._ours, self._send = ours, send
+        self._keys.rekey(ours, theirs)
 
     def start(self, rtp: Receiver, rtcp: Receiver, failed: Callable[[str], None]) -> None:
         """Deliver from now on; see PacketTransport."""
@@ -79,16 +109,16 @@ class SrtpTransport:
 
     def close(self) -> None:
         """No more, below either."""
-        self._send, self._ours, self._incoming = None, None, ()
+        self._keys = self._rtcp_keys = Keyring()
         self._lower.close()
 
     def send_rtp(self, data: bytes | bytearray) -> None:
         """See PacketTransport."""
-        if self._send is None:
+        if self._keys.send is None:
             self._held_back += 1
             return
         try:
-            sealed = self._send.protect(bytes(data))
+            sealed = self._keys.send.protect(bytes(data))
         except self._refusals:
             self._held_back += 1
             return
@@ -96,11 +126,11 @@ class SrtpTransport:
 
     def send_rtcp(self, data: bytes) -> None:
         """See PacketTransport."""
-        if self._send is None:
+        if self._rtcp_keys.send is None:
             self._held_back += 1
             return
         try:
-            sealed = self._send.protect_rtcp(data)
+            sealed = self._rtcp_keys.send.protect_rtcp(data)
         except self._refusals:
             self._held_back += 1
             return
@@ -108,39 +138,18 @@ class SrtpTransport:
 
     def take_rtp(self, data: bytes, at: float) -> bool:
         """An SRTP packet came from below. What authenticates is the peer's, whatever is made of it above."""
-        source = data[8:12]
-        for incoming in self._incoming:
-            try:
-                if not incoming.has_room(source):
-                    continue
-                plain = incoming.context.unprotect(data)
-            except self._refusals:
-                continue
-            incoming.sources.add(source)
-            self._settle(incoming)
-            self._rtp(plain, at)
-            return True
-        self._refused += 1
-        return False
+        plain = self._keys.opened(data, False, self._refusals)
+        if plain is None:
+            self._refused += 1
+            return False
+        self._rtp(plain, at)
+        return True
 
     def take_rtcp(self, data: bytes, at: float) -> bool:
         """An SRTCP packet came from below."""
-        source = data[4:8]
-        for incoming in self._incoming:
-            try:
-                if not incoming.has_room(source):
-                    continue
-                plain = incoming.context.unprotect_rtcp(data)
-            except self._refusals:
-                continue
-            incoming.sources.add(source)
-            self._settle(incoming)
-            self._rtcp(plain, at)
-            return True
-        self._refused += 1
-        return False
-
-    def _settle(self, incoming: _Incoming) -> None:
-        """Once something came under the newest key, the one before is done with."""
-        if len(self._incoming) > 1 and incoming is self._incoming[0]:
-            self._incoming = (incoming,)
+        plain = self._rtcp_keys.opened(data, True, self._refusals)
+        if plain is None:
+            self._refused += 1
+            return False
+        self._rtcp(plain, at)
+        return True

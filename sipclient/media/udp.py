@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 
 from sipclient.media.engine import Loop
-from sipclient.media.packets import Receiver, is_rtcp, nobody
+from sipclient.media.packets import RTP_BEGINS, Receiver, is_rtcp, nobody
 from sipclient.media.peer import Address, Peer
 from sipclient.media.ports import PortPair
 
@@ -152,7 +152,7 @@ class UdpTransport:
         except OSError:  # nothing there, or an ICMP error of an earlier packet
             return False
         if source == lane.sure:
-            if is_rtcp(data):
+            if is_rtcp(data) or (lane is self._rtcp_lane and data < RTP_BEGINS):
                 self._rtcp(data, now)
             else:
                 self._rtp(data, now)
@@ -163,7 +163,7 @@ class UdpTransport:
     def _unsure(self, lane: _Lane, data: bytes, source: tuple[str, int], now: float) -> None:
         """A packet came from where none, or none that was good, came before. Only RTP of this call takes a stream
         over, for anybody can write RTCP; that follows where RTP has gone."""
-        control = is_rtcp(data)
+        control = is_rtcp(data) or (lane is self._rtcp_lane and data < RTP_BEGINS)  # its DTLS: RFC 5764 §4.1.2
         if not lane.admits(source) or (lane is self._rtcp_lane and not self._follows(source[:2])):
             self.dropped += 1
         elif (self._rtcp if control else self._rtp)(data, now) and control is (lane is self._rtcp_lane):

@@ -98,3 +98,10 @@ def test_relay(benchmarks: None) -> None:
         "floor asyncio",
         "PCMU-PCMU asyncio",
     }
+
+
+def test_encryption(benchmarks: None) -> None:
+    import encryption
+
+    found = encryption.report(count=20, rounds=1)
+    assert found["handshake"] > 0 and found["set-up"] > 0 and len(found) == 8

@@ -94,7 +94,7 @@ async def test_a_call_received_from_it(phone: Start, kind: str) -> None:
         assert client.failures == 0
 
 
-@pytest.mark.parametrize("protection", ["", ";mediaenc=srtp-mand"])
+@pytest.mark.parametrize("protection", ["", ";mediaenc=dtls_srtp", ";mediaenc=srtp-mand"])
 async def test_ice_with_a_call_received_from_it(phone: Start, protection: str) -> None:
     """Not only browsers do ICE: RTP/AVP and SDES with it too, and without rtcp-mux RTCP on a port of its own."""
     outer, port = outer_address(), free_port()

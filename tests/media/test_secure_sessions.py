@@ -232,6 +232,25 @@ async def test_plain_rtp_over_ice_flows(phone: Make) -> None:
     assert len(re.findall(rb"a=candidate:\S+ 2 ", answer)) == 1
 
 
+async def test_without_rtcp_mux_rtcp_has_a_handshake_of_its_own(phone: Make) -> None:
+    """RFC 5764 §4.1.2, over ICE with two components and over two plain ports."""
+    for lost in (("rtcp-mux",), ("rtcp-mux", "ice-", "candidate", "end-of-candidates")):
+        a, b = phone("webrtc"), phone("webrtc")
+        able = await a._able(sdp.Wants(ice=len(lost) == 1, dtls=True), offering=True)
+        a._sent = a._offered = sdp.make_offer(able)
+        dropped = without(*lost)
+        await a.apply(await b.answer(dropped(bytes(a._offered))))
+        await hear(a, b)
+        for one, other in ((a, b), (b, a)):
+            report = bytes.fromhex("80c90001cafebabe")
+            before = other.flow.stats.reports
+            async with asyncio.timeout(5):
+                while other.flow.stats.reports == before:
+                    one.flow.transport.send_rtcp(report)
+                    await asyncio.sleep(0.02)
+        assert (a.failures, b.failures) == ([], [])
+
+
 async def test_a_wrong_fingerprint_ends_the_media_saying_so(phone: Make) -> None:
     a, b = phone("webrtc"), phone("webrtc")
 
