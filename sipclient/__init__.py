@@ -7,6 +7,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from sipclient.bridging import Bridge as Bridge
+    from sipclient.bridging import bridge as bridge
     from sipclient.call import Call as Call
     from sipclient.call import CallState as CallState
     from sipclient.client import Client as Client
@@ -33,6 +35,7 @@ __version__ = "0.1.0"
 _HOMES = MappingProxyType(
     {
         "Account": "sipclient.protocol.account",
+        "Bridge": "sipclient.bridging",
         "Call": "sipclient.call",
         "CallEnded": "sipclient.protocol.events",
         "CallFailed": "sipclient.errors",
@@ -50,11 +53,13 @@ _HOMES = MappingProxyType(
         "Unreachable": "sipclient.errors",
         "WatchFailed": "sipclient.errors",
         "Watching": "sipclient.face.watching",
+        "bridge": "sipclient.bridging",
     }
 )
 
 __all__ = [
     "Account",
+    "Bridge",
     "Call",
     "CallEnded",
     "CallFailed",
@@ -73,6 +78,7 @@ __all__ = [
     "WatchFailed",
     "Watching",
     "__version__",
+    "bridge",
 ]
 
 

@@ -8,34 +8,39 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Gener
 from contextlib import suppress
 from datetime import UTC, datetime
 from enum import StrEnum
+from pathlib import Path
 from types import MappingProxyType, TracebackType
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol
 
 import msgspec
 
 from sipclient.errors import CallFailed, InvalidValue, SipError
+from sipclient.face.asking import Keypad, News, transfer
+from sipclient.face.descriptions import NO_MEDIA, Descriptions, OpenMedia
+from sipclient.face.voice import Playing, RecordingCall, Voice
 from sipclient.media import MediaSession
+from sipclient.media.stats import StreamStats
 from sipclient.protocol.causes import BY_Q850
 from sipclient.protocol.events import (
     Answered,
-    AnswerOffer,
     CallEnded,
     Calling,
     Command,
     Event,
     Follow,
     Hangup,
+    InCallRequest,
+    InCallResponded,
     Invite,
-    Offer,
     OfferAnswered,
     OfferReceived,
     OfferWanted,
     Redirected,
     Ringing,
+    TransferProgress,
 )
 
 FAREWELL = 2.0  # seconds that leaving a call waits for its end; the engine goes on without us
-NO_MEDIA = "INCOMPATIBLE_DESTINATION"  # the cause of a call whose media cannot be
 _Q850 = MappingProxyType({name: number for number, name in BY_Q850.items()})
 
 
@@ -67,9 +72,6 @@ class Line(Protocol):
 
     def spawn(self, work: Coroutine[object, object, None]) -> None:
         """Run something slow; the client owns the task and awaits it."""
-
-
-OpenMedia: TypeAlias = Callable[[], Awaitable[MediaSession]]
 
 
 def reason_of(cause: str | int | None) -> str:
@@ -114,7 +116,6 @@ class Call:
         self.id = id
         self.account = account
         self.to = to
-        self.media: MediaSession | None = None
         self.call_id = ""
         self.state = CallState.PREPARING
         self.status = 0
@@ -124,15 +125,17 @@ class Call:
         self.answered_at: datetime | None = None
         self.end: CallEnded | None = None
         self._line = line
-        self._open = open_media
         self._follow = follow
         self._placed = False
         self._error: SipError | None = None
         self._failure = ""  # why the media ended, where that ended the call
         self._history: list[CallState] = []
         self._changed = asyncio.Event()
-        self._turn = asyncio.Lock()  # descriptions reach the media in the order they came
-        self._applied = b""
+        self.successor: Call | None = None  # the call that a transfer of the far end led to
+        self.voice = Voice(line.spawn)
+        self._news = News()  # answers to what we asked for within the call
+        self._keypad = Keypad(id, line, self._news, self.voice)
+        self._descriptions = Descriptions(self, line, self._news, self.voice, open_media)
 
     def __repr__(self) -> str:
         cause = f" {self.cause}" if self.cause else ""
@@ -167,6 +170,88 @@ class Call:
         else:
             self._line.tell(_unsent(self.id, "ORIGINATOR_CANCEL", "hung up before it was placed"))
 
+    # --- sound and keys -----------------------------------------------------------------------------
+
+    @property
+    def media(self) -> MediaSession | None:
+        """What carries the sound; None before it was needed, and for a call without any."""
+        return self._descriptions.media
+
+    @property
+    def held(self) -> bool:
+        """Whether we put the far end on hold."""
+        return self._descriptions.held
+
+    @property
+    def stats(self) -> StreamStats | None:
+        """How the sound travels: packets, loss, jitter, round trip, and how it sounds; None without sound."""
+        stream = self.media.stream if self.media is not None else None
+        return stream.stats if stream is not None else None
+
+    def play(self, *what: str | Path, loops: int | None = 1, pause: float = 0.0) -> Playing:
+        """Play files (wav; with the extra `media` mp3 and more), tones (`%(2000,4000,440,480)`, `us-ring`) or silence
+        (`silence_stream://1000`), one after the other, `loops` times (None: without end), `pause` seconds apart.
+
+        It begins at once, in the place of what was played before; await the result to wait for its end, or `stop`
+        it. Raises MediaError for what cannot be played, and for a call without sound.
+        """
+        return self.voice.play(*what, loops=loops, pause=pause)
+
+    def record(self, path: str | Path, *, stereo: bool = False) -> RecordingCall:
+        """Record both sides from now on, as the file's suffix says: `.wav`, with the extra `media` `.mp3`, `.opus`.
+
+        Mono is a mix; `stereo` has the far end on the left, and on the right what it hears: us, or the call it is
+        bridged to. It ends with the call, or when stopped; await the result for the complete file. An existing
+        file is never written over. Raises MediaError where the file cannot be made.
+        """
+        return self.voice.record(Path(path), stereo)
+
+    async def dtmf(self, keys: str, *, method: str = "auto", seconds: float = 0.1, gap: float = 0.1) -> None:
+        """Press keys of `0-9 * # A-D`, each for so many seconds; `,` waits half a second. Returns once they are sent.
+
+        `method`: `rtp` (RFC 4733), `info` (SIP INFO, `application/dtmf-relay`), or `auto`: by RTP where the peer takes
+        that, else by INFO. Raises InvalidValue for what is no key, MediaError for `rtp` where the peer takes none.
+        """
+        await self._descriptions.settled()
+        await self._keypad.press(keys, method, seconds, gap)
+
+    def keys(self) -> AsyncIterator[str]:
+        """Each key the far end presses, by RTP or INFO, from those nobody asked for yet, until the call ends."""
+        return self.voice.keys()
+
+    def carry_keys_to(self, other: Call | None) -> None:
+        """Press in another call what the far end of this one presses by INFO; None: no more. What it presses by
+        RTP goes with the sound, where that goes."""
+        self._keypad.carried = other.dtmf if other is not None else None
+
+    async def digits(
+        self, count: int | None = None, *, timeout: float = 10.0, between: float = 4.0, terminator: str = "#"
+    ) -> str:
+        """Collect keys: `count` of them, or those before `terminator`, or those that came in time (`timeout` seconds
+        for the first, `between` for each further one). Empty where none came."""
+        return await self.voice.digits(count, timeout, between, terminator)
+
+    # --- hold and transfer --------------------------------------------------------------------------
+
+    async def hold(self) -> None:
+        """Put the far end on hold: it hears what is played, and is not heard (RFC 3264 §8.4).
+
+        Raises CallFailed where it refuses; the call goes on as it was.
+        """
+        await self._descriptions.hold(True)
+
+    async def resume(self) -> None:
+        """Take the far end back. Raises CallFailed where it refuses."""
+        await self._descriptions.hold(False)
+
+    async def transfer(self, to: str | Call, *, timeout: float = 60.0) -> None:
+        """Have the far end call somebody else (RFC 3515): a number or URI, or the far end of another answered call,
+        whose place it then takes (RFC 3891). Ours end once it has.
+
+        Raises CallFailed where it refuses, or does not get through within `timeout` seconds: the calls go on.
+        """
+        await transfer(self, self._line, self._news, to, timeout)
+
     async def __aiter__(self) -> AsyncIterator[CallState]:
         told = 0
         while True:
@@ -197,7 +282,7 @@ class Call:
 
     def place(self, invite: Invite) -> None:
         """Send the INVITE as soon as the media have an offer for it; InvalidValue where that is at once."""
-        if self._open is None:
+        if self._descriptions.none:
             self._placed = True
             self._line.do(invite)
         else:
@@ -217,7 +302,7 @@ class Call:
                 self._advance(CallState.CALLING)
             case Ringing():
                 self.status, self.reason = event.status, event.reason
-                self._hear(event.body)
+                self._descriptions.hear(event.body)
                 if event.body or event.status == 180:
                     self._advance(CallState.EARLY if event.body else CallState.RINGING)
             case Redirected():
@@ -225,11 +310,19 @@ class Call:
             case Answered():
                 self._picked_up(event)
             case OfferReceived():
-                self._line.spawn(self._answer_offer(event.body))
+                self._descriptions.hear_offer(event.body)
             case OfferWanted():
-                self._line.spawn(self._offer_anew())
-            case OfferAnswered() if event.status < 300:
-                self._hear(event.body)
+                self._line.spawn(self._descriptions.offer_anew())
+            case OfferAnswered():
+                if event.status < 300:
+                    self._descriptions.hear(event.body)
+                self._news.offer_answered(event)
+            case InCallResponded():
+                self._news.responded(event)
+            case TransferProgress():
+                self._news.progressed(event)
+            case InCallRequest():
+                self._keypad.heard(event)
             case CallEnded():
                 self._over(event)
 
@@ -242,9 +335,9 @@ class Call:
 
     def _picked_up(self, event: Answered) -> None:
         if event.offer:
-            self._line.spawn(self._answer_offer(event.body))
+            self._descriptions.hear_offer(event.body)
         else:
-            self._hear(event.body)
+            self._descriptions.hear(event.body)
         if self.answered_at is None:
             self.status = 200
             self.reason = event.response.reason if event.response is not None else "OK"
@@ -266,26 +359,15 @@ class Call:
         self.status = 200 if event.answered else event.status
         self.cause, self.reason = event.cause, event.reason
         self._advance(CallState.ENDED)
-        if self.media is not None:
-            self._line.spawn(self.media.close())
-
-    # --- descriptions -------------------------------------------------------------------------------
+        self._news.close()
+        self.voice.close()
+        self._descriptions.close()
 
     async def describe(self, offer: bytes) -> bytes:
         """Our answer to an offer, or our offer where that is empty; b"" without media. Raises MediaError."""
-        async with self._turn:
-            if self._open is None or self.end is not None:
-                return b""
-            if self.media is None:
-                self.media = await self._open()
-                self.media.watch(self._media_failed)
-            try:
-                return await self.media.answer(offer) if offer else await self.media.offer()
-            finally:
-                if self.end is not None:
-                    await self.media.close()
+        return await self._descriptions.describe(offer)
 
-    def _media_failed(self, reason: str) -> None:
+    def media_failed(self, reason: str) -> None:
         """The media came to an end for good: a call that nobody can hear is ended, and says why."""
         if self.end is None:
             log.warning("%r: hanging up: %s", self, reason)
@@ -303,43 +385,6 @@ class Call:
             cause = "INVALID_NUMBER_FORMAT" if isinstance(error, InvalidValue) else "REQUESTED_CHAN_UNAVAIL"
             if self.end is None:
                 self._line.tell(_unsent(self.id, cause, str(error)))
-
-    async def _offer_anew(self) -> None:
-        """Our address changed: the peer hears where we are, and media are described again."""
-        try:
-            body = await self.describe(b"")
-        except SipError as error:
-            log.warning("%r: no description to offer from the new address: %s", self, error)
-            return
-        if self.end is None:
-            self._line.do(Offer(self.id, body))
-
-    def _hear(self, body: bytes) -> None:
-        # The 200 repeats the description of the 183 (RFC 3261 §13.2.1); the same twice is no news.
-        if self._open is not None and body and body != self._applied:
-            self._applied = body
-            self._line.spawn(self._apply(body))
-
-    async def _apply(self, body: bytes) -> None:
-        async with self._turn:
-            if self.media is None or self.end is not None:
-                return
-            try:
-                await self.media.apply(body)
-            except SipError as error:
-                # Described in a way we cannot live with: nothing is left but to go (RFC 3261 §13.2.2.4).
-                log.warning("%r: the answer cannot be used, hanging up: %s", self, error)
-                self.hangup(NO_MEDIA)
-
-    async def _answer_offer(self, offer: bytes) -> None:
-        try:
-            body = await self.describe(offer)
-        except SipError as error:
-            if self.end is None:
-                self._line.do(AnswerOffer(self.id, status=488, warnings=error.warnings))
-            return
-        if self.end is None:
-            self._line.do(AnswerOffer(self.id, body))
 
 
 def _quoted(words: str) -> str:

@@ -71,8 +71,8 @@ class Client:
 
     Methods take `account`: an Account, its name or its address; the first one where it is not given.
     `on_event` is called with every event of the engine, at once and in order; `on_receive` and `on_send` see
-    every input and every Send, for logs and traces. `follow` says of a URI a 3xx points to whether our call may
-    go there; without it none does, and the call fails with that status.
+    every input and every Send, for logs and traces. `follow` says of a URI, to which a 3xx points or a REFER (on an
+    account with `refer="allow"`), whether we may call there; without it we may nowhere.
     """
 
     def __init__(
@@ -103,7 +103,7 @@ class Client:
         self._registrations = Registrations()
         self._watches = Watches(self.do, self.next_id)
         self._switchboard = Switchboard(
-            self.do, self._dispatch, self._roster.by_key, session or Sessions().open, follow
+            self.do, self._dispatch, self._roster.by_key, session or Sessions().open, follow, self.next_id
         )
         self._listeners: list[Stream[Event]] = []
         self._summaries: dict[str, MessageWaiting] = {}

@@ -45,10 +45,6 @@ def _media(draft: Draft) -> Iterator[Path]:
     return (("accounts", name, "media") for name, each in draft.accounts.items() if each.media in ("srtp", "webrtc"))
 
 
-def _refer(draft: Draft) -> Iterator[Path]:
-    return (("accounts", name, "refer") for name, each in draft.accounts.items() if each.refer != "deny")
-
-
 def _codecs(draft: Draft) -> Iterator[Path]:
     wide = {"opus", "G722"}
     return (("accounts", name, "codecs") for name, each in draft.accounts.items() if wide & set(each.codecs))
@@ -65,7 +61,6 @@ def _recordings(draft: Draft) -> Iterator[Path]:
 EXTRA: tuple[Row, ...] = ((_media, "encrypted media need"), (_codecs, "opus and G722 need"))
 LACKING: tuple[Row, ...] = ((_postgresql, 'this version has no PostgreSQL store; write "sqlite:FILE"'),)
 WAITING: tuple[Row, ...] = (
-    (_refer, "a REFER is refused"),
     (_entries("incoming"), "calls that reach us get 480"),
     (_table("web"), "the HTTP API and the page"),
     (_entries("webhooks"), "webhooks"),

@@ -17,12 +17,16 @@ UNREAD = 64  # calls that may wait for a reader; the next ones get 480
 
 
 class IncomingCall:
-    """A call that waits to be answered, refused or redirected. `call` follows its state from the start."""
+    """A call that waits to be answered, refused or redirected. `call` follows its state from the start.
 
-    def __init__(self, line: Line, account: str, request: Request, call: Call) -> None:
+    `replaces` is the call whose place it is to take (RFC 3891): that ends when this one is answered.
+    """
+
+    def __init__(self, line: Line, account: str, request: Request, call: Call, replaces: Call | None = None) -> None:
         self.account = account
         self.request = request
         self.call = call
+        self.replaces = replaces
         self._line = line
 
     def __repr__(self) -> str:

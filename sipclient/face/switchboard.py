@@ -8,9 +8,11 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any, TypeAlias, get_args
 
-from sipclient.call import Call, OpenMedia
+from sipclient.call import Call
 from sipclient.errors import Unreachable
+from sipclient.face.descriptions import OpenMedia
 from sipclient.face.incoming import Incoming, IncomingCall
+from sipclient.face.referred import follow_transfer
 from sipclient.face.sessions import SessionFactory
 from sipclient.face.tasks import Tasks
 from sipclient.message import Response
@@ -26,6 +28,9 @@ InCall: TypeAlias = (
     | events.OfferReceived
     | events.OfferWanted
     | events.OfferAnswered
+    | events.InCallRequest
+    | events.InCallResponded
+    | events.TransferProgress
 )
 
 
@@ -42,6 +47,7 @@ class Switchboard:
         accounts: Mapping[str, Account],
         session: SessionFactory,
         follow: Callable[[str], bool],
+        next_id: Callable[[], int],
     ) -> None:
         self.do = do
         self.tell = tell
@@ -52,6 +58,7 @@ class Switchboard:
         self._accounts = accounts
         self._session = session
         self._follow = follow
+        self._next_id = next_id
         self._requests: dict[int, asyncio.Future[Response]] = {}
         self._local_hosts: dict[str, str] = {}
         in_call: dict[type, Callable[[Any], None]] = dict.fromkeys(get_args(InCall), self._in_call)
@@ -60,6 +67,7 @@ class Switchboard:
             | {
                 events.CallEnded: self._call_ended,
                 events.IncomingCall: self._incoming_call,
+                events.TransferAsked: self._transfer_asked,
                 events.Responded: self._responded,
                 events.ServerChanged: self._server_changed,
             }
@@ -137,7 +145,19 @@ class Switchboard:
         call = Call(self, event.id, account.key, str(event.request.to.uri), opener)
         call.received(event.request.call_id)
         self.calls[call.id] = call
-        reader.put(IncomingCall(self, account.key, event.request, call))
+        replaces = self.calls.get(event.replaces) if event.replaces is not None else None
+        reader.put(IncomingCall(self, account.key, event.request, call, replaces))
+
+    def _transfer_asked(self, event: events.TransferAsked) -> None:
+        call = self.calls.get(event.id)
+        if call is None or self.closing or not self._follow(event.to):
+            self.do(events.AnswerTransfer(event.request, 603))
+            return
+        self.spawn(follow_transfer(event, call, lambda asked: self._dial_for(call, asked), self.do))
+
+    def _dial_for(self, call: Call, asked: events.TransferAsked) -> Call:
+        """The call that the far end of another asks for, on the same account."""
+        return self.dial(Invite(self._next_id(), call.account, asked.to, headers=asked.headers), "")
 
     def _responded(self, event: events.Responded) -> None:
         answer = self._requests.get(event.request)

@@ -114,7 +114,7 @@ class Agent(Connection):
         self,
         component: int,
         addresses: list[str],
-        timeout: int = 5,  # noqa: ASYNC109
+        timeout: int = 5,
     ) -> list[Candidate]:
         """What aioice asks for each component; the addresses it found itself are not looked at."""
         candidates: list[Candidate] = []

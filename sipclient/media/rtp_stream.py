@@ -110,9 +110,14 @@ class RtpStream:
         self._sinks += (sink,)
         self._arrange()
 
+    def listen_to_ourselves(self, sink: Sink) -> None:
+        """Let it hear what `source` says from now on; silence and what is relayed it does not hear."""
+        self._sender.heard_by += (sink,)
+
     def leave(self, sink: Sink) -> None:
-        """No more; not having listened is no error."""
+        """No more, in either way; not having listened is no error."""
         self._sinks = tuple(each for each in self._sinks if each is not sink)
+        self._sender.heard_by = tuple(each for each in self._sender.heard_by if each is not sink)
         self._arrange()
 
     def press(self, keys: str, seconds: float = 0.1, gap: float = 0.1) -> None:

@@ -8,7 +8,7 @@ from sipclient.errors import MediaError
 from sipclient.media.codecs import Encoder, encoder
 from sipclient.media.dtmf import EventWriter
 from sipclient.media.rtp import Packetizer
-from sipclient.media.seams import Source
+from sipclient.media.seams import Sink, Source
 from sipclient.sdp import AudioStream
 
 CATCH_UP = 5  # packets sent at once after the process was held up; what is older is not worth sending
@@ -33,6 +33,7 @@ class Sender:
         "_silence",
         "_wanted",
         "carried_until",
+        "heard_by",
         "keys",
         "packetizer",
         "pipe",
@@ -45,6 +46,7 @@ class Sender:
         self.packetizer = packetizer
         self.keys = EventWriter()
         self.source: Source | None = None
+        self.heard_by: tuple[Sink, ...] = ()  # who else hears what `source` says
         self.pipe: Source | None = None
         self.relayed = False
         self.trouble = ""
@@ -105,7 +107,7 @@ class Sender:
         if self._key(agreed, now) or now < self.carried_until:
             self.packetizer.pass_time(agreed.samples)
         elif self.source is not None:
-            self._packet(agreed, self._encoded(agreed, self.source), now)
+            self._packet(agreed, self._encoded(agreed, self.source, self.heard_by, now), now)
         elif self.pipe is not None:
             self._packet(agreed, self._encoded(agreed, self.pipe), now)
         elif not self.relayed:
@@ -131,7 +133,7 @@ class Sender:
         else:  # discontinuous transmission
             self.packetizer.pause(agreed.samples)
 
-    def _encoded(self, agreed: AudioStream, source: Source) -> bytes:
+    def _encoded(self, agreed: AudioStream, source: Source, sinks: tuple[Sink, ...] = (), now: float = 0.0) -> bytes:
         coder = self._coder(agreed)
         if coder is None:
             return b""
@@ -139,6 +141,8 @@ class Sender:
         pcm = source.frame(samples, coder.rate)
         if pcm is None:
             return self._still(agreed)
+        for sink in sinks:
+            sink.heard(pcm, coder.rate, now)
         return self._coded(coder, pcm if len(pcm) == 2 * samples else pcm[: 2 * samples].ljust(2 * samples, b"\0"))
 
     def _coded(self, coder: Encoder, pcm: bytes) -> bytes:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+from sipclient.media.rtp_stream import RtpStream
+
 
 class MediaSession(Protocol):
     """The media of one call. Descriptions go in and out as the bytes of an `application/sdp` body.
@@ -12,6 +14,10 @@ class MediaSession(Protocol):
     Every method may raise MediaError, `answer` and `apply` also MalformedDescription; after either, what was
     agreed before still holds. After `close` nothing but `close` may be called.
     """
+
+    @property
+    def stream(self) -> RtpStream | None:
+        """What flows, for whoever plays, records, or looks at the counts; None before there is anything."""
 
     async def offer(self, hold: bool | None = None) -> bytes:
         """Our offer, for an INVITE, a re-INVITE, or the 200 to an INVITE without one.
@@ -35,6 +41,8 @@ class MediaSession(Protocol):
 
 class NoMedia:
     """`media = "none"`: signalling without any description."""
+
+    stream: RtpStream | None = None
 
     async def offer(self, hold: bool | None = None) -> bytes:
         """Nothing is offered."""

@@ -110,6 +110,8 @@ class FakeMedia:
 
     def __init__(self) -> None:
         self.log: list[tuple[str, bytes]] = []
+        self.stream: Any = None
+        self.holds: list[bool | None] = []
         self.trouble: Exception | None = None
         self.gate: asyncio.Event | None = None
         self.closed = 0
@@ -122,7 +124,8 @@ class FakeMedia:
         if self.trouble is not None:
             raise self.trouble
 
-    async def offer(self) -> bytes:
+    async def offer(self, hold: bool | None = None) -> bytes:
+        self.holds.append(hold)
         await self._did("offer")
         return b"our offer"
 

@@ -77,7 +77,6 @@ def test_the_later_parts_are_accepted_and_noted() -> None:
     assert {each.severity for each in found} == {"note"}
     assert [each.key for each in found] == [
         "recordings",
-        "accounts.pbx.refer",
         "webhooks[1]",
         "web",
         "incoming[1]",

@@ -45,14 +45,17 @@ def taking_a_client(names: dict[str, Any]) -> list[Callable[[Client], Awaitable[
     ]
 
 
-USERS = {each: User(each, "secret", f"Phone {each}") for each in ("1001", "1002", "2001", "robot")}
+USERS = {each: User(each, "secret", f"Phone {each}") for each in ("1001", "1002", "1003", "2001", "robot")}
 
 
 @pytest.fixture
 async def lab() -> AsyncIterator[LabServer]:
-    """The embedded PBX, and an agent who answers and hangs up soon."""
+    """The embedded PBX, an agent who answers and hangs up soon, and 1003, who answers and stays."""
     async with LabServer(USERS.values(), [Queue("7000", ("2001",))]) as lab:
-        async with Phone(USERS["2001"], lab.server(), answer_after=0.02, talk_for=0.02):
+        async with (
+            Phone(USERS["2001"], lab.server(), answer_after=0.02, talk_for=0.02),
+            Phone(USERS["1003"], lab.server(), answer_after=0.02, talk_for=TIMEOUT),
+        ):
             yield lab
         assert lab.failures == 0
 
@@ -76,7 +79,8 @@ async def live(lab: LabServer) -> None:
 @pytest.mark.parametrize(
     "block", [block for block in LIBRARY if "(client: Client)" in block.text], ids=lambda block: block.place
 )
-async def test_library_example(block: Block, lab: LabServer) -> None:
+async def test_library_example(block: Block, lab: LabServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # where an example records
     functions = taking_a_client(run(block))
     assert functions
     async with asyncio.timeout(TIMEOUT), Client(robot(lab)) as client:

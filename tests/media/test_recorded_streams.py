@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from sipclient.media.engine import RtpEngine
-from sipclient.media.sound import Player, Recorder, Tap, open_source
+from sipclient.media.sound import Player, Recorder, open_source
 from sipclient.media.tones import ToneDetector
 from sipclient.sdp import G722, OPUS, PCMU, Codec
 from tests.media.virtual import VirtualLoop
@@ -31,7 +31,8 @@ async def test_both_voices_of_a_call_are_on_their_sides_and_in_time(tmp_path: Pa
         end.wire.delay = bad_network(seed, 0.02, 0.03)
     recorder = Recorder(tmp_path, "call.wav", stereo=True)
     a.stream.listen(recorder.left)
-    a.stream.source = Tap(recorder.right, loop.time, open_source("%(1000,1000,440);loops=3"))
+    a.stream.listen_to_ourselves(recorder.right)
+    a.stream.source = open_source("%(1000,1000,440);loops=3")
     b.stream.source = open_source("silence_stream://3000", "%(2000,0,1000)")
     loop.run_for(8)
     recorder.close()
@@ -74,9 +75,22 @@ async def test_a_player_on_a_stream_says_when_it_is_done_and_silence_follows() -
     assert {packet.payload for packet in a.wire.packets()[-5:]} == {b"\xff" * 160}
 
 
-def test_a_tap_without_a_source_gives_nothing_and_tells_nothing(tmp_path: Path) -> None:
-    class Nobody:
-        def heard(self, pcm: bytes, rate: int, at: float) -> None:
-            raise AssertionError("there was nothing to hear")
+def test_who_left_hears_nothing_more_of_what_is_sent() -> None:
+    heard: list[int] = []
 
-    assert Tap(Nobody(), lambda: 0.0).frame(160, 8000) is None
+    class Ear:
+        def heard(self, pcm: bytes, rate: int, at: float) -> None:
+            heard.append(len(pcm))
+
+    loop = VirtualLoop()
+    a = End(engine_on(loop), agreement())
+    ear = Ear()
+    a.stream.listen_to_ourselves(ear)
+    loop.run_for(0.1)
+    assert heard == []  # silence is not told
+    a.stream.source = open_source("%(5000,0,440)")
+    loop.run_for(0.1)
+    assert heard == [320] * 5
+    a.stream.leave(ear)
+    loop.run_for(0.1)
+    assert len(heard) == 5

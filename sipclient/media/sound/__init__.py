@@ -4,6 +4,5 @@ from sipclient.media.sound.outcome import Outcome
 from sipclient.media.sound.player import Player, Reader, open_source
 from sipclient.media.sound.recorder import Recorder, Recording
 from sipclient.media.sound.resample import Resampler
-from sipclient.media.sound.tap import Tap
 
-__all__ = ["Outcome", "Player", "Reader", "Recorder", "Recording", "Resampler", "Tap", "open_source"]
+__all__ = ["Outcome", "Player", "Reader", "Recorder", "Recording", "Resampler", "open_source"]

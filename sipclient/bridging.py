@@ -1,0 +1,91 @@
+"""Two answered calls, joined: each hears the other."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Generator
+from pathlib import Path
+from types import TracebackType
+
+from sipclient.call import Call
+from sipclient.errors import MediaError
+from sipclient.face.voice import RecordingCall
+
+
+class Bridge:
+    """What `bridge(a, b)` gives. It stands at once; awaited, it waits until one of both hangs up.
+
+    Packets go from one to the other untouched where both speak one codec, and are transcoded where they do not
+    (which needs the extra `media` for all but G.711). Keys are carried across, by RTP or INFO, as each side takes
+    them. Entered, leaving parts the calls again.
+    """
+
+    def __init__(self, a: Call, b: Call, hangup: bool) -> None:
+        for call in (a, b):
+            if call.answered_at is None or call.end is not None:
+                raise MediaError(f"only answered calls can be bridged: {call!r}")
+        if a is b:
+            raise MediaError(f"a call cannot be bridged to itself: {a!r}")
+        self.a = a
+        self.b = b
+        self._hangup = hangup
+        self._parted = asyncio.Event()
+        a.voice.bridge_to(b.voice)
+        try:
+            b.voice.bridge_to(a.voice)
+        except BaseException:
+            a.voice.bridge_to(None)
+            raise
+        a.carry_keys_to(b)
+        b.carry_keys_to(a)
+
+    def __repr__(self) -> str:
+        return f"<Bridge {self.a!r} {'and' if not self._parted.is_set() else 'parted from'} {self.b!r}>"
+
+    def __await__(self) -> Generator[object, None, None]:
+        return self._until_over().__await__()
+
+    async def __aenter__(self) -> Bridge:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.part()
+
+    def record(self, path: str | Path, *, stereo: bool = True) -> RecordingCall:
+        """Record both: `a` on the left, `b` on the right; see Call.record."""
+        return self.a.record(path, stereo=stereo)
+
+    def part(self) -> None:
+        """Each hears the other no more; both calls go on. Twice is harmless."""
+        if self._parted.is_set():
+            return
+        self._parted.set()
+        for call in (self.a, self.b):
+            call.carry_keys_to(None)
+            call.voice.bridge_to(None)
+
+    async def _until_over(self) -> None:
+        waits = [asyncio.ensure_future(wait) for wait in (self.a.ended(), self.b.ended(), self._parted.wait())]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+            await asyncio.gather(*waits, return_exceptions=True)
+        if self._parted.is_set():
+            return
+        self.part()
+        if self._hangup:
+            for call in (self.a, self.b):
+                call.hangup()
+
+
+def bridge(a: Call, b: Call, *, hangup: bool = True) -> Bridge:
+    """Join two answered calls, from now on. `await bridge(a, b)` returns when one of both has hung up, and has hung up
+    the other too, unless `hangup` is False.
+
+    Raises MediaError for calls that are not answered, or have no sound.
+    """
+    return Bridge(a, b, hangup)
