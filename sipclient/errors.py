@@ -114,3 +114,8 @@ class MediaError(SipError):
     def warnings(self) -> tuple[tuple[int, str], ...]:
         """Every reason with its warn-code, or the one there is."""
         return self._warnings or super().warnings
+
+
+class TraceError(SipError):
+    """A trace that cannot be read or written: empty, of no known form, cut before its first message. The text names
+    the file and says what was found there."""

@@ -24,12 +24,13 @@ ROOMS: dict[str, frozenset[str]] = {
     "transport": frozenset({"message", "protocol.events", "protocol.account"}),
     "media": frozenset({"sdp"}),
     "store": frozenset({"rules"}),
+    "trace": frozenset({"message", "sdp", "presence", "protocol", "rules", "config"}),
     FACE: SHELL,
     "robot": SHELL | {FACE},
     "lab": SHELL | {FACE},
     "cli": SHELL | {FACE, "robot", "lab", "web"},
 }
-PURE = ("message", "sdp", "presence", "config", "protocol", "rules")
+PURE = ("message", "sdp", "presence", "config", "protocol", "rules", "trace")
 FORBIDDEN = frozenset({"asyncio", "time", "random", "secrets", "socket", "ssl", "os", "uuid", "threading"})
 
 

@@ -21,7 +21,10 @@ from sipclient.config import check
 from sipclient.rules import CONDITIONS
 
 LATER = MappingProxyType({"token": "docs/configuration.md"})  # commands of later versions, and who may name them
-ABOVE = ("errors", "message", "sdp", "presence", "protocol", "config", "rules", "transport", "media", "store", FACE)
+ABOVE = (
+    *("errors", "message", "sdp", "presence", "protocol", "config", "rules"),
+    *("transport", "media", "store", "trace", FACE),
+)
 GROUP: Any = typer.main.get_command(build([]))
 COMMANDS: dict[str, Any] = GROUP.commands
 

@@ -1,0 +1,96 @@
+"""Any trace, read: what form it has is found out from its content, never from its name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from sipclient.errors import TraceError
+from sipclient.trace import hep, pcap
+from sipclient.trace.packets import PacketReader, record_of
+from sipclient.trace.record import MediaStream, Record, Trace
+from sipclient.trace.source import Progress, Source, open_source
+
+
+class Scan:
+    """A trace read record by record, in bounded memory: iterate over it once.
+
+    `form`, `notes` and `streams` are complete when the iteration has ended. Raises TraceError, while it is made or
+    iterated over, for what is no trace: one sentence that says what was found instead.
+    """
+
+    def __init__(self, trace: str | Path | bytes, progress: Progress | None = None) -> None:
+        self.form = ""
+        self.notes: list[str] = []
+        self.streams: tuple[MediaStream, ...] = ()
+        self._source = open_source(trace, progress)
+        try:
+            head = self._source.peek(8)
+            if not head:
+                raise TraceError(self._source.cut or f"{self._source.name} is empty: there is no trace in it")
+        except BaseException:
+            self._source.close()
+            raise
+
+    def __iter__(self) -> Iterator[Record]:
+        source = self._source
+        try:
+            count = 0
+            for record in self._records(source):
+                count += 1
+                yield record
+            if source.cut:
+                self.notes.append(source.cut)
+            if not count and not self.streams:
+                raise TraceError(self._nothing(source))
+        finally:
+            source.close()
+
+    def _records(self, source: Source) -> Iterator[Record]:
+        head = source.peek(8)
+        if pcap.is_capture(head):
+            yield from self._capture(source, head)
+        elif head[:4] == hep.MAGIC:
+            self.form = "HEP3"
+            yield from _hep(source, self.notes)
+
+    def _capture(self, source: Source, head: bytes) -> Iterator[Record]:
+        self.form = pcap.name_of(head)
+        reader, last = PacketReader(), None
+        for last in pcap.frames(source, self.notes):
+            yield from reader.take(last)
+        yield from reader.finish(last)
+        self.notes += reader.notes()
+        self.streams = reader.media.streams()
+
+    def _nothing(self, source: Source) -> str:
+        if self.form:
+            because = f" ({'; '.join(self.notes)})" if self.notes else ""
+            return f"{source.name} is {self.form}, but there is no SIP message in it{because}"
+        return f"{source.name} is no trace of a form that is known here, and holds no SIP message"
+
+
+def _hep(source: Source, notes: list[str]) -> Iterator[Record]:
+    """A file of HEP3 packets, one after the other."""
+    number = 0
+    while head := source.read(6):
+        number += 1
+        size = hep.size_of(head)
+        body = source.read(max(0, size - 6))
+        if size < 6 or len(body) < size - 6:
+            notes.append(f"the file is cut or damaged at HEP packet {number}: the rest is not read")
+            return
+        capture = hep.decode(head + body)
+        record = record_of(capture, number) if capture is not None else None
+        if record is not None:
+            yield record
+
+
+def read(trace: str | Path | bytes, progress: Progress | None = None) -> Trace:
+    """A trace, whole: the path of a file, or its bytes.
+
+    `progress(done, total)` is called now and then with bytes of the file. Raises TraceError.
+    """
+    scan = Scan(trace, progress)
+    records = tuple(scan)
+    return Trace(scan.form, records, tuple(scan.notes), scan.streams)
