@@ -143,6 +143,19 @@ def test_a_key_is_no_loss() -> None:
     assert line.playout.buffer.concealed == concealed
 
 
+def test_a_new_agreement_in_the_middle() -> None:
+    """Other payload types, and other parameters: what is not known is silence."""
+    line = Line()
+    line.run(50, [(n * FRAME, 0, n, 160 * n, payload) for n, payload in enumerate(packets(PCMU, 1))])
+    line.playout.agree({100: PCMU}, (("maxptime", "40"),))
+    heard = line.run(50, [(1 + n * FRAME, 100, 50 + n, 8000 + 160 * n, p) for n, p in enumerate(packets(PCMU, 1))])
+    assert share(heard[4000:14_000], 440, 8000) > 0.98
+    line.playout.agree({18: Codec("G729", static=18)})
+    silent = line.run(50, [(2 + n * FRAME, 18, 100 + n, 16_000 + 160 * n, bytes(20)) for n in range(40)])
+    assert "G729" in line.playout.trouble
+    assert not any(silent[4000:])
+
+
 def test_another_source() -> None:
     line = Line()
     line.run(20, [(n * FRAME, 0, n, 160 * n, payload) for n, payload in enumerate(packets(PCMU, 0.4))])

@@ -373,6 +373,23 @@ def test_a_transport_may_be_changed_and_may_fail(loop: VirtualLoop, engine: RtpE
     assert reasons == [end.stream.failure] == ["the certificate is another than the description says"]
 
 
+def test_an_idle_stream_takes_what_it_is_told_for_later(loop: VirtualLoop, engine: RtpEngine) -> None:
+    end = End(engine)
+    tone = Tone(440)
+    end.stream.source = tone
+    assert end.stream.source is tone
+    end.stream.listen(end.ear)
+    end.stream.on_key = None
+    assert end.stream.on_key is None
+    loop.run_for(0.1)
+    assert (end.wire.rtp, end.ear.pcm) == ([], b"")
+    end.stream.agree(agreement())
+    end.wire.come(bytes(RtpPacket(101, 1, 0, 77, event(9, 160, end=True))))
+    loop.run_for(0.11)
+    assert len(end.wire.rtp) == 5 and len(end.ear.pcm) == 5 * 320
+    assert end.stream.stats.late == 0
+
+
 def test_stats_of_nothing(engine: RtpEngine) -> None:
     stats = End(engine).stream.stats
     assert (stats.codec, stats.sent, stats.mos, stats.round_trip, stats.silent_for) == ("", 0, None, None, None)
