@@ -9,6 +9,8 @@ from sipclient.sdp.ice import broken_candidates, credential
 from sipclient.sdp.match import no_address, shown
 from sipclient.sdp.reasons import ATTRIBUTE, FORMAT, Reason
 
+_ORDER = "vosiuepcbtrzkam"
+
 
 def missing(description: SessionDescription) -> list[Reason]:
     """Every line that is missing, or has lost a part. RFC 8866 §5 for the session; what ICE and DTLS need
@@ -23,16 +25,24 @@ def missing(description: SessionDescription) -> list[Reason]:
 def _of_session(description: SessionDescription) -> Iterator[Reason]:
     lines = description.session.lines
     if not lines or not lines[0].startswith("v="):
-        yield Reason("the v=0 line is missing", 0)
+        yield Reason("the v=0 line is missing: it begins a description", 1)
     origin = next((number for number, line in enumerate(lines, 1) if line.startswith("o=")), 0)
     if not origin:
-        yield Reason("the o= line is missing", 0)
+        yield Reason("the o= line (whose session this is) is missing before this line", _place(description, "o"))
     elif description.origin is None:
         yield Reason(f"the o= line lacks a field, its address most likely ({shown(lines[origin - 1])})", origin)
     if not any(line.startswith("s=") for line in lines):
-        yield Reason("the s= line (the name of the session, s=-) is missing", 0)
+        text = "the s= line (the name of the session, s=-) is missing before this line"
+        yield Reason(text, _place(description, "s"))
     if not any(line.startswith("t=") for line in lines):
-        yield Reason("the t= line (the time, t=0 0) is missing", 0)
+        yield Reason("the t= line (the time, t=0 0) is missing before this line", _place(description, "t"))
+
+
+def _place(description: SessionDescription, letter: str) -> int:
+    """The line before which a line that is missing belongs: the first that comes after it (RFC 8866 §5)."""
+    later = _ORDER[_ORDER.index(letter) + 1 :]
+    numbers = (number for number, line in enumerate(description.lines, 1) if line[0] in later)
+    return next(numbers, len(description.lines))
 
 
 def _of_audio(media: MediaDescription, description: SessionDescription) -> Iterator[Reason]:

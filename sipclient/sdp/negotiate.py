@@ -170,7 +170,8 @@ def _refusal(offer: SessionDescription, reasons: list[Reason]) -> Refusal:
 def _no_audio(offer: SessionDescription) -> Reason:
     kinds = ", ".join(dict.fromkeys(media.kind for media in offer.media))
     if not kinds:
-        return Reason("the offer has no m= line: nothing to talk over is offered", 0, MEDIA_TYPE)
+        text = "the offer has no m= line: nothing to talk over is offered"
+        return Reason(text, len(offer.lines), MEDIA_TYPE)
     return Reason(f"no audio is offered, only {shown(kinds)}", offer.media[0].line, MEDIA_TYPE)
 
 

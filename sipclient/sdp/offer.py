@@ -85,7 +85,7 @@ def accept(our_offer: SessionDescription, answer: SessionDescription) -> Accepte
     if index is None:
         return Refusal((Reason("our own description has no audio", 0, MEDIA_TYPE),))
     if len(answer.media) <= index:
-        return Refusal((Reason("the answer has no m= line in the place of our audio", 0, MEDIA_TYPE),))
+        return Refusal((Reason("the answer has no m= line in the place of our audio", len(answer.lines), MEDIA_TYPE),))
     agreed = _agree(our_offer.media[index], answer.media[index])
     return Accepted(agreed) if isinstance(agreed, AudioStream) else Refusal.of(agreed)
 

@@ -14,9 +14,9 @@ MEDIA_TYPE, FORMAT, ATTRIBUTE, OTHER = 304, 305, 306, 399  # warn-codes of RFC 3
 class Reason(msgspec.Struct, frozen=True):
     """One thing that stands in the way, in words for an administrator.
 
-    `line` is the line of the peer's description it stands on (from 1; 0 where no line is to blame, because
-    something is missing). `code` is what a Warning header calls it: 304 a media type, 305 a format, 306 an
-    attribute, 399 anything else (RFC 3261 §20.43).
+    `line` is the line of the peer's description it stands on, from 1; where one is missing, the line before
+    which it belongs, or the last (0 where the peer's description has no part in it). `code` is what a Warning
+    header calls it: 304 a media type, 305 a format, 306 an attribute, 399 anything else (RFC 3261 §20.43).
     """
 
     text: str

@@ -30,7 +30,7 @@ WEBRTC += (
 )
 WEBRTC += b"a=ice-pwd:0123456789012345678901\r\na=candidate:1 1 udp 1 192.0.2.1 9 typ host\r\na=fmtp:111 x=1;y\r\n"
 WEBRTC += b"a=fingerprint:sha-256 " + b":".join([b"AB"] * 32) + b"\r\na=rtpmap:110 telephone-event/48000\r\n"
-SECURE = OFFER.replace(b"AVP 0", b"SAVP 0") + b"a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:" + b"A" * 40 + b"|2^31\r\n"
+SECURE = OFFER.replace(b"a=sendrecv", b"a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:" + b"A" * 40 + b"|2^31")
 CHALLENGES = [
     b'\0Digest realm="pbx", nonce="abc", algorithm=SHA-256, qop="auth"\0',
     b'\1Digest realm="pbx", nonce="a\\"bc", opaque="x", algorithm=MD5-sess, qop="auth,auth-int"\0Basic realm="x"',

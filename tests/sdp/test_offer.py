@@ -121,7 +121,7 @@ def test_what_an_answer_chooses(
 @pytest.mark.parametrize(
     ("lines", "reason"),
     [
-        ((), Reason("the answer has no m= line in the place of our audio", 0, 304)),
+        ((), Reason("the answer has no m= line in the place of our audio", 5, 304)),
         (("m=audio 0 RTP/AVP 0",), Reason("the other side refuses the audio (port 0)", 6)),
         (
             ("m=video 4000 RTP/AVP 31",),

@@ -18,7 +18,7 @@ NO_SETUP = Reason("the a=setup line is missing: nobody knows who begins the DTLS
 @pytest.mark.parametrize(
     ("lines", "reasons"),
     [
-        ((), [Reason("the offer has no m= line: nothing to talk over is offered", 0, 304)]),
+        ((), [Reason("the offer has no m= line: nothing to talk over is offered", 5, 304)]),
         (
             ("m=video 4000 RTP/AVP 31", "m=image 4002 udptl t38", "m=image 9 udptl t38"),
             [Reason("no audio is offered, only video, image", 6, 304)],
@@ -98,7 +98,7 @@ def test_a_refusal_gives_every_reason_with_its_line(lines: tuple[str, ...], reas
 def test_an_offer_without_an_address() -> None:
     first, *more = refused(text("v=0", "m=audio 4000 RTP/AVP 0")).reasons
     assert first == Reason("there is no c= line with an address for the audio", 2)
-    assert [reason.text[:13] for reason in more] == ["the o= line i", "the s= line (", "the t= line ("]
+    assert [reason.text[:13] for reason in more] == ["the o= line (", "the s= line (", "the t= line ("]
 
 
 @pytest.mark.parametrize("address", ["fe80::1%eth0", "192.0.2.1", "::ffff", "x"])

@@ -294,7 +294,7 @@ def test_an_offer_of_webrtc_without_certificates_is_seen_before_it_leaves() -> N
     [
         ("o=- 42 1", f"o=- {2**63} 1", "below 2**63"),
         ("o=- 42 1", "o=- x 1", "below 2**63"),
-        ("o=- 42 1 IN IP4 192.0.2.9\r\n", "", "the o= line is missing"),
+        ("o=- 42 1 IN IP4 192.0.2.9\r\n", "", "the o= line (whose session this is) is missing"),
         ("a=setup:actpass", "a=setup:active", "a=setup:actpass (RFC 8842"),
         ("a=mid:0\r\n", "", "a=group:BUNDLE names 0"),
         ("a=rtpmap:111 opus/48000/2\r\n", "", "no a=rtpmap line says what 111 means"),
