@@ -24,7 +24,7 @@ class Reporter:
         self.metrics: VoipMetrics | None = None
         self.gone = False
         self._packetizer = packetizer
-        self._cname = cname
+        self.cname = cname
         self._told_packets = 0  # how many we had sent when we last said so
         self._heard: tuple[int, float] | None = None  # of the peer's last sender report: its time, and ours
         self._reference: tuple[int, int, float] | None = None  # of the peer's last reference time: SSRC too
@@ -92,7 +92,7 @@ class Reporter:
             self._told_packets = packetizer.packets
         return rtcp.report(
             packetizer.ssrc,
-            self._cname,
+            self.cname,
             sent,
             () if block is None else (block,),
             self._extension(now, sent is None, metrics),

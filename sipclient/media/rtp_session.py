@@ -184,6 +184,8 @@ class RtpSession:
                 draw(_SESSION_BITS),
                 security=self._security,
                 encrypt=self._security is sdp.Security.SDES,
+                ssrc=self._stream.ssrc,  # without it Chromium cannot tell whose packets these are
+                cname=self._stream.cname,
                 stream_id=f"{draw(_STREAM_BITS):016x}",
             )
         return self._carrier, self._identity

@@ -53,6 +53,16 @@ class RtpStream:
         transport.start(self._intake.take, self._reporter.take, self._failed)
 
     @property
+    def ssrc(self) -> int:
+        """Our name in its packets; another one after a collision."""
+        return self._packetizer.ssrc
+
+    @property
+    def cname(self) -> str:
+        """Our name in its reports (RFC 7022)."""
+        return self._reporter.cname
+
+    @property
     def stats(self) -> StreamStats:
         """All that is known of it, at this moment."""
         transport, before = self.transport, self._dropped

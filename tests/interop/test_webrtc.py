@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
 from aiortc import RTCIceServer
-from interop.processes import HOST, Child, free_port, need, outer_address
+from interop.coturn_server import PASSWORD, USER, Coturn
+from interop.processes import HOST, outer_address
 from interop.waiting import until
 from interop.webrtc_peer import WebrtcPeer
 
@@ -18,39 +18,8 @@ from tests.media.tone import Humming, Listener
 
 OURS, THEIRS = 350, 440  # Hz
 LIMIT = 25
-USER, PASSWORD = "robot", "relayed"
 
 Make = Callable[..., tuple[RtpSession, WebrtcPeer]]
-
-
-def answers_stun(port: int) -> bool:
-    """Whether something at that UDP port answers a Binding request (RFC 8489 §6)."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.settimeout(0.1)
-        probe.sendto(bytes.fromhex("000100002112a442") + b"sipclient..!", (HOST, port))
-        try:
-            return probe.recv(2048)[:2] == b"\x01\x01"
-        except OSError:
-            return False
-
-
-class Coturn:
-    """A TURN server of its own, on loopback."""
-
-    def __init__(self, directory: Path) -> None:
-        binary, self.port = need("turnserver"), free_port(pair=True)
-        log = directory / "turn.log"
-        arguments = [
-            *(binary, "-n", "--log-file", "stdout", "--no-cli", "--no-tls", "--no-dtls", "--no-multicast-peers"),
-            *("--listening-ip", HOST, "--relay-ip", HOST, "--listening-port", str(self.port)),
-            *("--lt-cred-mech", "--user", f"{USER}:{PASSWORD}", "--realm", "test", "--allow-loopback-peers"),
-            *("--pidfile", str(directory / "turn.pid"), "--userdb", str(directory / "turn.db")),
-        ]
-        self._child = Child(arguments, log, directory=directory)
-        self._child.wait_ready(lambda: answers_stun(self.port))
-
-    def stop(self) -> None:
-        self._child.stop()
 
 
 @pytest.fixture
@@ -124,7 +93,7 @@ async def test_its_certificate_must_be_the_announced_one(make: Make) -> None:
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
 async def test_our_relay_as_the_only_way(make: Make, coturn: Coturn, transport: str) -> None:
     """RFC 8656: what we send leaves from coturn, and what comes to us goes there."""
-    url = f"turn:{HOST}:{coturn.port}?transport={transport}"
+    url = f"{coturn.url}?transport={transport}"
     session, peer = make(host=HOST, servers=IceServers("", url, USER, PASSWORD, relay_only=True))
     offer = await session.offer()
     assert {line.split()[7] for line in offer.splitlines() if line.startswith(b"a=candidate:")} == {b"relay"}
@@ -133,7 +102,7 @@ async def test_our_relay_as_the_only_way(make: Make, coturn: Coturn, transport: 
 
 
 async def test_its_relay_as_the_only_way(make: Make, coturn: Coturn) -> None:
-    server = RTCIceServer(f"turn:{HOST}:{coturn.port}", USER, PASSWORD)
+    server = RTCIceServer(coturn.url, USER, PASSWORD)
     session, peer = make("rtp", host=HOST, peer=WebrtcPeer(THEIRS, OURS, [server], relay_only=True))
     await peer.apply(await session.answer(await peer.offer()))
     await both_hear(session, peer)

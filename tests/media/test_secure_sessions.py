@@ -103,6 +103,14 @@ async def test_two_of_us_talk(phone: Make, kind: str) -> None:
     assert (a.flow.stats.lost, b.flow.stats.lost, a.failures, b.failures) == (0, 0, [], [])
 
 
+async def test_our_packets_can_be_told_from_others_in_a_bundle(phone: Make) -> None:
+    """RFC 9143 §9.2: Chromium hears no source that is neither announced nor says its mid in each packet."""
+    a, b = phone("webrtc"), phone("rtp")
+    offer, answer = await call(a, b)
+    for body, each in ((offer, a), (answer, b)):
+        assert f"a=ssrc:{each.flow.ssrc} cname:{each.flow.cname}\r\n".encode() in body
+
+
 @pytest.mark.parametrize("kind", ["srtp", "webrtc"])
 async def test_a_late_offer_is_taken_both_ways(phone: Make, kind: str) -> None:
     """The offer in the 200, the answer in the ACK: RFC 3261 §13.2.1."""
