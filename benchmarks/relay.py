@@ -14,7 +14,8 @@ from array import array
 from contextlib import suppress
 
 from procs import script
-from relay_server import CODECS, HOST
+from pylibsrtp import Policy, Session
+from relay_server import CODECS, HOST, KEY
 
 from sipclient.media.codecs import encoder
 from sipclient.media.rtp import pack_header
@@ -28,6 +29,7 @@ RELAYED = (
     ("PCMU-PCMU", "uvloop"),
     ("PCMU-PCMU", "asyncio"),
     ("PCMU-PCMA", "uvloop"),
+    ("srtp:PCMU-PCMU", "uvloop"),
 )
 TRANSCODED = (("PCMU-L16", "uvloop"), ("PCMU-G722", "uvloop"), ("PCMU-opus", "uvloop"))
 FEW = 30  # calls that are transcoded: fewer fit
@@ -36,7 +38,7 @@ FEW = 30  # calls that are transcoded: fewer fit
 class Phones:
     """The far ends of all calls: each sends a packet every 20 ms, and counts what comes."""
 
-    def __init__(self, calls: int, names: list[str]) -> None:
+    def __init__(self, calls: int, names: list[str], encrypted: bool) -> None:
         self.sockets = [self._socket() for _ in range(2 * calls)]
         self.ports: list[int] = [bound.getsockname()[1] for bound in self.sockets]
         self.sent = self.heard = 0
@@ -44,6 +46,7 @@ class Phones:
         self._numbers = [CODECS[name][0] for name in names]
         self._ticks = [CODECS[name][1].clock // 50 for name in names]
         self._turn = 0
+        self._sessions = [_session() for _ in range(calls)] if encrypted else []
 
     @staticmethod
     def _socket() -> socket.socket:
@@ -68,7 +71,10 @@ class Phones:
         turn, side = self._turn, n % 2
         said = self._payloads[side]
         head = pack_header(0x80, self._numbers[side], turn & 0xFFFF, turn * self._ticks[side] & 0xFFFFFFFF, n + 1)
-        self.sockets[n].sendto(head + said[turn % len(said)], (HOST, port))
+        packet = head + said[turn % len(said)]
+        if self._sessions and not side:
+            packet = self._sessions[n // 2].protect(packet)
+        self.sockets[n].sendto(packet, (HOST, port))
         self.sent += 1
         with suppress(BlockingIOError):
             while True:
@@ -78,6 +84,10 @@ class Phones:
     def close(self) -> None:
         for bound in self.sockets:
             bound.close()
+
+
+def _session() -> Session:
+    return Session(Policy(KEY.key, Policy.SSRC_ANY_OUTBOUND, Policy.SRTP_PROFILE_AES128_CM_SHA1_80))
 
 
 def payloads(name: str) -> list[bytes]:
@@ -91,7 +101,8 @@ def payloads(name: str) -> list[bytes]:
 
 def measure(contestant: str, loop: str, calls: int, seconds: float) -> tuple[float, float]:
     """CPU µs for each packet that was bridged, and the share of packets that arrived."""
-    phones = Phones(calls, ["PCMU", "PCMU"] if contestant == "floor" else contestant.split("-"))
+    secured, _, names = contestant.rpartition(":")
+    phones = Phones(calls, ["PCMU", "PCMU"] if contestant == "floor" else names.split("-"), bool(secured))
     try:
         with script("relay_server.py", contestant, loop) as server:
             ports: list[int] = json.loads(server.ask(json.dumps(phones.ports), "ports"))
@@ -115,7 +126,7 @@ def report(calls: int = 200, seconds: float = 5.0, *contestants: str) -> dict[st
         cost, arrived = measure(contestant, loop, many, seconds)
         found[f"{contestant} {loop}"] = cost
         print(
-            f"  {contestant:<10} {loop:<8} {many:4d} calls  {cost:7.1f} µs  {1e6 / cost / 100:6.0f} calls a core"
+            f"  {contestant:<14} {loop:<8} {many:4d} calls  {cost:7.1f} µs  {1e6 / cost / 100:6.0f} calls a core"
             f"   {100 * arrived:5.1f} % arrived",
             flush=True,
         )

@@ -1,8 +1,8 @@
 """Bridges calls until it is killed. Arguments: the contestant, the loop (uvloop, asyncio), how many calls.
 
 `floor` is no RTP at all: a socket is read, twelve bytes are written anew, another socket is written. `PCMU-PCMA`
-and the like name the codecs of both sides. Reads the ports of the peers as one line of JSON, one for each side of
-each call, and answers with its own.
+and the like name the codecs of both sides; with `srtp:` before them the left side is encrypted. Reads the ports of
+the peers as one line of JSON, one for each side of each call, and answers with its own.
 """
 
 import asyncio
@@ -11,11 +11,13 @@ import json
 import socket
 import sys
 
-from sipclient.media import RtpEngine, RtpStream, UdpTransport
+from sipclient.media import PacketTransport, RtpEngine, RtpStream, UdpTransport
 from sipclient.media.rtp import pack_header, unpack_header
-from sipclient.sdp import CN, G722, OPUS, PCMA, PCMU, AudioStream, Codec, Direction
+from sipclient.media.srtp import SrtpTransport
+from sipclient.sdp import CN, G722, OPUS, PCMA, PCMU, AudioStream, Codec, CryptoKey, Direction
 
 HOST = "127.0.0.1"
+KEY = CryptoKey(1, "AES_CM_128_HMAC_SHA1_80", bytes(range(30)))  # of everybody, both ways
 CODECS = {
     "PCMU": (0, PCMU),
     "PCMA": (8, PCMA),
@@ -33,14 +35,18 @@ def agreement(name: str, port: int) -> AudioStream:
     return AudioStream(codec, number, None, receives, Direction.SENDRECV, 20, HOST, port, *rtcp)
 
 
-def bridge(loop: asyncio.AbstractEventLoop, names: list[str], peers: list[int]) -> list[int]:
+def bridge(loop: asyncio.AbstractEventLoop, names: list[str], encrypted: bool, peers: list[int]) -> list[int]:
     """Two streams of ours for each call, bridged; the ports they listen on."""
     engine = RtpEngine(loop)
     streams, ports = [], []
     for n, peer in enumerate(peers):
         transport = UdpTransport(loop, engine.open_ports(HOST, (0, 0)))
         transport.direct((HOST, peer), (HOST, peer ^ 1))
-        stream = RtpStream(engine, transport)
+        carrier: PacketTransport = transport
+        if encrypted and n % 2 == 0:
+            carrier = SrtpTransport(transport)
+            carrier.rekey(KEY, KEY)
+        stream = RtpStream(engine, carrier)
         stream.agree(agreement(names[n % 2], peer))
         streams.append(stream)
         ports.append(transport.port)
@@ -72,7 +78,8 @@ def floor(loop: asyncio.AbstractEventLoop, peers: list[int]) -> list[int]:
 async def serve(contestant: str) -> None:
     loop = asyncio.get_running_loop()
     peers: list[int] = json.loads(sys.stdin.readline())
-    ports = floor(loop, peers) if contestant == "floor" else bridge(loop, contestant.split("-"), peers)
+    secured, _, names = contestant.rpartition(":")
+    ports = floor(loop, peers) if contestant == "floor" else bridge(loop, names.split("-"), bool(secured), peers)
     gc.collect()
     gc.freeze()
     print(f"ports {json.dumps(ports)}", flush=True)

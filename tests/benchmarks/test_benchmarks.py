@@ -93,8 +93,8 @@ def test_a_wrong_password_is_noticed(benchmarks: None) -> None:
 def test_relay(benchmarks: None) -> None:
     import relay
 
-    found = relay.report(2, 0.2, "floor", "PCMU-PCMU", "PCMU-L16")
-    assert set(found) == {f"{name} uvloop" for name in ("floor", "PCMU-PCMU", "PCMU-L16")} | {
+    found = relay.report(2, 0.2, "floor", "PCMU-PCMU", "srtp:PCMU-PCMU", "PCMU-L16")
+    assert set(found) == {f"{name} uvloop" for name in ("floor", "PCMU-PCMU", "srtp:PCMU-PCMU", "PCMU-L16")} | {
         "floor asyncio",
         "PCMU-PCMU asyncio",
     }
