@@ -20,12 +20,12 @@ from sipclient.errors import InvalidValue
 # Each is a function of the same name in the module of that name in this package.
 COMMANDS: Mapping[str, str] = MappingProxyType(
     {
+        "demo": "Show the main job, with no PBX at hand.",
         "run": "Run a robot.toml until told to stop.",
         "check": "Say what is wrong with a robot.toml.",
-        "watch": "Show the state of extensions.",
         "call": "Place a call and show how it goes.",
+        "watch": "Show the state of extensions.",
         "lab": "Start an embedded PBX to try rules on.",
-        "demo": "Show the main job, with no PBX at hand.",
     }
 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from contextlib import suppress
 from typing import Annotated
@@ -22,11 +23,14 @@ from sipclient.cli.options import (
     caller,
     seconds,
 )
+from sipclient.cli.patience import Patience
 from sipclient.client import Client
 from sipclient.config.values import visible
 from sipclient.errors import InvalidValue, NotAllowed, SipError
 
-FAREWELL = 4.0  # seconds that a hangup may take
+# Seconds that a hangup may take, and leaving after it: 5 in all, as for `run`.
+FAREWELL = 2.0
+LEAVING = 3.0
 _WORDS = {
     CallState.CALLING: "calling",
     CallState.RINGING: "ringing",
@@ -61,9 +65,10 @@ def call(
 async def _call(
     who: Caller, target: str, caller_id: str, headers: list[tuple[str, str]], ring_for: float, hold_for: float
 ) -> int:
-    async with Client(who.account, follow=who.may_call) as client:
-        placed = client.dial(target, caller_id, headers, ring_for)
-        return await _follow(placed, hold_for)
+    with Patience(who.account, lambda text: print(f"         {text}", file=sys.stderr, flush=True)) as patience:
+        async with Client(who.account, follow=who.may_call, on_event=patience.hear, stop_timeout=LEAVING) as client:
+            placed = client.dial(target, caller_id, headers, ring_for)
+            return await _follow(placed, hold_for)
 
 
 async def _follow(placed: Call, hold_for: float) -> int:

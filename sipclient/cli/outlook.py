@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from sipclient.cli.words import and_more
 from sipclient.config.values import visible
@@ -11,18 +11,18 @@ from sipclient.protocol.events import ExtensionChanged, WatchProblem
 
 
 class Outlook:
-    """The troubles of each extension. `later` is given what is to run in a moment: packages are refused one by
-    one, mostly for the same reason, and one line tells of both; `say` is given an extension and the line."""
+    """The troubles of each extension, which is watched through those event packages. `later` is given what is to
+    run in a moment: packages are refused one by one, mostly for the same reason, and one line tells of both; `say`
+    is given an extension and the line."""
 
     def __init__(
         self,
-        extensions: Iterable[str],
-        packages: Sequence[str],
+        extensions: Mapping[str, Sequence[str]],
         later: Callable[[Callable[[], None]], object],
         say: Callable[[str, str], None],
     ) -> None:
         self._troubles: dict[str, dict[str, WatchProblem]] = {extension: {} for extension in extensions}
-        self._packages = packages
+        self._packages = extensions
         self._later = later
         self._say = say
         self._said: dict[str, str] = {}
@@ -50,7 +50,7 @@ class Outlook:
         if troubles is None or event.retry_in == 0.0:
             return
         troubles[event.package] = event
-        if len(troubles) == len(self._packages):
+        if len(troubles) == len(self._packages[event.extension]):
             self._dark.add(event.extension)
         if not self._pending:
             self._later(self._tell)

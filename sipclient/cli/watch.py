@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from functools import partial
 from typing import Annotated
@@ -28,11 +29,13 @@ from sipclient.cli.options import (
     typed,
 )
 from sipclient.cli.outlook import Outlook
+from sipclient.cli.patience import Patience
 from sipclient.client import Client
 from sipclient.config import Pattern
 from sipclient.errors import InvalidValue, WatchFailed
 from sipclient.presence import State
-from sipclient.protocol.events import Event, ExtensionChanged, WatchProblem
+from sipclient.protocol.account import Account
+from sipclient.protocol.events import Event, ExtensionChanged, Watch, WatchProblem
 
 # Told apart by shape and word, for whoever sees no colours.
 SHAPES = {
@@ -69,43 +72,43 @@ def watch(
 ) -> None:
     """Show states until Ctrl-C. Status 1: nothing can be seen, and the reason is said."""
     who = caller(config, account, address, server, register)
-    wanted = _expanded(extensions or []) or _of_the_file(who)
+    wanted = dict(_wanted(who, extensions or []))
     if not wanted:
         raise InvalidValue("no extension to watch: name some, such as 1001 2000-2009")
-    status = run_loop(_watch(who, wanted))
+    status = run_loop(_watch(who.account, wanted))
     # To watch until interrupted is what was asked for.
     raise typer.Exit(0 if status == INTERRUPTED else status)
 
 
-async def _watch(who: Caller, extensions: list[str]) -> int:
-    rows = {extension: Row() for extension in extensions}
+async def _watch(account: Account, wanted: Mapping[str, tuple[str, ...]]) -> int:
+    """Until interrupted. Raises WatchFailed where nothing can be seen."""
+    rows = {extension: Row() for extension in wanted}
     console = Console()
     screen: Screen = LiveTable(rows, console) if console.is_terminal else Lines()
     loop = asyncio.get_running_loop()
-    outlook = Outlook(rows, PACKAGES, partial(loop.call_later, GATHER), screen.trouble)
-
-    def give_up() -> None:
-        changes.end(WatchFailed(outlook.verdict()))
+    nothing_to_see: asyncio.Future[None] = loop.create_future()
+    outlook = Outlook(wanted, partial(loop.call_later, GATHER), screen.trouble)
+    news = Patience(account, screen.waiting)
 
     def hear(event: Event) -> None:
+        news.hear(event)
         if isinstance(event, ExtensionChanged):
             outlook.changed(event)
+            row = rows[event.extension]
+            row.state, row.since = event.after, datetime.now().astimezone()
+            row.last = f"{event.before} -> {event.after}"
+            screen.changed(event)
         elif isinstance(event, WatchProblem):
             outlook.problem(event)
-            if outlook.hopeless:
-                loop.call_soon(give_up)
+            if outlook.hopeless and not nothing_to_see.done():
+                nothing_to_see.set_result(None)
 
-    async with Client(who.account, on_event=hear) as client, client.watch(*rows, events=PACKAGES) as changes:
-        with screen:
-            try:
-                async for change in changes:
-                    row = rows[change.extension]
-                    row.state, row.since = change.after, datetime.now().astimezone()
-                    row.last = f"{change.before} -> {change.after}"
-                    screen.changed(change)
-            except WatchFailed:
-                raise WatchFailed(outlook.verdict()) from None
-    return 0
+    with screen, news:
+        async with Client(account, on_event=hear) as client:
+            for extension, packages in wanted.items():
+                client.do(Watch(client.next_id(), client.account().key, extension, packages))
+            await nothing_to_see
+    raise WatchFailed(outlook.verdict())
 
 
 class Lines:
@@ -122,6 +125,10 @@ class Lines:
     def trouble(self, extension: str, text: str) -> None:
         """What is refused or lost."""
         print(f"{_now()} {extension} {text}", file=sys.stderr, flush=True)
+
+    def waiting(self, text: str) -> None:
+        """Nothing has come yet."""
+        print(f"{_now()} {text}", file=sys.stderr, flush=True)
 
 
 class LiveTable:
@@ -147,6 +154,11 @@ class LiveTable:
         """What is refused or lost, told in the row."""
         self._rows[extension].last = f"{datetime.now().astimezone():%H:%M:%S} {text}"
         self._draw_soon()
+
+    def waiting(self, text: str) -> None:
+        """Nothing has come yet: told in each row."""
+        for extension in self._rows:
+            self.trouble(extension, text)
 
     def _draw_soon(self) -> None:
         """Many changes at once are drawn once."""
@@ -193,15 +205,13 @@ def _now() -> str:
     return datetime.now().astimezone().isoformat(timespec="seconds")
 
 
-def _expanded(texts: list[str]) -> list[str]:
-    found: list[str] = []
-    for text in texts:
-        found += typed("EXT", lambda value: list(Pattern.from_toml(value).expand()), text)
-    return found
-
-
-def _of_the_file(who: Caller) -> list[str]:
-    if who.config is None:
-        return []
-    key = who.account.key
-    return [each for watch in who.config.watch if watch.account == key for each in watch.expand()]
+def _wanted(who: Caller, texts: list[str]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """The extensions, or those of the file; each with the event packages that the file says for it."""
+    packages: dict[str, tuple[str, ...]] = {}
+    for watch in who.config.watch if who.config is not None else ():
+        if watch.account == who.account.key:
+            for extension in watch.expand():
+                packages.setdefault(extension, tuple(map(str, watch.events)))  # the first counts, as for `run`
+    named = [each for text in texts for each in typed("EXT", lambda value: Pattern.from_toml(value).expand(), text)]
+    for extension in named or packages:
+        yield extension, packages.get(extension, PACKAGES)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import re
 import signal
+import socket
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -253,6 +255,46 @@ async def test_a_refusal_is_told_once_with_its_time_and_the_rest_is_watched(lab:
     watch.signal(signal.SIGINT)
     assert await watch.end(5) == 0
     assert await watch.errors() == ""
+
+
+async def test_what_is_watched_is_asked_for_by_the_packages_the_file_says(
+    lab: Any, sipclient: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "robot.toml").write_text(
+        f"""
+[accounts.pbx]
+address = "sip:robot@127.0.0.1"
+server = "{lab.server()}"
+password = "secret"
+[[watch]]
+extensions = ["1001"]
+events = ["dialog"]
+[[watch]]
+extensions = ["1001", "robot"]
+"""
+    )
+    watch = await sipclient("watch")
+    await watch.until("1001 ready")  # dialog alone says so of an extension that is offline
+    await watch.until("robot offline")
+    assert {key: lab.pbx.watchers(key) for key in ("1001", "robot")} == {"1001": 1, "robot": 2}
+    watch.signal(signal.SIGINT)
+    assert await watch.end(5) == 0
+
+
+@pytest.mark.parametrize("command", ["watch", "call"])
+@pytest.mark.parametrize("option", [(), ("--register",)])
+async def test_whoever_waits_for_a_silent_server_is_told(sipclient: Any, command: str, option: tuple[str, ...]) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
+        silent.bind(("127.0.0.1", 0))
+        server = f"udp:127.0.0.1:{silent.getsockname()[1]}"
+        process = await sipclient(command, "1001", "--address", "sip:robot@127.0.0.1", "--server", server, *option)
+        if (command, option) == ("call", ()):
+            await process.until("calling 1001")  # the INVITE left: who is called may take his time
+        else:
+            line = (await process.process.stderr.readline()).decode()
+            assert line.endswith(f" no answer yet from {server}; it has 32 seconds\n")
+        process.signal(signal.SIGINT)
+        await process.end(6)
 
 
 @pytest.mark.parametrize(

@@ -27,12 +27,11 @@ class Nowhere:
 class Scene:
     """An outlook, and what it said; `moment` is what it wants done a little later."""
 
-    def __init__(self, *extensions: str) -> None:
+    def __init__(self, *extensions: str, **only: tuple[str, ...]) -> None:
         self.waiting: list[Callable[[], None]] = []
         self.said: list[str] = []
-        self.outlook = Outlook(
-            extensions, ("presence", "dialog"), self.waiting.append, lambda who, text: self.said.append(f"{who} {text}")
-        )
+        packages = dict.fromkeys(extensions, ("presence", "dialog")) | only
+        self.outlook = Outlook(packages, self.waiting.append, lambda who, text: self.said.append(f"{who} {text}"))
 
     def problem(
         self, extension: str, package: str, status: int = 404, reason: str = "Not Found", retry_in: float = 60.0
@@ -131,3 +130,13 @@ def test_what_was_seen_once_is_waited_for(scene: Scene) -> None:
 @pytest.mark.parametrize(("count", "text"), [(1, "0"), (6, "0, 1, 2, 3, 4, 5"), (7, "0, 1, 2, 3, 4 and 2 more")])
 def test_so_many_names_as_one_can_read(count: int, text: str) -> None:
     assert and_more([str(number) for number in range(count)]) == text
+
+
+def test_an_extension_watched_through_one_package_is_dark_where_that_is_refused() -> None:
+    scene = Scene("1001", boss=("dialog",))
+    scene.problem("boss", "dialog", 489, "Bad Event")
+    assert not scene.outlook.hopeless
+    scene.problem("1001", "dialog")
+    assert not scene.outlook.hopeless
+    scene.problem("1001", "presence")
+    assert scene.outlook.hopeless
