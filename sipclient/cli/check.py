@@ -9,6 +9,7 @@ import typer
 
 from sipclient.cli.options import ConfigFile, File
 from sipclient.cli.run import one_file
+from sipclient.config.values import counted
 from sipclient.robot.files import check_file
 
 
@@ -23,10 +24,6 @@ def check(
     for finding in findings:
         print(finding)
     count = Counter(finding.severity for finding in findings)
-    print(f"{path}: " + ", ".join(_counted(count[what], what) for what in ("error", "warning", "note")))
+    print(f"{path}: " + ", ".join(counted(count[what], what) for what in ("error", "warning", "note")))
     if count["error"] or (strict and count["warning"]):
         raise typer.Exit(1)
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"

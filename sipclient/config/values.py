@@ -89,6 +89,11 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return f' (did you mean "{near}"?)' if near else ""
 
 
+def counted(number: int, what: str) -> str:
+    """`1 account`, `2 accounts`."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
 def one_of(words: Iterable[str]) -> str:
     """`"a", "b" or "c"`."""
     all_of_them = [f'"{word}"' for word in words]

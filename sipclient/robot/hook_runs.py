@@ -14,7 +14,7 @@ from sipclient.errors import CallFailed, NotAllowed, StoreError
 from sipclient.face.tasks import Tasks
 from sipclient.robot import told
 from sipclient.robot.guarded import RUN
-from sipclient.robot.hooks import NO_HOOKS, Hook, Hooks
+from sipclient.robot.hooks import NO_HOOKS, Hook, Hooks, described
 from sipclient.robot.ledger import Ledger
 from sipclient.robot.told import Told
 from sipclient.rules import RunHook
@@ -62,14 +62,15 @@ class HookRuns:
             self._tell(told.HookEnded(action.id, name, f"not run, since it cannot be written down: {error}"))
             return
         if full or hook is None:
-            self._tell(told.HookEnded(action.id, name, f"not run: {WAITING} hooks wait already"))
+            why = f"{WAITING} hooks wait already" if full else "the file in force has no such hook any more"
+            self._tell(told.HookEnded(action.id, name, f"not run: {why}"))
             return
         async with self._room:
             self._tell(told.HookStarted(action.id, name))
             failure = await self._outcome(hook, action)
         how = JobState.FAILED if failure is not None else JobState.DONE
         self._ledger.outcome(msgspec.structs.replace(record, state=how))
-        what = f"{type(failure).__name__}: {failure}" if failure is not None else ""
+        what = described(failure) if failure is not None else ""
         told_whole = failure is None or isinstance(failure, NotAllowed | CallFailed)  # no bug of the hook's
         trace = "" if told_whole else "".join(traceback.format_exception(failure)).rstrip()
         self._tell(told.HookEnded(action.id, name, what, trace))

@@ -59,7 +59,7 @@ async def _module(path: str, seconds: float) -> ModuleType:
     if isinstance(failure, OSError) and failure.filename == path:
         raise ConfigError(f"cannot be read: {failure.strerror}", file=path)
     line = failure.lineno or 0 if isinstance(failure, SyntaxError) else _line_in(path, failure)
-    raise ConfigError(f"{type(failure).__name__}: {failure}".removesuffix(": "), file=path, line=line)
+    raise ConfigError(described(failure), file=path, line=line)
 
 
 def _run(spec: ModuleSpec) -> ModuleType | BaseException:
@@ -71,6 +71,15 @@ def _run(spec: ModuleSpec) -> ModuleType | BaseException:
     except BaseException as failure:
         return failure
     return module
+
+
+def described(failure: BaseException) -> str:
+    """What a user's function raised, in a line; an exception of his may fail even to say what it is."""
+    name = type(failure).__name__
+    try:
+        return f"{name}: {failure}".removesuffix(": ")
+    except Exception as worse:
+        return f"{name}: (its text cannot be had: {type(worse).__name__})"
 
 
 def place_in_hook(frame: FrameType | None) -> str:

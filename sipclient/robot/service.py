@@ -16,7 +16,7 @@ from sipclient.protocol.account import Account
 from sipclient.robot import told
 from sipclient.robot.accounts import accounts_of
 from sipclient.robot.files import check_file, folder_of, load_file, store_url
-from sipclient.robot.hooks import Hooks, load_hooks
+from sipclient.robot.hooks import Hooks, described, load_hooks
 from sipclient.robot.journal import Journal, LibraryLog
 from sipclient.robot.robot import Robot
 from sipclient.robot.signals import Signals
@@ -61,8 +61,7 @@ def _drive(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, None], jou
         except (SystemExit, KeyboardInterrupt, RuntimeError) as error:
             if main.done():
                 break
-            what = f"{type(error).__name__}: {error}".rstrip(": ")
-            journal.tell(told.Notice("error", f"a hook tried to end the robot ({what}): it goes on"))
+            journal.tell(told.Notice("error", f"a hook tried to end the robot ({described(error)}): it goes on"))
     main.result()
 
 

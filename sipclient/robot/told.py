@@ -10,6 +10,7 @@ from typing import ClassVar
 
 import msgspec
 
+from sipclient.config.values import counted
 from sipclient.protocol.events import CallEnded
 from sipclient.transport.addresses import shown
 
@@ -39,7 +40,8 @@ class Started(Told, frozen=True):
     rules: int
 
     def words(self) -> str:
-        return f"started: {self.accounts} accounts, {self.extensions} watched extensions, {self.rules} rules"
+        extensions = counted(self.extensions, "watched extension")
+        return f"started: {counted(self.accounts, 'account')}, {extensions}, {counted(self.rules, 'rule')}"
 
 
 class Listening(Told, frozen=True):
@@ -80,7 +82,7 @@ class Reloaded(Told, frozen=True):
     def words(self) -> str:
         accounts = [f"+{name}" for name in self.accounts_added] + [f"-{name}" for name in self.accounts_removed]
         watches = f"+{self.watches_added} -{self.watches_removed} watched extensions"
-        return f"reloaded: accounts {' '.join(accounts) or 'unchanged'}, {watches}, {self.rules} rules"
+        return f"reloaded: accounts {' '.join(accounts) or 'unchanged'}, {watches}, {counted(self.rules, 'rule')}"
 
 
 class NotReloaded(Told, frozen=True):

@@ -149,9 +149,9 @@ def test_the_streams_of_whoever_calls_are_given_back(capsys: Any) -> None:
 # --- wrong use --------------------------------------------------------------------------------------
 
 WRONG_USE = [
-    (["nonsense"], "there is no command 'nonsense'; there are run, check, watch, call, lab, demo"),
-    (["lba"], "there is no command 'lba' (did you mean \"lab\"?); there are run, check, watch, call, lab, demo"),
-    (["bridge", "1", "2"], "there is no command 'bridge'; there are run, check, watch, call, lab, demo"),
+    (["nonsense"], "there is no command 'nonsense'; there are demo, run, check, call, watch, lab"),
+    (["lba"], "there is no command 'lba' (did you mean \"lab\"?); there are demo, run, check, call, watch, lab"),
+    (["bridge", "1", "2"], "there is no command 'bridge'; there are demo, run, check, call, watch, lab"),
     (["call"], "missing argument 'URI': see sipclient call --help"),
     (["--nonsense"], "no such option: --nonsense: see sipclient --help"),
     (["lab", "--port", "x"], "invalid value for '--port': "),

@@ -10,7 +10,7 @@ import pytest
 
 from sipclient.config import Dscp, Hook, Mistake, Ports, Rate, Retry, RetryOn, Seconds, States
 from sipclient.config.causes import CAUSES, RejectWith
-from sipclient.config.values import Choice, Media, kind, one_of
+from sipclient.config.values import Choice, Media, counted, kind, one_of
 from sipclient.protocol.causes import NAMES
 
 SECONDS = [
@@ -182,3 +182,7 @@ def test_refusals() -> None:
     for value in ("4xx", "302", "399"):
         with pytest.raises(Mistake, match="a refusal is one hangup cause or one status"):
             RejectWith.from_toml(value)
+
+
+def test_what_is_counted_has_its_plural() -> None:
+    assert [counted(number, "rule") for number in (0, 1, 2)] == ["0 rules", "1 rule", "2 rules"]

@@ -59,6 +59,22 @@ async def test_what_a_hook_raises_is_told_and_harms_nothing(stage: Any, failure:
         assert world.jobs["h/pbx/1001/1"].state is JobState.FAILED
 
 
+class Unspeakable(Exception):
+    """An exception whose own text cannot be had."""
+
+    def __str__(self) -> str:
+        raise LookupError("no translation")
+
+
+async def test_an_exception_that_fails_to_say_what_it_is(stage: Any) -> None:
+    async def on_ready(change: Any, client: Any) -> None:
+        raise Unspeakable
+
+    await start(stage, on_ready)
+    await stage.world.go("1001", "on-the-phone", "ready")
+    assert stage.world.of(told.HookEnded)[0].error == "Unspeakable: (its text cannot be had: LookupError)"
+
+
 async def test_a_hook_cannot_end_the_robot(stage: Any) -> None:
     async def on_ready(change: Any, client: Any) -> None:
         sys.exit(3)
@@ -226,6 +242,10 @@ BROKEN = [
     ("\n\n1 / 0", "3: ZeroDivisionError: division by zero"),
     ("async def on_ready(:", "1: SyntaxError"),
     ("raise SystemExit(3)", "1: SystemExit: 3"),
+    (
+        "class E(Exception):\n    def __str__(self): raise LookupError\nraise E",
+        "3: E: (its text cannot be had: LookupError)",
+    ),
     (None, "cannot be read: No such file or directory"),
 ]
 

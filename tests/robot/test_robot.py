@@ -245,7 +245,7 @@ async def test_an_extension_that_is_no_address_is_told_and_the_others_are_watche
     """The engine refuses what would not make a URI."""
     await stage.start()
     assert len(stage.world.commanded(Watch)) == 3
-    assert stage.world.of(told.Started)[0].words() == "started: 1 accounts, 3 watched extensions, 1 rules"
+    assert stage.world.of(told.Started)[0].words() == "started: 1 account, 3 watched extensions, 1 rule"
 
 
 def _job(world: Any, id: str) -> Any:
