@@ -58,7 +58,9 @@ def lab(
     for each in wanted:
         if each not in {user.extension for user in users}:
             raise InvalidValue(f"--phones: there is no extension {each!r}")
-    settings = Settings(domain=host, dialect=dialect, algorithms=_algorithms(algorithms))
+    settings = Settings(
+        domain=f"[{host}]" if ":" in host else host, dialect=dialect, algorithms=_algorithms(algorithms)
+    )
     ports = {"udp": port, "tcp": port} | ({"tls": tls_port} if certificate else {})
     server = LabServer(
         users,
@@ -82,7 +84,7 @@ async def _lab(server: LabServer, wanted: list[str], password: str, steps: tuple
         for extension in wanted:
             user = server.pbx.users[extension]
             talk_for = AGENT_TALKS if any(extension in queue.agents for queue in server.pbx.queues.values()) else None
-            phone = Phone(user, server.server("udp"), domain=server.host, talk_for=talk_for)
+            phone = Phone(user, server.server("udp"), domain=server.settings.domain, talk_for=talk_for)
             phones[extension] = await stack.enter_async_context(phone)
         stage = Stage(server, phones)
         stack.push_async_callback(tasks.close, 0.0)
@@ -137,7 +139,7 @@ numbers     9196 answers with your own sound, 9198 rings for ever, 404 486 603 .
 A robot.toml for it:
 
     [accounts.pbx]
-    address  = "sip:robot@{server.host}"
+    address  = "sip:robot@{server.settings.domain}"
     server   = "{server.server("udp")}"
     password = "{password}"
     [[watch]]

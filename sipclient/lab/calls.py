@@ -19,6 +19,7 @@ from sipclient.protocol.events import (
     CallEnded,
     Command,
     Hangup,
+    Headers,
     InCallRequest,
     IncomingCall,
     Invite,
@@ -83,15 +84,19 @@ class Calls:
         kind = kind_of(number, self._users, self._queues, self._settings)
         self._log(f"{caller.extension} calls {number[:40]}")
         if kind is Kind.REFUSING:
-            self._do(Reject(event.id, int(number)))
+            self._refuse(event.id, caller.extension, int(number))
         elif kind is Kind.UNKNOWN:
-            self._do(Reject(event.id, 404))
+            self._refuse(event.id, caller.extension, 404)
         elif kind is Kind.EXTENSION and not self._registrar.registered(number):
-            self._do(Reject(event.id, 480))
+            self._refuse(event.id, caller.extension, 480)
         elif kind is Kind.ECHO and reflected(event.request.body) is None:
-            self._do(Reject(event.id, 488))
+            self._refuse(event.id, caller.extension, 488)
         else:
             self._begin(event, caller, number, kind)
+
+    def _refuse(self, call: int, caller: str, status: int, headers: Headers = ()) -> None:
+        self._log(f"{caller} is refused: {status}")
+        self._do(Reject(call, status, headers=headers))
 
     def _begin(self, event: IncomingCall, caller: User, number: str, kind: Kind) -> None:
         leg = Leg(event.id, caller.extension, caller=True, other=number, state=State.ON_THE_PHONE)
@@ -244,13 +249,14 @@ class Calls:
     # --- the end ------------------------------------------------------------------------------------
 
     def _ended(self, bridge: Bridge, leg: Leg, event: CallEnded) -> None:
+        if event.by == "remote" and (leg is bridge.a or leg is bridge.b) and not bridge.over:
+            self._log(f"{leg.extension} hangs up")
         self._forget(leg)
         reason = f'Q.850;cause={event.q850};text="{event.cause}"' if event.q850 else ""
         if leg is bridge.a:
             self._caller_gone(bridge, reason if event.answered else "")
         elif leg is bridge.b and not bridge.over:
             bridge.over = True
-            self._log(f"{leg.extension} hangs up")
             self._do(Hangup(bridge.a.id, reason))
         elif bridge.ringing.pop(leg.id, None) is not None:
             self._not_answered(bridge, leg, event, reason)
@@ -259,7 +265,6 @@ class Calls:
     def _caller_gone(self, bridge: Bridge, reason: str) -> None:
         if bridge.over:
             return
-        self._log(f"{bridge.a.extension} hangs up")
         bridge.over = True
         if bridge.number in self._desks:
             self._desks[bridge.number].leave(bridge.a.id)
@@ -279,7 +284,7 @@ class Calls:
             self._do(Redirect(bridge.a.id, bridge.contacts))
         elif not bridge.ringing:
             headers = (("Reason", reason),) if reason else ()
-            self._do(Reject(bridge.a.id, refusal_of(event), headers=headers))
+            self._refuse(bridge.a.id, bridge.a.extension, refusal_of(event), headers)
 
     def _forget(self, leg: Leg) -> None:
         del self._legs[leg.id], self._bridges[leg.id]
@@ -298,7 +303,7 @@ class Calls:
 
     def give_up(self, call: int) -> None:
         """Refuse a call that waited too long."""
-        self._do(Reject(call, 480))
+        self._refuse(call, self._bridges[call].a.extension, 480)
 
     def agent_changed(self, extension: str) -> None:
         """An agent may have come, or be free again."""

@@ -48,6 +48,32 @@ def test_a_call_is_joined_and_ends_on_both_sides() -> None:
     bench.quiet()
 
 
+def test_what_is_told_of_calls_has_each_cause_before_its_effect() -> None:
+    bench = Bench("1001", "1002")
+    bench["1001"].call("1002")
+    bench.run(2)
+    del bench.node.log[:]
+    bench["1001"].node.do(Hangup(1))
+    bench.run(2)
+    bench["1001"].call("5555", 2)
+    bench["1002"].answers = False
+    bench["1001"].call("1002", 3)
+    bench.run(1)
+    bench["1002"].node.do(Reject(bench["1002"].last(IncomingCall).id, 486))
+    bench.run(2)
+    told = [line for line in bench.node.log if "1002 is" not in line]
+    assert told == [
+        "1001 hangs up",
+        "1001 is ready",
+        "1001 calls 5555",
+        "1001 is refused: 404",
+        "1001 calls 1002",
+        "1001 is on-the-phone",
+        "1001 is refused: 486",
+        "1001 is ready",
+    ]
+
+
 def test_the_called_side_hangs_up_with_its_cause() -> None:
     bench = Bench("1001", "1002")
     bench["1001"].call("1002")

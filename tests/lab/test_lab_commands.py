@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import textwrap
 import time
 from pathlib import Path
 
@@ -134,6 +135,32 @@ def test_the_console() -> None:
         lab.until("1004     Dave           on-hold")
         lab.type("quit")
         assert lab.process.wait(LIMIT) == 0
+
+
+def test_a_pbx_that_has_only_ipv6(tmp_path: Path) -> None:
+    """The robot.toml that the lab prints does there what it does anywhere."""
+    with LabProcess("--host", "::1", "--phones", "1001,1002,2001") as lab:
+        lab.until("A robot.toml for it:")
+        file = tmp_path / "robot.toml"
+        file.write_text(textwrap.dedent(lab.until("Commands:").lstrip("\n")))
+        lab.until("2001 is ready")
+        with subprocess.Popen(
+            [sys.executable, "-m", "sipclient", "run", str(file)],
+            stdout=subprocess.PIPE,
+            cwd=tmp_path,
+            env=environment(),
+            text=True,
+        ) as robot:
+            lab.until("robot is ready")
+            lab.type("call 1001 1002")
+            lab.until("1002 is on-the-phone")
+            lab.type("hangup 1001")
+            lab.until("2001 answers robot")
+            robot.terminate()
+            log = robot.communicate(timeout=LIMIT)[0]
+        assert robot.returncode == 0
+        assert '> call to 7000 as "Ext 1001 is free" <1001>' in log
+        assert "answered" in log
 
 
 def test_a_scenario_and_an_interrupt(tmp_path: Path) -> None:
