@@ -123,7 +123,7 @@ def _services(draft: Draft, findings: Findings) -> None:
         findings.error(("store", "url"), 'the store is "sqlite:FILE" or "postgresql://..."')
     open_web = draft.web is not None and not draft.web.listen.loopback and not draft.web.tokens
     if open_web and findings.sound("web", "tokens"):
-        findings.error(("web", "listen"), "any address but loopback needs tokens: make some with `sipclient token`")
+        findings.error(("web", "listen"), "any address but loopback needs tokens")
     for place, hook in draft.webhooks.items():
         if not _WEB_URL.fullmatch(hook.url) and findings.sound("webhooks", place, "url"):
             findings.error(("webhooks", place, "url"), 'a webhook is like "https://example.com/hook"')

@@ -54,6 +54,10 @@ def _postgresql(draft: Draft) -> Iterator[Path]:
     return iter([("store", "url")] if draft.store and draft.store.url.startswith("postgres") else [])
 
 
+def _on_request(draft: Draft) -> Iterator[Path]:
+    return (("rules", place, "armed") for place, each in draft.rules.items() if each.armed == "on-request")
+
+
 def _recordings(draft: Draft) -> Iterator[Path]:
     return iter([("recordings",)] if draft.recordings else [])
 
@@ -61,6 +65,7 @@ def _recordings(draft: Draft) -> Iterator[Path]:
 EXTRA: tuple[Row, ...] = ((_media, "encrypted media need"), (_codecs, "opus and G722 need"))
 LACKING: tuple[Row, ...] = ((_postgresql, 'this version has no PostgreSQL store; write "sqlite:FILE"'),)
 WAITING: tuple[Row, ...] = (
+    (_on_request, "nobody can camp on an extension, so this rule never acts"),
     (_entries("incoming"), "calls that reach us get 480"),
     (_table("web"), "the HTTP API and the page"),
     (_entries("webhooks"), "webhooks"),
