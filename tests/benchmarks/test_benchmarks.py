@@ -36,6 +36,13 @@ def test_parse(benchmarks: None) -> None:
 
 
 @needs_aiosipua
+def test_negotiate(benchmarks: None) -> None:
+    import negotiate
+
+    assert all(cost > 0 for cost in negotiate.report(count=5, rounds=1).values())
+
+
+@needs_aiosipua
 @needs_uvloop
 def test_options(benchmarks: None) -> None:
     import options

@@ -99,6 +99,31 @@ def test_the_real_answer_of_freeswitch() -> None:
     assert stream.receives == ((0, PCMU), (8, PCMA), (101, TELEPHONE_EVENT))
 
 
+def test_the_real_answer_of_asterisk() -> None:
+    """Asterisk 22.10.1, as captured: to PCMU, PCMA and telephone-event it answers what its endpoint allows."""
+    stream = accepted(
+        "m=audio 20362 RTP/AVP 8 101",
+        "a=rtpmap:8 PCMA/8000",
+        "a=rtpmap:101 telephone-event/8000",
+        "a=fmtp:101 0-16",
+        "a=ptime:20",
+        "a=maxptime:140",
+        "a=recvonly",
+    ).stream
+    assert (stream.codec, stream.payload_type, stream.event_type) == (PCMA, 8, 101)
+    assert stream.fmtp == () and stream.events == ((101, 8000),)
+    assert stream.direction is Direction.SENDONLY  # it hears, and says nothing
+
+
+def test_a_real_answer_that_refuses_the_audio() -> None:
+    """FreeSWITCH 1.10.12, as captured: a 200 whose audio is switched off, where others send 488."""
+    result = accept(
+        OFFER,
+        text(*HEAD, "m=audio 0 RTP/AVP 0 101", "a=rtpmap:0 PCMU/8000", "a=rtpmap:101 telephone-event/8000"),
+    )
+    assert result == Refusal((Reason("the other side refuses the audio (port 0)", 6),))
+
+
 @pytest.mark.parametrize(
     ("lines", "codec", "payload_type", "event_type"),
     [
