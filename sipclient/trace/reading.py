@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from sipclient.errors import TraceError
 from sipclient.trace import hep, pcap
+from sipclient.trace.database import is_table, table
+from sipclient.trace.documents import Documents
+from sipclient.trace.lines import Lines, coding_of
 from sipclient.trace.packets import PacketReader, record_of
 from sipclient.trace.record import MediaStream, Record, Trace
 from sipclient.trace.source import Progress, Source, open_source
+from sipclient.trace.text import TextReader
+from sipclient.trace.tree import MARK, TreeReader
+
+_HEAD = 1 << 16  # bytes by which a form is told
+JSON = re.compile(r"[{\[]\s*(?:[\"{\[\]}]|$)")
 
 
 class Scan:
@@ -53,6 +62,8 @@ class Scan:
         elif head[:4] == hep.MAGIC:
             self.form = "HEP3"
             yield from _hep(source, self.notes)
+        else:
+            yield from self._text(source)
 
     def _capture(self, source: Source, head: bytes) -> Iterator[Record]:
         self.form = pcap.name_of(head)
@@ -63,11 +74,31 @@ class Scan:
         self.notes += reader.notes()
         self.streams = reader.media.streams()
 
+    def _text(self, source: Source) -> Iterator[Record]:
+        start = source.peek(_HEAD)
+        text = start.decode(coding_of(start), "replace").lstrip()
+        reader: TextReader | TreeReader | Documents
+        if text[:1] in ("{", "[") and JSON.match(text):
+            reader = Documents(source)
+        elif name := is_table(text):
+            self.form = name
+            yield from table(name, source)
+            return
+        else:
+            reader = TreeReader(Lines(source)) if MARK.search(text) else TextReader(Lines(source))
+        yield from reader
+        self.form = _in_words(list(reader.forms))
+
     def _nothing(self, source: Source) -> str:
         if self.form:
             because = f" ({'; '.join(self.notes)})" if self.notes else ""
             return f"{source.name} is {self.form}, but there is no SIP message in it{because}"
         return f"{source.name} is no trace of a form that is known here, and holds no SIP message"
+
+
+def _in_words(names: list[str]) -> str:
+    """Names of forms, as one says them: "A", "A and B", "A, B and C"."""
+    return " and ".join(part for part in (", ".join(names[:-1]), names[-1] if names else "") if part)
 
 
 def _hep(source: Source, notes: list[str]) -> Iterator[Record]:

@@ -1,0 +1,125 @@
+"""What forums, mail and loggers do to a line of a message, undone. Each function says what it did, in words."""
+
+from __future__ import annotations
+
+import html
+import re
+
+METHODS = "INVITE|ACK|BYE|CANCEL|OPTIONS|REGISTER|SUBSCRIBE|NOTIFY|PUBLISH|MESSAGE|INFO|REFER|UPDATE|PRACK"
+NAMES = (
+    "Via", "From", "To", "Call-ID", "CSeq", "Contact", "Max-Forwards", "Route", "Record-Route", "Content-Type",
+    "Content-Length", "User-Agent", "Server", "Allow", "Supported", "Require", "Proxy-Require", "Unsupported",
+    "Expires", "Min-Expires", "Event", "Allow-Events", "Subscription-State", "Authorization", "Proxy-Authorization",
+    "WWW-Authenticate", "Proxy-Authenticate", "Reason", "Warning", "Accept", "Accept-Encoding", "Accept-Language",
+    "Remote-Party-ID", "P-Asserted-Identity", "P-Preferred-Identity", "Privacy", "Session-Expires", "Min-SE",
+    "Refer-To", "Referred-By", "Replaces", "RSeq", "RAck", "Date", "Timestamp", "Subject", "Path", "Service-Route",
+    "Retry-After", "Content-Disposition", "Content-Encoding", "Diversion", "History-Info", "Organization",
+    "P-Charging-Vector", "P-Access-Network-Info", "Alert-Info", "Call-Info", "Reply-To", "SIP-ETag", "SIP-If-Match",
+    "MIME-Version", "Authentication-Info",
+)  # fmt: skip
+KNOWN = frozenset(name.lower() for name in NAMES)
+HEADER = re.compile(r"([A-Za-z][\w.!%*+`'~-]*)[ \t]*:")
+START = re.compile(
+    rf"(?:(?:{METHODS}|[A-Z]{{3,16}}) (?:sips?|tel|im|pres|urn):\S* SIP/2\.0|SIP/2\.0 [1-6]\d\d(?= |$).*)\s*$"
+)
+_INSIDE = re.compile(rf"(?<![A-Z/.-])(?:{METHODS}) (?:sips?|tel):\S* SIP/2\.0(?=\s|$)|SIP/2\.0 [1-6]\d\d [A-Z]")
+_SUSPECT = re.compile(
+    r"SIP/2\.0 |SIP/2\.0$|[\u2018-\u201f\u2013\u2014\u00a0\u200b\ufeff\udc91-\udc97\udca0]|&[a-z#]|#01[25]|\\n|\]\(|"
+    r"email|^\s*>|\*\*|edacted>"
+)
+_NAMED = re.compile(rf"\s+(?=(?:{'|'.join(map(re.escape, NAMES))})\s*:)")
+_ESCAPES = re.compile(r"(?:#015)?#012|(?:\\r)?\\n")
+_ENTITY = re.compile(r"&(?:lt|gt|quot|amp|nbsp|apos|#\d{1,5}|#x[0-9a-fA-F]{1,4});")
+_LINK = re.compile(r"\[([^\]\s]+)\]\((?:mailto:|sips?:|https?://|tel:)[^)\s]*\)")
+# Of bytes that are no UTF-8 (\udc91 is byte 0x91), what Windows means by them.
+_QUOTES = str.maketrans(dict.fromkeys("\u201c\u201d\u201e\u201f\udc93\udc94", '"'))
+_LONE = "[\u2018\u2019\u201a\u201b\udc91\udc92]"
+_SINGLE = re.compile(rf"(?<![^\W\d_]){_LONE}|{_LONE}(?![^\W\d_])")
+_BLANKS = str.maketrans({"\u00a0": " ", "\udca0": " ", "\u200b": None, "\ufeff": None})
+_HIDDEN = re.compile(r"\[email[ \u00a0]protected\]")
+_REDACTED = re.compile(r"<redacted>", re.I)
+_BOLD = re.compile(r"\*\*([^*\s]+)\*\*")
+_DASHES = re.compile(r"^[\u2013\u2014\udc96\udc97](?=\S)")
+_SDP = re.compile(r"\s+(?=[vosictmbkaruezp]=)")
+_TRAILER = re.compile(r"(=[^\s;]+)(\s+[A-Za-z][\w ,.:'-]*)$")
+
+UNKNOWN = "unknown.invalid"
+
+
+def undone(text: str) -> tuple[list[str], list[str]]:
+    """A line as the lines it was, and what was done to get them."""
+    if not _SUSPECT.search(text):
+        return [text], []
+    done: list[str] = []
+    text = _characters(text, done)
+    pieces = [text]
+    if len(_ESCAPES.findall(text)) > 2:
+        pieces = _ESCAPES.split(text)
+        done.append("line breaks that were written out are line breaks again")
+    return [piece for each in pieces for piece in _apart(each, done)], done
+
+
+def _characters(text: str, done: list[str]) -> str:
+    """The text with the characters it had."""
+
+    def changed(words: str, new: str) -> str:
+        if new != text:
+            done.append(words)
+        return new
+
+    text = changed("non-breaking and invisible blanks taken for plain ones", text.translate(_BLANKS))
+    if text.lstrip().startswith(">"):
+        text = changed("quotation marks (>) before the lines taken off", re.sub(r"^\s*(?:> ?)+", "", text))
+    if _ENTITY.search(text):
+        text = changed("HTML entities written as their characters", html.unescape(text))
+    text = changed("links taken for the text they show", _LINK.sub(r"\1", text))
+    text = changed("curly quotes made straight", _SINGLE.sub("'", text.translate(_QUOTES)))
+    text = changed("a long dash before a boundary is two hyphens", _DASHES.sub("--", text))
+    text = changed(
+        f"an address hidden as [email protected] is written as unknown@{UNKNOWN}",
+        _HIDDEN.sub(f"unknown@{UNKNOWN}", text),
+    )
+    text = changed("<redacted> is written without its brackets", _REDACTED.sub("redacted", text))
+    return changed("asterisks of bold text taken off", _BOLD.sub(r"\1", text))
+
+
+def _apart(text: str, done: list[str]) -> list[str]:
+    """Messages that stand within a line, and lines that were joined by blanks."""
+    pieces: list[str] = []
+    while True:
+        found = next((each for each in _INSIDE.finditer(text) if text[: each.start()].count('"') % 2 == 0), None)
+        if found is None or (found.start() == 0 and not pieces):
+            pass
+        elif before := text[: found.start()].rstrip():
+            done.append("a message that began within a line stands on its own")
+            pieces.append(_trimmed(before, done))
+            text = text[found.start() :]
+        if found is None:
+            return [*pieces, text]
+        names = _NAMED.split(text)
+        if len(names) > 2:
+            done.append("lines that were joined by blanks are apart again")
+            *head, last = names
+            return [*pieces, *head, *_body(last)]
+        after = next((each.start() for each in _INSIDE.finditer(text, 1)), -1)
+        if after < 0:
+            return [*pieces, text]
+        pieces.append(text[:after].rstrip())
+        text = text[after:]
+
+
+def _body(last: str) -> list[str]:
+    """The last header of a joined message, and the SDP that follows it on the same line."""
+    place = re.search(r"\s+v=0\s", last)
+    if place is None:
+        return [last, ""]
+    return [last[: place.start()], "", *_SDP.split(last[place.start() :].strip())]
+
+
+def _trimmed(before: str, done: list[str]) -> str:
+    """A header without the prose that follows its last parameter."""
+    found = _TRAILER.search(before) if HEADER.match(before) else None
+    if found is None:
+        return before
+    done.append(f"the words {found[2].strip()!r} that stood in a header's line are left out")
+    return before[: found.start(2)]
