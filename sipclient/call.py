@@ -354,7 +354,7 @@ class Call:
 
     def _over(self, event: CallEnded) -> None:
         if self._failure and event.by == "local":
-            event = msgspec.structs.replace(event, reason=self._failure)
+            event = msgspec.structs.replace(event, cause=NO_MEDIA, q850=_Q850[NO_MEDIA], reason=self._failure)
         self.end = event
         self.status = 200 if event.answered else event.status
         self.cause, self.reason = event.cause, event.reason

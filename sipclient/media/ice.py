@@ -83,6 +83,9 @@ class IceTransport:
             agent.ice_controlling = controlling
         if agent is None or (restart and self._next is None):
             agent = await self._new_agent(controlling, components)
+            if self._closed:
+                await self._end(agent, self._pairs.pop(agent, []))
+                raise MediaError("the call ended while its candidates were gathered")
             if self._agent is None:
                 self._agent = agent
             else:

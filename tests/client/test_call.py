@@ -264,7 +264,8 @@ async def test_the_same_description_twice_is_applied_once(bench: Any, settle: An
 async def test_media_that_can_never_flow_end_the_call_and_say_why(talking: Desk) -> None:
     talking.media.fail('no DTLS with the "peer"\r\n in 10 seconds')
     assert talking.told[-1] == Hangup(1, 'Q.850;cause=88;text="no DTLS with the ?peer??? in 10 seconds"')
-    talking.tell(CallEnded(1, 0, "INCOMPATIBLE_DESTINATION", 88, "", "local", True))
+    talking.tell(CallEnded(1, 0, "NORMAL_CLEARING", 16, "", "local", True))
+    assert talking.call.cause == "INCOMPATIBLE_DESTINATION"
     assert talking.call.reason == 'no DTLS with the "peer"\r\n in 10 seconds'
     assert (await talking.call.ended()).reason == talking.call.reason
     talking.media.fail("again")

@@ -121,3 +121,29 @@ async def test_through_coturn_as_the_only_way(kamailio: Kamailio, open_phone: An
         if whose == "ours":
             assert b"typ relay" in bytes(session_of(call)._sent or b"")
         assert client.failures == 0
+
+
+async def test_keys_hold_and_resume(kamailio: Kamailio, open_phone: Any) -> None:
+    """Its keys reach us, it falls silent while we hold it, and both hear each other again after."""
+    async with asyncio.timeout(LIMIT), Client(kamailio.account("wss", media="webrtc")) as client:
+        calls = client.incoming()
+        phone = await registered(open_phone, kamailio)
+        await phone.do("call", f"sip:robot@{DOMAIN}")
+        call = await (await anext(calls)).answer()
+        await both_hear(phone, call)
+        keys = asyncio.create_task(call.digits(2))
+        for key in "4#":
+            await phone.do("press", key)
+        assert await keys in ("4#", "4")  # `#` ends what is asked for
+        await call.hold()
+        await phone.until("hold by peer")
+        stream = session_of(call).stream
+        assert stream is not None
+        await asyncio.sleep(0.3)  # what was under way
+        still = stream.stats.received
+        await asyncio.sleep(0.5)
+        assert stream.stats.received - still <= 2
+        await call.resume()
+        await phone.until("unhold by peer")
+        await both_hear(phone, call)
+        assert client.failures == 0

@@ -392,3 +392,21 @@ def test_urls_that_are_none(url: str) -> None:
 
 def test_the_password_is_not_shown() -> None:
     assert "secret" not in repr(IceServers("stun:x", "turn:y", "user", "secret"))
+
+
+async def test_what_is_closed_while_it_gathers_keeps_no_socket() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        low = probe.getsockname()[1] & ~1
+    engine = RtpEngine(asyncio.get_running_loop())
+    transport = IceTransport(engine, ["127.0.0.1"], (low, low + 1))
+    gathering = asyncio.create_task(transport.gather(True))
+    await asyncio.sleep(0)
+    transport.close()
+    with pytest.raises(MediaError, match="the call ended while"):
+        await gathering
+    await transport.closed()
+    other = IceTransport(engine, ["127.0.0.1"], (low, low + 1))
+    assert (await other.gather(True)).candidates[0].port == low
+    other.close()
+    await other.closed()

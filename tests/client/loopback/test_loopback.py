@@ -6,6 +6,7 @@ import asyncio
 import socket
 from typing import Any
 
+import msgspec
 import pytest
 
 from sipclient import Account, CallEnded, CallFailed, Client, MediaError, RegistrationFailed, Unreachable, WatchFailed
@@ -250,3 +251,23 @@ async def test_no_port_for_sound_is_said_and_nothing_is_sent(pbx: Any) -> None:
             with pytest.raises(MediaError, match=f"no RTP port.*{port}"):
                 await client.call("7000")
         assert not any(send.data.startswith(b"INVITE") for send in sent)
+
+
+async def test_a_call_whose_encryption_fails_is_ended_and_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    """RFC 5763 §5: the certificate is not the one that was announced; RFC 3326 tells the other side why."""
+    why = "the peer's certificate is not the one it announced"
+    monkeypatch.setattr("sipclient.media.handshake.speaks_for", lambda certificate, fingerprints: why)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    there = Account("sip:phone@127.0.0.1", server="udp:127.0.0.1", local=f"127.0.0.1:{port}", register=False)
+    here = Account("sip:robot@127.0.0.1", server=f"udp:127.0.0.1:{port}", register=False, media="webrtc", keepalive=0.0)
+    peers = msgspec.structs.replace(there, peers=("127.0.0.1",), keepalive=0.0)
+    async with asyncio.timeout(TIMEOUT), Client(peers) as phone, Client(here) as client:
+        calls = phone.incoming()
+        call = client.dial("phone")
+        answered = await (await anext(calls)).answer()
+        ends = [await each.ended() for each in (call, answered)]
+    assert {(end.cause, end.q850) for end in ends} == {("INCOMPATIBLE_DESTINATION", 88)}
+    assert any(end.by == "local" for end in ends)
+    assert all(end.reason == why for end in ends if end.by == "local")
