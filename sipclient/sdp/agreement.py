@@ -104,7 +104,7 @@ class AudioStream(msgspec.Struct, frozen=True):
 
     `events` are the payload types and clock rates of all telephone-event agreed on, `comfort_noise` is the
     payload type of CN, `fmtp` what the peer says of the codec (names in lower case). `mid` is the stream's
-    name in the description, `audio_level` and `mid_extension` are the ids of these RTP header extensions.
+    name in the description, `audio_level` is the id of that RTP header extension (RFC 6464).
     """
 
     codec: Codec
@@ -127,7 +127,6 @@ class AudioStream(msgspec.Struct, frozen=True):
     fmtp: tuple[tuple[str, str], ...] = ()
     mid: str = ""
     audio_level: int | None = None
-    mid_extension: int | None = None
 
     @property
     def samples(self) -> int:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from sipclient.sdp.description import MediaDescription
 
-AUDIO_LEVEL = "urn:ietf:params:rtp-hdrext:ssrc-audio-level"  # RFC 6464 §4
-MID = "urn:ietf:params:rtp-hdrext:sdes:mid"  # RFC 9143 §15.1
+# RFC 6464 §4. That of the m-line's mid (RFC 9143 §15.1) is declined: we would have to put it on our packets, for a
+# browser that was promised it drops those without. With one stream a payload type says as much.
+AUDIO_LEVEL = "urn:ietf:params:rtp-hdrext:ssrc-audio-level"
 
 _OPPOSITE = {"sendonly": "recvonly", "recvonly": "sendonly", "inactive": "inactive", "sendrecv": "sendrecv"}
 

@@ -11,7 +11,7 @@ from sipclient.sdp.carriage import Carriage, answer_lines, for_offer
 from sipclient.sdp.codecs import Codec, events
 from sipclient.sdp.compose import audio_lines, describe, refused_lines, source_lines
 from sipclient.sdp.description import MediaDescription, Payload, SessionDescription
-from sipclient.sdp.extensions import AUDIO_LEVEL, MID, extension_line
+from sipclient.sdp.extensions import AUDIO_LEVEL, extension_line
 from sipclient.sdp.ice import ice_of
 from sipclient.sdp.match import codec_of, named, shown
 from sipclient.sdp.missing import asks_dtls, missing
@@ -159,7 +159,7 @@ def _section(media: MediaDescription, agreed: _Agreed, able: Capabilities) -> li
     more = [f"a=mid:{stream.mid}"] if stream.mid else []
     more += answer_lines(media, agreed.carriage, able)
     if stream.dtls is not None:
-        more += [*extension_line(media, AUDIO_LEVEL), *extension_line(media, MID), *source_lines(able)]
+        more += [*extension_line(media, AUDIO_LEVEL), *source_lines(able)]
     return audio_lines(able, media.lines[0].split()[2], payloads, stream.direction, stream.ptime, more)
 
 

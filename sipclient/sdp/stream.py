@@ -8,7 +8,7 @@ from sipclient.sdp.agreement import AudioStream
 from sipclient.sdp.carriage import Carriage
 from sipclient.sdp.codecs import Codec
 from sipclient.sdp.description import Direction, MediaDescription
-from sipclient.sdp.extensions import AUDIO_LEVEL, MID, extension_id
+from sipclient.sdp.extensions import AUDIO_LEVEL, extension_id
 from sipclient.sdp.match import our_direction, packet_time, rtcp_destination, their_direction
 
 _MOST_PARAMETERS = 32
@@ -55,7 +55,6 @@ def build(
         fmtp=_parameters(theirs, number),
         mid=theirs.value("mid") or mid,
         audio_level=extension_id(theirs, AUDIO_LEVEL) if modern else None,
-        mid_extension=extension_id(theirs, MID) if modern else None,
     )
 
 

@@ -80,7 +80,8 @@ class BrowserPhone:
                         return dict(heard)
                     await asyncio.sleep(POLL)
         except TimeoutError:
-            raise AssertionError(f"heard {heard}, not {frequency} Hz; {self.console[-20:]}") from None
+            state = await self.do("state")
+            raise AssertionError(f"heard {heard}, not {frequency} Hz; {state}; {self.console[-20:]}") from None
 
 
 @asynccontextmanager

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from interop.coturn_server import Coturn
 from interop.kamailio_server import Kamailio
 from interop.sipp_peer import Sipp
 
@@ -40,3 +41,13 @@ def sipp(tmp_path: Path) -> Iterator[Sipp]:
         yield runner
     finally:
         runner.stop()
+
+
+@pytest.fixture
+def coturn(tmp_path: Path) -> Iterator[Coturn]:
+    """A TURN server."""
+    server = Coturn(tmp_path)
+    try:
+        yield server
+    finally:
+        server.stop()

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 from aiortc import RTCIceServer
@@ -20,15 +19,6 @@ OURS, THEIRS = 350, 440  # Hz
 LIMIT = 25
 
 Make = Callable[..., tuple[RtpSession, WebrtcPeer]]
-
-
-@pytest.fixture
-def coturn(tmp_path: Path) -> Iterator[Coturn]:
-    server = Coturn(tmp_path)
-    try:
-        yield server
-    finally:
-        server.stop()
 
 
 @pytest.fixture

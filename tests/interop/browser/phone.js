@@ -51,6 +51,7 @@ const phone = {
       element.srcObject = stream;
       element.play();
       const context = phone._context();
+      context.resume();
       phone.analyser = context.createAnalyser();
       phone.analyser.fftSize = 8192;
       context.createMediaStreamSource(stream).connect(phone.analyser);
@@ -97,6 +98,15 @@ const phone = {
     phone.session.answer(await phone._terms());
   },
 
+  // Resolves once the far end has answered the new offer.
+  hold(on) {
+    return new Promise((done) => (on ? phone.session.hold({}, done) : phone.session.unhold({}, done)));
+  },
+
+  hangup() {
+    phone.session.terminate();
+  },
+
   press(tone) {
     phone.session.sendDTMF(tone, { transportType: "RFC2833" });
   },
@@ -109,6 +119,20 @@ const phone = {
     let best = 0;
     for (let bin = 0; bin < bins.length; bin++) if (bins[bin] > bins[best]) best = bin;
     return { frequency: (best * phone.context.sampleRate) / phone.analyser.fftSize, level: bins[best] };
+  },
+
+  // For the words of a failed test.
+  async state() {
+    const connection = phone.session && phone.session.connection;
+    const inbound = connection ? ((await phone.stats())["inbound-rtp"] || [])[0] : null;
+    return JSON.stringify({
+      said: phone.said,
+      ice: connection && connection.iceConnectionState,
+      dtls: connection && connection.connectionState,
+      packets: inbound && inbound.packetsReceived,
+      concealed: inbound && inbound.concealedSamples,
+      context: phone.context && phone.context.state,
+    });
   },
 
   async stats() {
