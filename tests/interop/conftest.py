@@ -46,7 +46,9 @@ def sipp(tmp_path: Path) -> Iterator[Sipp]:
 @pytest.fixture
 def coturn(tmp_path: Path) -> Iterator[Coturn]:
     """A TURN server."""
-    server = Coturn(tmp_path)
+    directory = tmp_path / "coturn"
+    directory.mkdir()
+    server = Coturn(directory)
     try:
         yield server
     finally:

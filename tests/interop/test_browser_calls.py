@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -28,17 +28,6 @@ LIMIT = 60
 async def open_phone(tmp_path: Path) -> AsyncIterator[Any]:
     async with browser_phones(tmp_path) as opener:
         yield opener
-
-
-@pytest.fixture
-def coturn(tmp_path: Path) -> Iterator[Coturn]:
-    directory = tmp_path / "coturn"
-    directory.mkdir()
-    server = Coturn(directory)
-    try:
-        yield server
-    finally:
-        server.stop()
 
 
 async def registered(open_phone: Any, kamailio: Kamailio, **options: Any) -> BrowserPhone:
