@@ -21,13 +21,21 @@ def _modules() -> Path:
 class Baresip:
     """One phone. `async with` gives it its ears: the events of its calls, told over its control port."""
 
-    def __init__(self, directory: Path, settings: str = "audio_codecs=PCMU,PCMA", listen: str = HOST) -> None:
+    def __init__(
+        self, directory: Path, settings: str = "audio_codecs=PCMU,PCMA", listen: str = HOST, mux: bool = False
+    ) -> None:
         """`settings` are parameters of its account, as baresip writes them: `mediaenc=srtp-mand;medianat=ice`.
-        `listen` is its address for SIP."""
+        `listen` is its address for SIP; with `mux` it has RTCP on the port of RTP."""
         binary, modules = need("baresip"), _modules()
         self.port = free_port(pair=True)  # it takes the next one for TLS
         self._control = free_port()
-        words = {"LISTEN": listen, "SIP": self.port, "CONTROL": self._control, "MODULES": modules}
+        words = {
+            "LISTEN": listen,
+            "MUX": "yes" if mux else "no",
+            "SIP": self.port,
+            "CONTROL": self._control,
+            "MODULES": modules,
+        }
         fill(CONFIGURATION, words, directory / "config")
         (directory / "accounts").write_text(f"<sip:phone@{listen}>;regint=0;answermode=auto;{settings}\n")
         (directory / "contacts").touch()

@@ -36,8 +36,8 @@ KINDS = {
 def phone(tmp_path: Path) -> Iterator[Start]:
     phones: list[Baresip] = []
 
-    def start(settings: str, codec: str, listen: str = HOST) -> Baresip:
-        phones.append(Baresip(tmp_path, f"audio_codecs={codec}{settings}", listen))
+    def start(settings: str, codec: str, listen: str = HOST, mux: bool = False) -> Baresip:
+        phones.append(Baresip(tmp_path, f"audio_codecs={codec}{settings}", listen, mux))
         return phones[-1]
 
     yield start
@@ -91,6 +91,18 @@ async def test_a_call_received_from_it(phone: Start, kind: str) -> None:
         there.do("hangup")
         end = await call.ended()
         assert (end.by, end.cause) == ("remote", "NORMAL_CLEARING")
+        assert client.failures == 0
+
+
+async def test_ice_and_dtls_with_a_call_placed_to_it(phone: Start) -> None:
+    outer = outer_address()
+    there = phone(";mediaenc=dtls_srtp;medianat=ice", "opus", outer, True)
+    ours = msgspec.structs.replace(account(there.port, host=outer, media="webrtc"), local=f"{outer}:0")
+    async with asyncio.timeout(LIMIT), there, Client(ours) as client:
+        async with client.call("phone") as call:
+            session = await both_hear(there, call)
+            agreed = session.stream.agreed if session.stream is not None else None
+            assert agreed is not None and agreed.ice is not None and agreed.dtls is not None
         assert client.failures == 0
 
 
