@@ -26,6 +26,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "call": "Place a call and show how it goes.",
         "watch": "Show the state of extensions.",
         "lab": "Start an embedded PBX to try rules on.",
+        "convert": "Write a trace in another form.",
     }
 )
 

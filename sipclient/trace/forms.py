@@ -55,6 +55,7 @@ FORMS: tuple[Form, ...] = (
           r"msg \S+ \(\w+\) (?:from|to) (?P<via>\w+) (?P<peer>\S+?):\s*$", end=r"^\s*--end msg--"),
     _form("SIPp messages", "-----", r"^-{20,}\s+(?P<when>\d{4}-\d\d-\d\d.*)$",
           r"^(?P<via>[A-Z]+) message (?P<way>received|sent) (?:\[\d+\] bytes|\(\d+ bytes\))\s*:\s*$", need=True),
+    _form("Mermaid diagram", "%% ", rf"^%% (?P<when>{_STAMP}) (?P<src>\S+:\d+) -> (?P<dst>\S+:\d+)\s*$"),
     _form("sngrep text", " -> ", rf"^(?P<when>{_STAMP}) (?P<src>\S+:\d+) -> (?P<dst>\S+:\d+)\s*$"),
     _form("ngrep text", " -> ",
           rf"^#*\s*(?P<via>[UT]) (?:(?P<when>{_STAMP}|\+[\d.]+) )?(?P<src>\S+:\d+) -> (?P<dst>\S+:\d+)"
@@ -119,6 +120,7 @@ PREFIXES: tuple[Prefix, ...] = (
     Prefix("", re.compile(
         r"^\[(?P<when>[A-Z][a-z]{2} +\d+ [\d:.]+|\d{4}-\d\d-\d\d [\d:.]+)\] ?"
         r"(?:[A-Z]+\[\d+\](?:\[C-\w+\])?:? ?(?:[\w.-]+:(?:\d+:?)?(?: \w+:)? )?)?")),  # Asterisk
+    Prefix("", re.compile(r"^(?P<when>)%%(?: |$)")),  # the comments of our own Mermaid diagrams
     Prefix("AudioCodes syslog", re.compile(
         r"^(?P<when>\d\d:\d\d:\d\d\.\d+)\s+\S+\s+local\d\.\w+\s+(?:\[\w+=[^\]]*\]\s*)+(?:\(N\s+\d+\)\s?)?")),
 )  # fmt: skip

@@ -8,7 +8,7 @@ from ipaddress import IPv4Address, IPv6Address
 
 import msgspec
 
-from sipclient.trace.record import Address
+from sipclient.trace.record import Address, known
 
 MAGIC = b"HEP3"
 SIP = 1
@@ -60,8 +60,8 @@ def _chunks(packet: bytes) -> Capture | None:
     hosts = (values.get(5, b""), values.get(6, b"")) if wide else (values.get(3, b""), values.get(4, b""))
     ports = (_number(values, 7), _number(values, 8))
     return Capture(
-        Address(_host(hosts[0]), ports[0]),
-        Address(_host(hosts[1]), ports[1]),
+        known(_host(hosts[0]), ports[0]),
+        known(_host(hosts[1]), ports[1]),
         _PROTOCOLS.get(_number(values, 2), ""),
         _number(values, 9) + _number(values, 10) / 1e6,
         _number(values, 11) or SIP,
@@ -101,7 +101,7 @@ def _fixed(packet: bytes) -> Capture | None:
         at, body = seconds + micro / 1e6, size + 12
     first, second = _host(packet[8:middle]), _host(packet[middle:need])
     return Capture(
-        Address(first, source), Address(second, destination), _PROTOCOLS.get(protocol, ""), at, SIP, packet[body:]
+        known(first, source), known(second, destination), _PROTOCOLS.get(protocol, ""), at, SIP, packet[body:]
     )
 
 

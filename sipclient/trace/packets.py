@@ -9,7 +9,7 @@ import msgspec
 from sipclient.trace import hep, ip, tcp
 from sipclient.trace.link import LINKS, ip_of
 from sipclient.trace.pcap import Frame
-from sipclient.trace.record import Address, Record
+from sipclient.trace.record import Address, Record, known
 from sipclient.trace.rtp import MediaCounter
 from sipclient.trace.streams import StreamReader, is_sip
 
@@ -80,8 +80,8 @@ class PacketReader:
         packet = found.payload
         if len(packet) < 8:
             return
-        source = Address(found.source, int.from_bytes(packet[:2], "big"))
-        destination = Address(found.destination, int.from_bytes(packet[2:4], "big"))
+        source = known(found.source, int.from_bytes(packet[:2], "big"))
+        destination = known(found.destination, int.from_bytes(packet[2:4], "big"))
         size = int.from_bytes(packet[4:6], "big")
         data = packet[8:size] if size >= 8 else packet[8:]
         if is_sip(data):
@@ -102,7 +102,7 @@ class PacketReader:
         segment = tcp.segment(found.payload)
         if segment is None:
             return
-        key = (Address(found.source, segment.source), Address(found.destination, segment.destination))
+        key = (known(found.source, segment.source), known(found.destination, segment.destination))
         flow = self._flows.pop(key, None)
         if flow is None or segment.opens:
             flow = _Followed(tcp.Direction(), StreamReader(), *key)
@@ -131,8 +131,8 @@ class PacketReader:
     def _sctp(self, found: ip.Datagram, frame: Frame) -> Iterator[Record]:
         """Whole messages in DATA chunks. RFC 9260 §3.3.1, RFC 4168."""
         packet, place = found.payload, 12
-        source = Address(found.source, int.from_bytes(packet[:2], "big"))
-        destination = Address(found.destination, int.from_bytes(packet[2:4], "big"))
+        source = known(found.source, int.from_bytes(packet[:2], "big"))
+        destination = known(found.destination, int.from_bytes(packet[2:4], "big"))
         while place + 4 <= len(packet):
             kind, flags = packet[place], packet[place + 1]
             size = int.from_bytes(packet[place + 2 : place + 4], "big")

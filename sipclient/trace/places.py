@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from ipaddress import IPv6Address
 
-from sipclient.trace.record import NOWHERE, Address
+from sipclient.trace.record import NOWHERE, Address, known
 
 _VIA = re.compile(r"(udp|tcp|tls|wss|ws|sctp)(?::(?://)?|/)(?=\S)", re.I)
 _BRACKETS = re.compile(r"\[([^\[\]\s]+)\]:?(\d{0,5})")
@@ -31,7 +31,7 @@ def place(text: str, *, ported: bool = False) -> tuple[str, Address]:
 
 def _address(host: str, port: str) -> Address:
     number = int(port or 0)
-    return Address(host, number if number < 65536 else 0)
+    return known(host, number if number < 65536 else 0)
 
 
 def _is_ipv6(text: str) -> bool:

@@ -24,6 +24,16 @@ class Address(NamedTuple):
 NOWHERE = Address()
 
 
+def known(host: str, port: int) -> Address:
+    """The address; NOWHERE for 0.0.0.0:0, which those write who do not know it (Asterisk's own captures do)."""
+    return NOWHERE if not port and host in ("0.0.0.0", "::") else Address(host, port)
+
+
+def counted(number: int, what: str) -> str:
+    """`1 message`, `2 messages`."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
 class Record(msgspec.Struct, frozen=True):
     """One SIP message of a trace.
 
@@ -78,5 +88,5 @@ class Trace(msgspec.Struct, frozen=True):
     def format(self) -> str:
         """In words: "FreeSWITCH siptrace, 14 messages, 2 repaired"."""
         count, repaired = len(self.records), sum(record.repaired for record in self.records)
-        words = f"{self.form}, {count} message{'' if count == 1 else 's'}"
+        words = f"{self.form}, {counted(count, 'message')}"
         return f"{words}, {repaired} repaired" if repaired else words

@@ -71,7 +71,7 @@ def test_commands_exist_with_their_options(path: Path) -> None:
         command = COMMANDS.get(name, GROUP)
         known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
         for word in words:
-            if word.startswith("-") and word != "--help":
+            if word.startswith("-") and word not in ("-", "--help"):
                 option = word.partition("=")[0]
                 assert option in known or option[:2] in known, words
 

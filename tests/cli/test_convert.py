@@ -1,0 +1,83 @@
+"""`sipclient convert`, as a user meets it."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sipclient.cli.main import main
+from sipclient.trace import read
+
+TRACES = Path(__file__).parents[2] / "sip_traces"
+CALL = str(TRACES / "formats" / "freeswitch-siptrace.txt")
+
+
+def run(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as left:
+        main(["convert", *arguments])
+    return int(left.value.code or 0)
+
+
+def test_it_says_what_it_read_and_wrote(tmp_path: Path, capsys: Any) -> None:
+    out = tmp_path / "call.pcapng"
+    assert run(CALL, str(out)) == 0
+    assert capsys.readouterr().err == "FreeSWITCH siptrace, 10 messages; written as pcapng\n"
+    assert [record.data for record in read(out).records] == [record.data for record in read(CALL).records]
+
+
+def test_redaction_as_said_and_as_the_form_wants(tmp_path: Path, capsys: Any) -> None:
+    for arguments, hidden in (([], False), (["--redact"], True)):
+        assert run(CALL, str(tmp_path / "a.txt"), *arguments) == 0
+        assert (b"203.0.113.5" not in (tmp_path / "a.txt").read_bytes()) == hidden
+    assert run(CALL, str(tmp_path / "a.mmd")) == 0
+    assert b"pbx.example.com" not in (tmp_path / "a.mmd").read_bytes()
+    assert capsys.readouterr().err.endswith("written as mermaid, redacted\n")
+    assert run(CALL, str(tmp_path / "a.mmd"), "--no-redact") == 0
+    assert b"pbx.example.com" in (tmp_path / "a.mmd").read_bytes()
+
+
+def test_from_standard_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(Path(CALL).read_bytes())))
+    assert run("-", str(tmp_path / "a.json")) == 0
+    assert len(read(tmp_path / "a.json").records) == 10
+
+
+BAD: list[tuple[str, bytes | None, str]] = [
+    ("nothing.txt", b"", "is empty: there is no trace in it"),
+    ("gone.txt", None, "cannot be opened: no such file or directory"),
+    ("prose.txt", b"Dear all,\nnothing works.\n", "is no trace of a form that is known here, and holds no SIP message"),
+    ("noise.bin", bytes(range(256)) * 40, "holds no SIP message"),
+    ("cut.pcap", b"\xd4\xc3\xb2\xa1\x02\x00", "ends within its header"),
+    ("cut.json", b'{"log": {"entries": [', "begins like JSON and is none: it is cut or damaged (line 1)"),
+    ("cut.gz", b"\x1f\x8b\x08\x00\x00", "the gzip file is cut or damaged"),
+]
+
+
+@pytest.mark.parametrize(("name", "data", "words"), BAD, ids=[row[0] for row in BAD])
+def test_bad_input_is_one_sentence_and_writes_nothing(
+    tmp_path: Path, capsys: Any, name: str, data: bytes | None, words: str
+) -> None:
+    if data is not None:
+        (tmp_path / name).write_bytes(data)
+    out = tmp_path / "out.pcapng"
+    assert run(str(tmp_path / name), str(out)) == 2
+    err = capsys.readouterr().err
+    assert words in err and err.count("\n") == 1 and "Traceback" not in err
+    assert not out.exists() and not list(tmp_path.glob("*.part"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([CALL, "out.docx"], "the name out.docx does not tell its form: end it in .pcapng"),
+        ([CALL, "out", "--to", "docx"], "--to docx: there are pcapng, text, hep, mermaid, json"),
+        ([CALL, CALL], "is the trace itself: write to another file"),
+        ([CALL, "/nowhere/at/all.txt"], "/nowhere/at/all.txt cannot be written: no such file or directory"),
+    ],
+)
+def test_wrong_use_is_one_sentence(capsys: Any, arguments: list[str], words: str) -> None:
+    assert run(*arguments) == 2
+    assert words in capsys.readouterr().err
