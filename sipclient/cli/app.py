@@ -25,6 +25,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "check": "Say what is wrong with a robot.toml.",
         "call": "Place a call and show how it goes.",
         "watch": "Show the state of extensions.",
+        "replay": "Show what we would have done in a captured trace.",
         "lab": "Start an embedded PBX to try rules on.",
         "convert": "Write a trace in another form.",
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from typing import Literal
 
 from sipclient.config import LONGEST_FILE, Config, Finding, check, load
 from sipclient.errors import ConfigError
@@ -22,9 +23,18 @@ def folder_of(path: str) -> str:
         raise ConfigError("the folder it is run in is not there any more: go to another", file=path) from None
 
 
-def load_file(path: str) -> Config:
-    """The file as checked values. Raises ConfigError for its first mistake, or where it cannot be read."""
-    return load(_text(path), file=path, environ=os.environ, read=_reader(path), extra=has_extra())
+def load_file(path: str, *, secrets: Literal["needed", "if there"] = "needed") -> Config:
+    """The file as checked values. Raises ConfigError for its first mistake, or where it cannot be read.
+
+    Where secrets are wanted only `if there`, and one cannot be had, all stay empty.
+    """
+    text, extra = _text(path), has_extra()
+    try:
+        return load(text, file=path, environ=os.environ, read=_reader(path), extra=extra)
+    except ConfigError:
+        if secrets == "needed":
+            raise
+        return load(text, file=path, secrets=False, extra=extra)
 
 
 def check_file(path: str) -> list[Finding]:

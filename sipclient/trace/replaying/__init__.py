@@ -1,0 +1,1 @@
+"""A trace through the same engine and the same rules as live traffic: what would we have done?"""

@@ -1,0 +1,109 @@
+"""Every capture replays, and says the same each time: the transcripts are in sip_traces/replays."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sipclient.config import load
+from sipclient.trace import Record, TraceError, read, replay
+from tests.trace.replaying.golden import CAPTURES, TRACES, golden_of, transcript_of
+
+WITHOUT_MESSAGES = {"04-488-freeswitch-log.txt"}
+WHOLE = [path for path in CAPTURES if path.name not in WITHOUT_MESSAGES]
+ASTERISK, FREESWITCH = TRACES / "asterisk", TRACES / "freeswitch"
+RULES = """
+[accounts.pbx]
+address = "sip:1001@127.0.0.1"
+server = "udp:127.0.0.1:25060"
+password = "{password}"
+[[watch]]
+extensions = ["1002"]
+[[rules]]
+name = "queue"
+call = {{ to = "7000" }}
+[[rules]]
+name = "redial"
+call = {{ to = "1002", timeout = "10s", retry = {{ on = ["USER_BUSY"], times = 1 }} }}
+[[rules]]
+name = "never"
+when = {{ extensions = ["100?"], from = "on-hold" }}
+call = {{ to = "7000" }}
+[dial]
+allow = ["7000", "1002"]
+"""
+
+
+@pytest.mark.parametrize("path", WHOLE, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_the_transcript_is_the_golden_one_and_twice_the_same(path: Path) -> None:
+    first = transcript_of(path)
+    assert first == transcript_of(path)
+    assert first == golden_of(path).read_text()
+
+
+def test_a_log_without_messages_is_said_to_be_one() -> None:
+    with pytest.raises(TraceError, match="holds no SIP message"):
+        transcript_of(FREESWITCH / "04-488-freeswitch-log.txt")
+
+
+@pytest.mark.parametrize("path", WHOLE, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_what_the_pbx_accepted_of_others_it_would_accept_of_us(path: Path) -> None:
+    """Bodies, targets and dialogs are the same; what differs is what docs/traces.md judges."""
+    allowed = {
+        *("Allow", "Allow-Events", "Supported", "Accept", "Accept-Encoding", "User-Agent"),  # what we are and can
+        *("Contact", "Expires", "Authorization", "Proxy-Authorization"),  # an instance; credentials before the asking
+        *("Session-Expires", "Min-SE", "Require", "Retry-After", "Content-Disposition"),  # timers, which they lack
+        *("Via", "To", "From", "CSeq", "start-line", "seconds"),  # spelt with a port; sent at another time
+    }
+    outcome = replay(read(path))
+    assert set(outcome.summary.differences) <= allowed
+    bodies = [each for line in outcome.lines for each in line.differences if each.kind == "body"]
+    assert not bodies
+
+
+def test_the_rules_are_asked_and_say_why_not() -> None:
+    config = load(RULES.format(password=""))
+    outcome = replay(read(FREESWITCH / "01-register-subscribe-call.pcap"), config)
+    rules = [line.text for line in outcome.lines if line.kind == "rule"]
+    assert rules[:2] == [
+        "rule queue calls 7000: 1002 went from on-the-phone to ready, closing episode 1",
+        "rule redial calls 1002: 1002 went from on-the-phone to ready, closing episode 1",
+    ]
+    assert "rule redial waits 10 s for 1002: retry" in rules
+    assert outcome.summary.calls == (
+        "to 1002: NORMAL_CLEARING, answered",
+        "to 1002: USER_BUSY",
+        "to 7000 by rule queue for 1002 is not in the trace",
+    )
+    told = "would have acted 1 time; not the last time, for 1002: edge: ready to offline is not on-the-phone to ready"
+    assert outcome.summary.rules[0] == f"queue: {told}"
+    assert outcome.summary.rules[2].startswith("never: would have acted 0 times; not the last time, for 1002: edge:")
+    assert not outcome.equal
+
+
+def test_a_password_is_held_against_the_digests_of_the_trace() -> None:
+    path = FREESWITCH / "01-register-subscribe-call.pcap"
+    wrong = replay(read(path), load(RULES.format(password="guessed")))
+    told = [str(each) for line in wrong.lines for each in line.differences if "password" in each.trace]
+    assert set(told) == {'Authorization: "another password or user" in the trace, "that of pbx" of ours'}
+
+
+def test_as_says_which_side_we_are() -> None:
+    trace = read(ASTERISK / "codec-mismatch-488.pcap")
+    assert replay(trace, us="sip:robot@127.0.0.1").summary.we == ("127.0.0.1:16124",)
+    assert replay(trace, us="127.0.0.1:15060").summary.we == ("127.0.0.1:15060",)
+    with pytest.raises(TraceError, match=r"nobody in the trace is '192\.0\.2\.9': there are 127\.0\.0\.1:15060"):
+        replay(trace, us="192.0.2.9")
+
+
+def test_nothing_to_replay() -> None:
+    with pytest.raises(TraceError, match="no message in the trace"):
+        replay([])
+
+
+def test_rubbish_is_shown_and_nothing_comes_of_it() -> None:
+    outcome = replay([Record(b"rubbish")])
+    assert [(line.kind, line.text, line.verdict) for line in outcome.lines] == [
+        ("sent", "rubbish", "only in the trace")
+    ]
