@@ -9,18 +9,18 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from types import MappingProxyType, TracebackType
+from types import TracebackType
 from typing import Any, Protocol
 
 import msgspec
 
 from sipclient.errors import CallFailed, InvalidValue, SipError
 from sipclient.face.asking import Keypad, News, transfer
+from sipclient.face.causes import q850_of, reason_of, unsent
 from sipclient.face.descriptions import NO_MEDIA, Descriptions, OpenMedia
 from sipclient.face.voice import Playing, RecordingCall, Voice
 from sipclient.media import MediaSession
 from sipclient.media.stats import StreamStats
-from sipclient.protocol.causes import BY_Q850
 from sipclient.protocol.events import (
     Answered,
     CallEnded,
@@ -41,7 +41,6 @@ from sipclient.protocol.events import (
 )
 
 FAREWELL = 2.0  # seconds that leaving a call waits for its end; the engine goes on without us
-_Q850 = MappingProxyType({name: number for number, name in BY_Q850.items()})
 
 
 log = logging.getLogger("sipclient")
@@ -72,24 +71,6 @@ class Line(Protocol):
 
     def spawn(self, work: Coroutine[object, object, None]) -> None:
         """Run something slow; the client owns the task and awaits it."""
-
-
-def reason_of(cause: str | int | None) -> str:
-    """The value of a Reason header (RFC 3326) for a hangup cause, by name or Q.850 number; empty for None.
-
-    Raises InvalidValue for a name that has no number.
-    """
-    if cause is None:
-        return ""
-    if isinstance(cause, int):
-        if not 1 <= cause <= 127:
-            raise InvalidValue(f"{cause} is no Q.850 cause: those go from 1 to 127")
-        name = BY_Q850.get(cause, "")
-        return f'Q.850;cause={cause};text="{name}"' if name else f"Q.850;cause={cause}"
-    number = _Q850.get(cause.upper())
-    if number is None:
-        raise InvalidValue(f"{cause!r} is no hangup cause with a Q.850 number, such as USER_BUSY")
-    return f'Q.850;cause={number};text="{cause.upper()}"'
 
 
 def follow_none(contact: str) -> bool:
@@ -168,7 +149,7 @@ class Call:
         if self._placed:
             self._line.do(Hangup(self.id, reason))
         else:
-            self._line.tell(_unsent(self.id, "ORIGINATOR_CANCEL", "hung up before it was placed"))
+            self._line.tell(unsent(self.id, "ORIGINATOR_CANCEL", "hung up before it was placed"))
 
     # --- sound and keys -----------------------------------------------------------------------------
 
@@ -354,7 +335,7 @@ class Call:
 
     def _over(self, event: CallEnded) -> None:
         if self._failure and event.by == "local":
-            event = msgspec.structs.replace(event, cause=NO_MEDIA, q850=_Q850[NO_MEDIA], reason=self._failure)
+            event = msgspec.structs.replace(event, cause=NO_MEDIA, q850=q850_of(NO_MEDIA), reason=self._failure)
         self.end = event
         self.status = 200 if event.answered else event.status
         self.cause, self.reason = event.cause, event.reason
@@ -372,7 +353,7 @@ class Call:
         if self.end is None:
             log.warning("%r: hanging up: %s", self, reason)
             self._failure = reason
-            self._line.do(Hangup(self.id, f'Q.850;cause={_Q850[NO_MEDIA]};text="{_quoted(reason)}"'))
+            self._line.do(Hangup(self.id, reason_of(NO_MEDIA, reason)))
 
     async def _offer(self, invite: Invite) -> None:
         try:
@@ -384,17 +365,7 @@ class Call:
             self._error = error
             cause = "INVALID_NUMBER_FORMAT" if isinstance(error, InvalidValue) else "REQUESTED_CHAN_UNAVAIL"
             if self.end is None:
-                self._line.tell(_unsent(self.id, cause, str(error)))
-
-
-def _quoted(words: str) -> str:
-    """Words as they may stand between the quotes of a header."""
-    return "".join(each if " " <= each <= "~" and each not in '"\\' else "?" for each in words)
-
-
-def _unsent(id: int, cause: str, reason: str) -> CallEnded:
-    """The end of a call whose INVITE never left."""
-    return CallEnded(id, 0, cause, _Q850.get(cause, 0), reason, "local", False)
+                self._line.tell(unsent(self.id, cause, str(error)))
 
 
 class Dialling:

@@ -6,13 +6,15 @@ import asyncio
 import itertools
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Protocol
+from datetime import datetime
+from typing import Any, Protocol
 
 from sipclient.errors import CallFailed, InvalidValue, MalformedBody, MediaError, SipError
 from sipclient.face.voice import Voice
 from sipclient.media.dtmf import KeyPress, check_keys, info_body, parse_info
 from sipclient.protocol.causes import cause_of
 from sipclient.protocol.events import (
+    CallEnded,
     Command,
     InCallRequest,
     InCallResponded,
@@ -21,9 +23,6 @@ from sipclient.protocol.events import (
     Transfer,
     TransferProgress,
 )
-
-if TYPE_CHECKING:
-    from sipclient.call import Call
 
 _RELAY = "application/dtmf-relay"
 _WAIT = 0.5  # seconds that a comma among keys stands for
@@ -38,6 +37,17 @@ class Line(Protocol):
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Run something slow; the client owns the task and awaits it."""
+
+
+class Talking(Protocol):
+    """A call, as a transfer sees it."""
+
+    id: int
+    answered_at: datetime | None
+    end: CallEnded | None
+
+    def hangup(self, cause: str | int | None = None) -> None:
+        """End it."""
 
 
 class News:
@@ -163,7 +173,7 @@ class Keypad:
             await press(key)
 
 
-async def transfer(call: Call, line: Line, news: News, to: str | Call, patience: float) -> None:
+async def transfer(call: Talking, line: Line, news: News, to: str | Talking, patience: float) -> None:
     """See Call.transfer."""
     if call.answered_at is None or call.end is not None:
         raise MediaError("only an answered call can be transferred")

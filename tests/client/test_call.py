@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from sipclient.call import Call, CallState, Dialling, reason_of
+from sipclient.call import Call, CallState, Dialling
 from sipclient.errors import CallFailed, InvalidValue, MediaError
+from sipclient.face.causes import reason_of
 from sipclient.face.tasks import Tasks
 from sipclient.protocol.events import (
     Answered,
