@@ -36,7 +36,7 @@ bench: $(VENV)/.bench   ## against aiosipua and against a bare socket, medians a
 	$(BIN)/python benchmarks/run.py
 
 soak: $(DEV)            ## the long versions of the robustness tests
-	SIPCLIENT_SOAK=1 $(BIN)/python -m pytest tests/robustness tests/protocol tests/fuzz $(PYTEST)
+	SIPCLIENT_SOAK=1 $(BIN)/python -m pytest tests/robustness tests/protocol tests/fuzz tests/trace $(PYTEST)
 
 docs: $(DEV)            ## write the generated parts of docs/ again (diagrams, conformance table)
 	$(BIN)/python docs/generate.py

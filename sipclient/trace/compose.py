@@ -45,6 +45,12 @@ def carries_sip(text: str) -> bool:
     return found is not None and found[1].lower().startswith(("message/sip", "multipart/"))
 
 
+def length_of(text: str) -> int:
+    """What a Content-Length line says; 0 for any other line."""
+    found = _LENGTH.match(text)
+    return int(found[2]) if found is not None else 0
+
+
 def compose(pieces: list[Piece], done: list[str]) -> Composed | None:
     """A message from its lines, the first of which is its start line; None where it has hardly a header.
 

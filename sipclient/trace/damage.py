@@ -27,10 +27,10 @@ _SUSPECT = re.compile(
     r"SIP/2\.0 |SIP/2\.0$|[\u2018-\u201f\u2013\u2014\u00a0\u200b\ufeff\udc91-\udc97\udca0]|&[a-z#]|#01[25]|\\n|\]\(|"
     r"email|^\s*>|\*\*|edacted>"
 )
-_NAMED = re.compile(rf"\s+(?=(?:{'|'.join(map(re.escape, NAMES))})\s*:)")
+_NAMED = re.compile(rf"(?<!\s)\s+(?=(?:{'|'.join(map(re.escape, NAMES))})\s*:)")
 _ESCAPES = re.compile(r"(?:#015)?#012|(?:\\r)?\\n")
 _ENTITY = re.compile(r"&(?:lt|gt|quot|amp|nbsp|apos|#\d{1,5}|#x[0-9a-fA-F]{1,4});")
-_LINK = re.compile(r"\[([^\]\s]+)\]\((?:mailto:|sips?:|https?://|tel:)[^)\s]*\)")
+_LINK = re.compile(r"\[([^\[\]\s]+)\]\((?:mailto:|sips?:|https?://|tel:)[^)\s]*\)")
 # Of bytes that are no UTF-8 (\udc91 is byte 0x91), what Windows means by them.
 _QUOTES = str.maketrans(dict.fromkeys("\u201c\u201d\u201e\u201f\udc93\udc94", '"'))
 _LONE = "[\u2018\u2019\u201a\u201b\udc91\udc92]"
@@ -40,23 +40,24 @@ _HIDDEN = re.compile(r"\[email[ \u00a0]protected\]")
 _REDACTED = re.compile(r"<redacted>", re.I)
 _BOLD = re.compile(r"\*\*([^*\s]+)\*\*")
 _DASHES = re.compile(r"^[\u2013\u2014\udc96\udc97](?=\S)")
-_SDP = re.compile(r"\s+(?=[vosictmbkaruezp]=)")
+_SDP = re.compile(r"(?<!\s)\s+(?=[vosictmbkaruezp]=)")
+_PROSE = 200  # characters in which words after a header's last parameter are looked for
 _TRAILER = re.compile(r"(=[^\s;]+)(\s+[A-Za-z][\w ,.:'-]*)$")
 
 UNKNOWN = "unknown.invalid"
 
 
-def undone(text: str) -> tuple[list[str], list[str]]:
-    """A line as the lines it was, and what was done to get them."""
+def undone(text: str) -> list[tuple[str, list[str]]]:
+    """A line as the lines it was, each with what was done to get it."""
     if not _SUSPECT.search(text):
-        return [text], []
+        return [(text, [])]
     done: list[str] = []
     text = _characters(text, done)
     pieces = [text]
     if len(_ESCAPES.findall(text)) > 2:
         pieces = _ESCAPES.split(text)
         done.append("line breaks that were written out are line breaks again")
-    return [piece for each in pieces for piece in _apart(each, done)], done
+    return [(piece, [*done, *own]) for each in pieces for piece, own in _apart(each)]
 
 
 def _characters(text: str, done: list[str]) -> str:
@@ -83,34 +84,36 @@ def _characters(text: str, done: list[str]) -> str:
     return changed("asterisks of bold text taken off", _BOLD.sub(r"\1", text))
 
 
-def _apart(text: str, done: list[str]) -> list[str]:
+def _apart(text: str) -> list[tuple[str, list[str]]]:
     """Messages that stand within a line, and lines that were joined by blanks."""
-    pieces: list[str] = []
-    while True:
-        found = next((each for each in _INSIDE.finditer(text) if text[: each.start()].count('"') % 2 == 0), None)
-        if found is None or (found.start() == 0 and not pieces):
-            pass
-        elif before := text[: found.start()].rstrip():
+    cuts, quotes, place = [0], 0, 0
+    for found in _INSIDE.finditer(text):
+        quotes += text.count('"', place, found.start())
+        place = found.start()
+        if quotes % 2 == 0 and text[cuts[-1] : place].strip():
+            cuts.append(place)
+    pieces: list[tuple[str, list[str]]] = []
+    for begin, end in zip(cuts, [*cuts[1:], len(text)], strict=True):
+        part, done = text[begin:end], list[str]()
+        if begin:
             done.append("a message that began within a line stands on its own")
-            pieces.append(_trimmed(before, done))
-            text = text[found.start() :]
-        if found is None:
-            return [*pieces, text]
-        names = _NAMED.split(text)
+        if end < len(text):
+            part = part.rstrip()
+        if not _INSIDE.match(part.lstrip()):
+            pieces.append((_trimmed(part, done) if end < len(text) else part, done))
+            continue
+        names = _NAMED.split(part)
         if len(names) > 2:
             done.append("lines that were joined by blanks are apart again")
-            *head, last = names
-            return [*pieces, *head, *_body(last)]
-        after = next((each.start() for each in _INSIDE.finditer(text, 1)), -1)
-        if after < 0:
-            return [*pieces, text]
-        pieces.append(text[:after].rstrip())
-        text = text[after:]
+            pieces += [(each, done) for each in (*names[:-1], *_body(names[-1]))]
+        else:
+            pieces.append((part, done))
+    return pieces
 
 
 def _body(last: str) -> list[str]:
     """The last header of a joined message, and the SDP that follows it on the same line."""
-    place = re.search(r"\s+v=0\s", last)
+    place = re.search(r"(?<!\s)\s+v=0\s", last)
     if place is None:
         return [last, ""]
     return [last[: place.start()], "", *_SDP.split(last[place.start() :].strip())]
@@ -118,8 +121,9 @@ def _body(last: str) -> list[str]:
 
 def _trimmed(before: str, done: list[str]) -> str:
     """A header without the prose that follows its last parameter."""
-    found = _TRAILER.search(before) if HEADER.match(before) else None
+    tail = before[-_PROSE:]
+    found = _TRAILER.search(tail) if HEADER.match(before) else None
     if found is None:
         return before
     done.append(f"the words {found[2].strip()!r} that stood in a header's line are left out")
-    return before[: found.start(2)]
+    return before[: len(before) - len(tail) + found.start(2)]

@@ -14,7 +14,7 @@ from sipclient.trace.record import Direction, Record
 from sipclient.trace.source import Source
 from sipclient.trace.streams import is_sip
 
-SQL = re.compile(r"^\s*INSERT\s+INTO\s+[`\"\w.]*sip_trace[`\"]?", re.I | re.M)
+SQL = re.compile(r"^[ \t]*INSERT[ \t]+INTO[ \t]+[`\"\w.]*sip_trace[`\"]?", re.I | re.M)
 CSV = re.compile(r"^[\"\w,;\t]*\bmsg\b[\"\w,;\t]*\r?$", re.M)
 _COLUMNS = (
     "id", "time_stamp", "time_us", "callid", "traced_user", "msg", "method", "status", "fromip", "toip", "fromtag",
@@ -24,6 +24,7 @@ _NAMED = re.compile(r"\(([^()']*)\)\s*VALUES", re.I)
 _VALUE = re.compile(r"\s*(?:'((?:[^'\\]|\\.|'')*)'|([^\s,()';]+))\s*([,)])", re.S)
 _ROW = re.compile(r"\s*,?\s*\(", re.S)
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "0": "\0"}
+_HEADLINE = 2048  # characters in which the names of the columns are
 _LIMIT = 32 << 20  # characters of one statement, and of one field
 _WAYS: Mapping[str, Direction] = {"in": "received", "out": "sent"}
 _MAX_FIELD = 1 << 17
@@ -33,7 +34,7 @@ def is_table(head: str) -> str:
     """The name of the form, "" when the text is no such table."""
     if SQL.search(head):
         return "SQL dump of sip_trace"
-    first = head.lstrip().partition("\n")[0]
+    first = head[:_HEADLINE].lstrip().partition("\n")[0]
     if CSV.match(first) and re.search(r"\b(?:fromip|from_ip)\b", first) and re.search(r"\btoip|to_ip\b", first):
         return "CSV of sip_trace"
     return ""
@@ -119,6 +120,8 @@ def _rows(statement: str) -> Iterable[dict[str, str]]:
             values.append(_unescaped(value[1].replace("''", "'")) if value[1] is not None else value[2])
             if value[3] == ")":
                 break
+        if not values:
+            return
         yield dict(zip(columns, values, strict=False))
 
 

@@ -12,6 +12,7 @@ from sipclient.trace.moments import moment
 from sipclient.trace.places import place
 from sipclient.trace.record import NOWHERE, Address, Clock, Direction
 
+_LONGEST = 512  # characters of a heading
 _MORE = 16  # lines of one heading, at most
 _WAYS: dict[str, Direction] = {
     "recv": "received", "received": "received", "rx": "received", "read": "received", "incoming": "received",
@@ -44,13 +45,16 @@ def bare(line: int) -> Heading:
 def heading(line: Line, text: str, stamp: str, lines: Lines) -> Heading | None:
     """The heading that begins on a line (`text` is the line or what a prefix left of it, `stamp` the prefix's
     time); its further lines are taken from `lines`. None where no form fits."""
+    head, beyond = text[:_LONGEST], text[_LONGEST:]
     for form in FORMS:
-        if form.needle not in text:
+        if form.needle not in head:
             continue
-        found = form.head.search(text)
-        if found is None:
+        found = form.head.search(head)
+        if found is None or (beyond and "rest" not in form.head.groupindex):
             continue
         parts = {name: value for name, value in found.groupdict().items() if value}
+        if beyond:
+            parts["rest"] = parts.get("rest", "") + beyond
         count = _further(form, lines, parts)
         if form.needs_more and not count:
             continue
@@ -65,7 +69,7 @@ def _further(form: Form, lines: Lines, parts: dict[str, str]) -> int:
     count = 0
     while form.more is not None and count < _MORE and (line := lines.peek(count)) is not None:
         text, _, _ = peeled(line.text)
-        found = form.more.match(text)
+        found = form.more.match(text[:_LONGEST])
         if found is None:
             break
         count += 1

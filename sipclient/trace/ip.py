@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv6Address
 
 import msgspec
 
@@ -49,7 +49,7 @@ class Reassembly:
             return None
         total = int.from_bytes(packet[2:4], "big") or len(packet)  # 0: left to the network card
         payload = packet[size:total]
-        source, destination = str(IPv4Address(packet[12:16])), str(IPv4Address(packet[16:20]))
+        source, destination = ".".join(map(str, packet[12:16])), ".".join(map(str, packet[16:20]))
         flags = int.from_bytes(packet[6:8], "big")
         protocol = packet[9]
         if not flags & 0x3FFF:

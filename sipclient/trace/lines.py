@@ -12,7 +12,7 @@ import msgspec
 from sipclient.trace.source import Source
 
 _CHUNK = 1 << 16
-_MAX_LINE = 1 << 20  # characters; a longer line is cut
+_MAX_LINE = 1 << 17  # characters; a longer line is cut
 _COLOUR = re.compile(r"\x1b(?:\[[0-9;?]*[A-Za-z]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[()][A-Z0-9])")
 
 

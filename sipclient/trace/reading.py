@@ -76,6 +76,8 @@ class Scan:
 
     def _text(self, source: Source) -> Iterator[Record]:
         start = source.peek(_HEAD)
+        if start.count(0) * 4 > len(start) and coding_of(start) != "utf-16":
+            return  # no text, however long it goes on
         text = start.decode(coding_of(start), "replace").lstrip()
         reader: TextReader | TreeReader | Documents
         if text[:1] in ("{", "[") and JSON.match(text):

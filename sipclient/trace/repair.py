@@ -23,10 +23,10 @@ _OF_HEADER = frozenset({
     "tag", "expires", "q", "reg-id", "party", "privacy", "screen", "id-type", "reason", "counter", "methods",
     "+sip.instance", "+sip.ice", "pub-gruu", "temp-gruu", "audio", "video", "isfocus",
 })  # fmt: skip
-_URI = re.compile(r'^(?P<name>"(?:[^"\\]|\\.)*"|[^<>"@:;,]*?)\s*(?P<uri>(?:sips?|tel):[^\s;<>,"]*)(?P<rest>.*)$')
+_URI = re.compile(r'^(?P<name>"(?:[^"\\]|\\.)*"|[^<>"@:;,]*?)(?<!\s)\s*(?P<uri>(?:sips?|tel):[^\s;<>,"]*)(?P<rest>.*)$')
 _REQUEST = re.compile(r"^([A-Z]+) (\S+) (SIP/2\.0)\s*$")
 _HOSTLESS = re.compile(r"(?<=@)(?=$|[\s;>:?,])")
-_EMPTY = re.compile(r"\s*;\s*(received|maddr)=(?=\s*(?:;|,|$))")
+_EMPTY = re.compile(r"(?<!\s)\s*;\s*(received|maddr)=(?=\s*(?:;|,|$))")
 _GLUED = re.compile(
     r"(?<=[^\s=])\s*(?=(?:a=(?:rtpmap|fmtp|candidate|ptime|maxptime|crypto|rtcp|rtcp-fb|ssrc|mid|setup|fingerprint|"
     r"ice-ufrag|ice-pwd|extmap|group|msid)\b[:-]|a=(?:sendrecv|sendonly|recvonly|inactive|rtcp-mux)\b|"

@@ -6,7 +6,7 @@ import re
 
 from sipclient.trace.hep import MAGIC as HEP
 from sipclient.trace.hep import size_of
-from sipclient.trace.websocket import WebSocketReader, begins_frame
+from sipclient.trace.websocket import FRAME_HEADS, WebSocketReader, begins_frame
 
 START = re.compile(rb"(?:[A-Za-z0-9.!%*_+`'~-]{1,32} [^\s]{1,8192} SIP/2\.0[ \t]*\r?\n|SIP/2\.0 [1-6]\d\d[ \r\n])")
 _FOLLOWS = re.compile(rb"(?<=\n)" + START.pattern)
@@ -116,10 +116,10 @@ class StreamReader:
             return True
         if _UPGRADE.match(buffer):
             return self._upgraded(found)
-        if begins_frame(bytes(buffer[:_LIMIT])):
+        if buffer[0] in FRAME_HEADS and begins_frame(bytes(buffer[:_LIMIT])):
             self._become_websocket(0, found)
             return True
-        begin = START.match(buffer) or _FOLLOWS.search(buffer)
+        begin = (START.match(buffer) or _FOLLOWS.search(buffer)) if b"SIP/2.0" in buffer else None
         if begin is None:
             if len(buffer) > _KEPT:
                 del buffer[: len(buffer) - _KEPT]

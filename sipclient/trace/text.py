@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import msgspec
 
-from sipclient.trace.compose import Composed, Piece, carries_sip, compose
+from sipclient.trace.compose import Composed, Piece, carries_sip, compose, length_of
 from sipclient.trace.damage import START, undone
 from sipclient.trace.forms import BARE, LOG_LINE
 from sipclient.trace.headings import Heading, bare, heading, peeled
@@ -16,6 +17,7 @@ from sipclient.trace.moments import moment
 from sipclient.trace.record import Clock, Record
 
 _MAX_BLOCK = 1 << 18  # characters of one message with what surrounds it
+_LINE = 24  # characters that a line counts at least
 _DAY, _HALF_DAY = 86400, 43200
 
 
@@ -27,8 +29,11 @@ class _Block(msgspec.Struct):
     done: list[str] = msgspec.field(default_factory=list)
     form: str = ""  # the form that the lines' prefixes tell, where the heading tells none
     prefixed: bool | None = None  # whether each line has a logger's prefix; None: no line was seen
-    size: int = 0
-    sip_inside: bool = False
+    size: int = 0  # characters, and some for each line
+    sip_inside: bool = False  # its body is one in which start lines may stand
+    need: int = -1  # bytes of the body that its head promises; -1: the head is not over
+    have: int = 0  # bytes of the body so far
+    promised: int = 0
     begun: bool = False  # the start line was seen
     stamp: str = ""  # the time in a logger's prefix
     indent: int = 0  # blanks before the start line, and before each of its lines
@@ -49,6 +54,10 @@ class TextReader:
         yield from self._flush()
 
     def _line(self, line: Line) -> Iterator[Record]:
+        if not line.text.strip(" \t\f"):  # of no form, and very many in some files
+            if self._block is not None:
+                yield from self._content(line, "", self._block.prefixed or False, "", "")
+            return
         text, stamp, name = peeled(line.text)
         found = heading(line, line.text, stamp, self._lines)
         if found is None and text is not line.text:
@@ -83,9 +92,9 @@ class TextReader:
         if block is not None and block.heading.form.manner == "dots":
             yield from self._dotted(line, text)
             return
-        texts, done = undone(text)
-        for place, each in enumerate(texts):
-            end = line.end if place == len(texts) - 1 else "\r\n"
+        pieces = undone(text)
+        for place, (each, done) in enumerate(pieces):
+            end = line.end if place == len(pieces) - 1 else "\r\n"
             yield from self._piece(Piece(line.number, each, end), done, was_prefixed, stamp, name)
 
     def _dotted(self, line: Line, text: str) -> Iterator[Record]:
@@ -116,8 +125,14 @@ class TextReader:
             piece.text = piece.text[block.indent :]
         block.pieces.append(piece)
         block.done += done
-        block.size += len(piece.text) + 2
-        block.sip_inside = block.sip_inside or carries_sip(piece.text)
+        block.size += len(piece.text) + _LINE
+        if block.need >= 0:
+            block.have += len(piece.text) + 2
+        elif not piece.text.strip():
+            block.need = block.promised
+        else:
+            block.sip_inside = block.sip_inside or carries_sip(piece.text)
+            block.promised = length_of(piece.text) or block.promised
 
     def _flush(self) -> Iterator[Record]:
         block, self._block = self._block, None
@@ -167,24 +182,15 @@ class TextReader:
 
 def _within(block: _Block) -> bool:
     """Whether the lines to come are still of a body in which a start line may stand."""
-    if not block.sip_inside:
-        return False
-    texts = [piece.text for piece in block.pieces]
-    if "" not in texts:
-        return False
-    blank = texts.index("")
-    lengths = [text.partition(":")[2] for text in texts[:blank] if text.lower().startswith(("content-length", "l:"))]
-    need = int(lengths[0]) if lengths and lengths[0].strip().isdecimal() else 0
-    return sum(len(text) + 2 for text in texts[blank + 1 :]) < need
+    return block.sip_inside and block.have < block.need
 
 
 def _split_dots(text: str) -> list[str]:
     """A message in one line, apart at every two dots; of an odd number the first belongs to the value."""
-    texts, place, begin = [], 0, 0
-    while (place := text.find("..", place)) >= 0:
-        run = len(text) - len(text[place:].lstrip(".")) - place
-        texts.append(text[begin : place + run % 2])
+    texts, begin = list[str](), 0
+    for found in re.finditer(r"\.{2,}", text):
+        run = found.end() - found.start()
+        texts.append(text[begin : found.start() + run % 2])
         texts += [""] * (run // 2 - 1)
-        place += run
-        begin = place
+        begin = found.end()
     return [*texts, text[begin:].removesuffix(".")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 
 _MAX_MESSAGE = 1 << 18  # bytes; a longer message is passed over
+FRAME_HEADS = frozenset({0x81, 0x82, 0xC1, 0xC2})  # whole messages: text or binary, plain or deflated
 _TEXT, _BINARY, _CONTINUATION = 1, 2, 0
 
 
@@ -91,7 +92,7 @@ def _unmasked(payload: bytes, mask: bytes) -> bytes:
 
 def begins_frame(data: bytes) -> bool:
     """Whether a stream that was met half-way goes on with a frame that could hold a SIP message."""
-    if len(data) < 8 or data[0] not in (0x81, 0x82, 0xC1, 0xC2):
+    if len(data) < 8 or data[0] not in FRAME_HEADS:
         return False
     reader = WebSocketReader()
     return any(b"SIP/2.0" in message for message in reader.feed(data))
