@@ -20,6 +20,7 @@ from sipclient.errors import InvalidValue
 # Each is a function of the same name in the module of that name in this package.
 COMMANDS: Mapping[str, str] = MappingProxyType(
     {
+        "ladder": "Draw a trace: hosts, and messages between them.",
         "explain": "Say what went wrong in a trace, and why.",
         "demo": "Show the main job, with no PBX at hand.",
         "run": "Run a robot.toml until told to stop.",

@@ -14,7 +14,7 @@ import msgspec
 import typer
 from rich.console import Console
 
-from sipclient.cli.ladder import Ladder
+from sipclient.cli.arrows import Ladder
 from sipclient.cli.loop import run as run_loop
 from sipclient.errors import SipError
 from sipclient.lab.phone import Phone, Seen

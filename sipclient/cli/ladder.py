@@ -1,77 +1,68 @@
-"""Drawing arrows between columns, a line each, as they come."""
+"""`sipclient ladder TRACE`."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Annotated
 
+import typer
 from rich.console import Console
 from rich.text import Text
 
-from sipclient.lab.wiretap import Arrow
+from sipclient.cli.traced import TraceFile, gathered
+from sipclient.config.values import did_you_mean
+from sipclient.errors import InvalidValue
+from sipclient.trace import Trace
+from sipclient.trace.explain import explain
+from sipclient.trace.ladder import page, picture, sequence, sheet, terminal
+from sipclient.trace.ladder.arrows import signs_for
+from sipclient.trace.ladder.sheet import hidden
+from sipclient.trace.ladder.terminal import Style
 
-_LEFT = 10  # where the first column stands; the time is left of it
-_GAP = 21  # from column to column: 80 characters hold four
-_UNICODE = ("│", "─", "▶", "◀")
-_ASCII = ("|", "-", ">", "<")
-_REQUESTS = {"NOTIFY": "blue", "SUBSCRIBE": "magenta", "BYE": "yellow", "CANCEL": "yellow", "REGISTER": "magenta"}
-
-
-class Ladder:
-    """Columns with titles, and arrows between them; `began` is the time that counts as 0."""
-
-    def __init__(self, console: Console, columns: Mapping[str, str], began: float) -> None:
-        self._console = console
-        self._columns = list(columns)
-        self._titles = list(columns.values())
-        self._began = began
-        self._signs = _UNICODE if console.encoding.lower().startswith("utf") else _ASCII
-
-    def head(self) -> None:
-        """The titles."""
-        line = [" "] * (_LEFT + _GAP * (len(self._columns) - 1) + 10)
-        for place, title in zip(self._places(), self._titles, strict=True):
-            start = place - len(title) // 2
-            line[start : start + len(title)] = title
-        self._print(Text("".join(line).rstrip(), style="bold"))
-
-    def say(self, text: str) -> None:
-        """A line between the arrows."""
-        self._print(Text(text, style="bold"))
-
-    def draw(self, arrow: Arrow) -> None:
-        """One more arrow."""
-        places = dict(zip(self._columns, self._places(), strict=True))
-        start, end = places[arrow.source], places[arrow.target]
-        left, right = min(start, end) + 1, max(start, end)
-        upright, dash, to_right, to_left = self._signs
-        room = right - left - 1
-        words = f"{arrow.label} {arrow.detail}".strip()
-        if len(words) > room:
-            words = arrow.label if len(arrow.label) <= room else arrow.label[:room]
-        filled = words.center(room, dash) if len(words) > room - 2 else f" {words} ".center(room, dash)
-        shaft = f"{filled}{to_right}" if end > start else f"{to_left}{filled}"
-        line = Text.assemble((f"{arrow.at - self._began:6.3f}", "dim"))
-        line.append(" " * (_LEFT - 6))
-        for place in self._places():
-            if len(line) < place:
-                line.append(" " * (place - len(line)))
-            if len(line) > place:
-                continue  # the arrow passes over this column
-            line.append(upright, style="dim")
-            if place == left - 1:
-                line.append(shaft, style=_style(arrow))
-        self._print(line)
-
-    def _places(self) -> list[int]:
-        return [_LEFT + _GAP * number for number in range(len(self._columns))]
-
-    def _print(self, line: Text) -> None:
-        self._console.print(line, no_wrap=True, crop=False, soft_wrap=True, highlight=False)
+_STYLES: Mapping[Style, str] = MappingProxyType({
+    "head": "bold", "bar": "dim", "dim": "dim", "text": "", "request": "bold cyan", "provisional": "yellow",
+    "success": "green", "redirect": "magenta", "failure": "bold red", "sound": "blue",
+})  # fmt: skip
 
 
-def _style(arrow: Arrow) -> str:
-    if not arrow.status:
-        return _REQUESTS.get(arrow.label.partition(" ")[0], "bold cyan")
-    if arrow.status < 200:
-        return "yellow"
-    return "green" if arrow.status < 300 else "red"
+def ladder(
+    trace: TraceFile,
+    form: Annotated[str, typer.Option("--format", metavar="FORM", help="text, svg, html or mermaid.")] = "text",
+    redact: Annotated[
+        bool | None,
+        typer.Option(
+            "--redact/--no-redact", help="Replace numbers, names, addresses and secrets; all but text do so anyway."
+        ),
+    ] = None,
+) -> None:
+    """Draw a trace; to a terminal, or as a file on standard output."""
+    if form != "text" and form not in _FILES:
+        forms = ["text", *_FILES]
+        raise InvalidValue(f"--format {form}{did_you_mean(form, forms)}: there are {', '.join(forms)}")
+    given = gathered(trace)
+    given = hidden(given) if (form != "text" if redact is None else redact) else given
+    if form == "text":
+        _print(given)
+    else:
+        sys.stdout.write(_FILES[form](given))
+
+
+def _page(trace: Trace) -> str:
+    return page(sheet(trace), trace, explain(trace).findings)
+
+
+_FILES: Mapping[str, Callable[[Trace], str]] = MappingProxyType({
+    "svg": lambda trace: picture(sheet(trace)),
+    "html": _page,
+    "mermaid": lambda trace: sequence(sheet(trace)),
+})  # fmt: skip
+
+
+def _print(trace: Trace) -> None:
+    console = Console(highlight=False)
+    for pieces in terminal(sheet(trace), console.width, signs_for(console.encoding)):
+        line = Text.assemble(*((text, _STYLES[style]) for text, style in pieces))
+        line.rstrip()
+        console.print(line, no_wrap=True, crop=False, soft_wrap=True)

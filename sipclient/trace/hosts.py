@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import msgspec
 
 from sipclient.message import Request, SipUri
+from sipclient.trace.damage import UNKNOWN as LOST
 from sipclient.trace.entry import Entry, safely
 from sipclient.trace.record import Address, Record
 
@@ -34,6 +35,8 @@ class Hosts:
         return msgspec.structs.replace(entry, source=source or UNKNOWN, target=target or UNKNOWN)
 
     def _name(self, address: Address) -> str:
+        if address.host == LOST:
+            return ""
         return str(address) if address.host in self._split else address.host
 
     def _from_message(self, entry: Entry, request: Entry | None, source: bool) -> str:

@@ -76,3 +76,46 @@ def test_what_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
     assert status("explain", "/nowhere/at/all") == 2
     assert "cannot be opened" in capsys.readouterr().err
     assert status("explain", str(TRACES)) == 2
+
+
+CALL = str(TRACES / "asterisk" / "webrtc-incoming.pcap")
+
+
+def test_a_ladder_in_the_terminal(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "90")
+    assert status("ladder", CALL) == 0
+    text = capsys.readouterr().out
+    assert "180 Ringing" in text
+    assert "299 packets, 0 lost" in text
+    assert "\x1b" not in text
+    assert max(map(len, text.splitlines())) <= 90
+
+
+def test_colours_where_they_are_wanted_and_not_where_they_are_not(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert status("ladder", CALL) == 0
+    assert "\x1b[32m" in capsys.readouterr().out
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert status("ladder", CALL) == 0
+    assert "\x1b[3" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("form", "begins"), [
+    ("svg", "<svg "), ("html", "<!DOCTYPE html>"), ("mermaid", "sequenceDiagram"),
+])  # fmt: skip
+def test_files_are_redacted_unless_somebody_says_otherwise(
+    form: str, begins: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert status("ladder", CALL, "--format", form) == 0
+    text = capsys.readouterr().out
+    assert text.startswith(begins)
+    assert "webrtc1" not in text
+    assert status("ladder", CALL, "--format", form, "--no-redact") == 0
+    assert "webrtc1" in capsys.readouterr().out
+
+
+def test_a_form_that_does_not_exist(capsys: pytest.CaptureFixture[str]) -> None:
+    assert status("ladder", CALL, "--format", "pdf") == 2
+    assert "there are text, svg, html, mermaid" in capsys.readouterr().err

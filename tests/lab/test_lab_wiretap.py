@@ -7,7 +7,7 @@ import io
 import pytest
 from rich.console import Console
 
-from sipclient.cli.ladder import Ladder
+from sipclient.cli.arrows import Ladder
 from sipclient.lab.wiretap import PBX, Arrow, Wiretap
 from sipclient.protocol.events import Flow
 

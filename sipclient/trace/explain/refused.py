@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 import msgspec
 
 from sipclient.sdp import MediaDescription, SessionDescription
@@ -56,9 +58,19 @@ def refusals(story: Story, links: tuple[Link, ...]) -> list[Refused]:
     return [
         _refused(exchange, call, spoken, answered, links)
         for call in story.calls
-        for exchange in call.exchanges
-        if _is_refusal(exchange)
+        for exchange in _first_told(each for each in call.exchanges if _is_refusal(each))
     ]
+
+
+def _first_told(exchanges: Iterable[Exchange]) -> Iterator[Exchange]:
+    """Each refusal where it was first seen: proxies pass on the same one, under the same To tag."""
+    told: set[tuple[int, str]] = set()
+    for exchange in sorted(exchanges, key=lambda each: each.final.number if each.final else 0):
+        final = exchange.final
+        key = (final.cseq, final.to_tag) if final is not None else (0, "")
+        if key not in told:
+            told.add(key)
+            yield exchange
 
 
 def _is_refusal(exchange: Exchange) -> bool:
