@@ -293,7 +293,7 @@ class Call:
             case OfferReceived():
                 self._descriptions.hear_offer(event.body)
             case OfferWanted():
-                self._line.spawn(self._descriptions.offer_anew())
+                self._line.spawn(self._descriptions.offer_from(event.local_host))
             case OfferAnswered():
                 if event.status < 300:
                     self._descriptions.hear(event.body)

@@ -16,6 +16,9 @@ from sipclient.protocol.events import AnswerOffer, CallEnded, Offer
 
 NO_MEDIA = "INCOMPATIBLE_DESTINATION"  # the cause of a call whose media cannot be
 
+_CROSSED = 491  # an offer of the far end was under way (RFC 3261 §14.1)
+_PAUSES = (0.25, 0.5, 1.0, 2.0)  # seconds before ours is made again then
+
 OpenMedia: TypeAlias = Callable[[], Awaitable[MediaSession]]
 
 log = logging.getLogger("sipclient")
@@ -111,30 +114,59 @@ class Descriptions:
 
     # --- we describe anew ---------------------------------------------------------------------------
 
-    async def offer_anew(self) -> None:
-        """Our address changed: the peer hears where we are, and media are described again."""
+    async def offer_from(self, host: str) -> None:
+        """Our address changed: the peer hears where we are, and media are described again, and go on from there."""
         try:
-            body = await self.describe(b"")
+            if self.media is not None and host:
+                self.media.move(host)
+            await self._offer(None)
         except SipError as error:
-            log.warning("%r: no description to offer from the new address: %s", self._call, error)
-            return
-        if self._call.end is None:
-            self._line.do(Offer(self._call.id, body))
+            if self._call.end is None:
+                log.warning("%r: the far end could not be told our new address %s: %s", self._call, host, error)
 
     async def hold(self, hold: bool) -> None:
-        """Hold the far end, or take it back. Raises CallFailed where it refuses, MediaError without any sound."""
+        """Hold the far end, or take it back. Raises CallFailed where it refuses, MediaError without any sound.
+
+        Cancelling whoever waits changes nothing of what the far end was told.
+        """
+        done: asyncio.Future[SipError | None] = asyncio.get_running_loop().create_future()
+        self._line.spawn(self._hold(hold, done))
+        if (error := await done) is not None:
+            raise error
         await self.settled()
-        async with self._turn:
-            if self.media is None or self._call.end is not None:
-                raise MediaError("only an answered call with sound can be held and resumed")
-            before, body = self.held, await self.media.offer(hold)
-            answer = self._news.offer_answer()
-            self._line.do(Offer(self._call.id, body))
-            outcome = await answer
-            if outcome is None or outcome.status >= 300:
-                if self._call.end is None:
-                    await self.media.offer(before)  # nothing is sent of it: what we want is as it was
-                status, reason = (outcome.status, outcome.reason) if outcome else (0, "the call ended")
-                raise CallFailed(status, cause_of(status)[0], reason)
-            self.held = hold
-        await self.settled()
+
+    async def _hold(self, hold: bool, done: asyncio.Future[SipError | None]) -> None:
+        error: SipError | None = MediaError("the client was closed")  # which cancels this
+        try:
+            await self._offer(hold)
+            error = None
+        except SipError as refused:
+            error = refused
+        finally:
+            if not done.done():
+                done.set_result(error)
+
+    async def _offer(self, hold: bool | None) -> None:
+        """Offer, until it is answered. Raises CallFailed where that is a refusal; all is as it was then."""
+        for pause in (*_PAUSES, 0.0):
+            await self.settled()
+            async with self._turn:
+                status, reason = await self._offered(hold)
+            if status != _CROSSED or not pause:
+                break
+            await asyncio.sleep(pause)
+        if status >= 300 or not status:
+            raise CallFailed(status, cause_of(status)[0], reason)
+
+    async def _offered(self, hold: bool | None) -> tuple[int, str]:
+        if self.media is None or self._call.end is not None:
+            raise MediaError("only an answered call with sound can be held and resumed")
+        body = await self.media.offer(hold)
+        answer = self._news.offer_answer()
+        self._line.do(Offer(self._call.id, body))
+        outcome = await answer
+        if outcome is not None and outcome.status < 300:
+            self.held = self.held if hold is None else hold
+        elif self._call.end is None and hold is not None:
+            await self.media.offer(self.held)  # nothing is sent of it: what we want is as it was
+        return (outcome.status, outcome.reason) if outcome is not None else (0, "the call ended")

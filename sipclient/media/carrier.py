@@ -53,6 +53,7 @@ class Carrier:
         self._public_address = public_address
         self._told = failed
         self._udp: UdpTransport | None = None
+        self._left: UdpTransport | None = None  # of an address that was ours, in use until the new one is agreed on
         self._ice: IceTransport | None = None
         self._base: UdpTransport | IceTransport | None = None  # what our last description spoke of
         self._top: PacketTransport | None = None
@@ -90,6 +91,7 @@ class Carrier:
         self._told = None
         if self._top is not None:
             self._top.close()
+        self._end_left()
         self._end_udp()
         self._end_ice()
 
@@ -100,10 +102,21 @@ class Carrier:
 
     # --- for descriptions ---------------------------------------------------------------------------
 
+    def move(self, hosts: Sequence[str]) -> None:
+        """Our local addresses are these: what is described next is there, and carried from there once agreed on."""
+        self._hosts = tuple(hosts)
+        if self._ice is not None:
+            self._ice.move(self._hosts)
+
     def ports(self) -> int:
-        """The RTP port of plain sockets, bound with the first call. Raises MediaError."""
-        if self._udp is None:
-            self._udp = UdpTransport(self._engine.loop, self._engine.open_ports(self._hosts[0], self._span, self._dscp))
+        """The RTP port of plain sockets, bound with the first call, and anew after a move. Raises MediaError."""
+        if self._udp is None or self._udp.host != self._hosts[0]:
+            pair = self._engine.open_ports(self._hosts[0], self._span, self._dscp)
+            if self._left is None:
+                self._left = self._udp
+            else:
+                self._end_udp()
+            self._udp = UdpTransport(self._engine.loop, pair)
         self._base = self._udp
         if self._top is None:
             self._ride(self._udp)
@@ -163,24 +176,28 @@ class Carrier:
             self._end_udp()
         if top is not self._top:
             self._ride(top)
+        self._end_left()
         if self._dtls is not None and (base is self._udp or (self._flowing and not moves)):
             self._dtls.begin()
 
     def _layered(self, base: UdpTransport | IceTransport, agreed: sdp.AudioStream, moves: bool) -> PacketTransport:
-        """What encrypts over this base: the layer there is, if it is of this kind and stands on it."""
+        """What encrypts over this base: the layer there is, if it is of this kind. What it stands on may change, from
+        one address to another, from ICE to none; the keys and their counts go on (RFC 8842 §3.1)."""
         if agreed.dtls is not None:
             dtls = self._dtls
-            if dtls is None or dtls.lower is not base:
+            if dtls is None:
                 made: type[DtlsTransport] = needed("sipclient.media.dtls").DtlsTransport
                 dtls = made(base, self._engine.loop, self._engine.certificate)
+            dtls.stand_on(base)
             dtls.agree(agreed.dtls, agreed.rtcp_mux, wait=moves)
             self._dtls, self._srtp = dtls, None
             return dtls
         self._dtls = None
         if agreed.crypto is not None:
             srtp = self._srtp
-            if srtp is None or srtp.lower is not base:
+            if srtp is None:
                 srtp = SrtpTransport(base)
+            srtp.stand_on(base)
             srtp.rekey(*agreed.crypto)
             self._srtp = srtp
             return srtp
@@ -201,6 +218,11 @@ class Carrier:
         if self._udp is not None:
             self._udp.close()
             self._udp = None
+
+    def _end_left(self) -> None:
+        if self._left is not None:
+            self._left.close()
+            self._left = None
 
     def _end_ice(self) -> None:
         if self._ice is not None:

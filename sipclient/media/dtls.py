@@ -134,12 +134,12 @@ class DtlsTransport(SrtpTransport):
         self._forget()
         self._flowing = self._flowing and not wait
         self._agreed = dtls
-        self._main = self._associated(dtls, self._lower.send_rtp, self._keys, self._fail)
+        self._main = self._associated(dtls, self._post, self._keys, self._fail)
         if mux:
             self._rtcp_keys = self._keys
         else:
             self._rtcp_keys = Keyring()
-            self._second = self._associated(dtls, self._lower.send_rtcp, self._rtcp_keys, _no_matter)
+            self._second = self._associated(dtls, self._post_second, self._rtcp_keys, _no_matter)
         if self._flowing:
             self._open()
 
@@ -180,6 +180,12 @@ class DtlsTransport(SrtpTransport):
     ) -> Association:
         handshake = Handshake(self._certificate, dtls.setup is Setup.ACTIVE, dtls.fingerprints)
         return Association(handshake, self._loop, send, keys.rekey, failed)
+
+    def _post(self, record: bytes) -> None:
+        self._lower.send_rtp(record)  # whatever that is by now
+
+    def _post_second(self, record: bytes) -> None:
+        self._lower.send_rtcp(record)
 
     def _open(self) -> None:
         for each in (self._main, self._second):

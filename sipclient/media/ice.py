@@ -46,6 +46,7 @@ class IceTransport:
         self._dropped = 0
         self._agent: Agent | None = None  # whose way is used, or will be
         self._next: Agent | None = None  # of a restart that is offered, or being checked
+        self._moved = False  # since what there is was gathered
         self._tasks: set[asyncio.Task[None]] = set()
         self._runs: dict[Agent, asyncio.Task[None]] = {}
         self._pairs: dict[Agent, list[PortPair]] = {}
@@ -81,16 +82,24 @@ class IceTransport:
         agent = self._next or self._agent
         if agent is not None and agent.theirs is None:
             agent.ice_controlling = controlling
-        if agent is None or (restart and self._next is None):
+        if agent is None or self._moved or (restart and self._next is None):
+            hosts = self._hosts
             agent = await self._new_agent(controlling, components)
+            self._moved = self._hosts is not hosts
             if self._closed:
                 await self._end(agent, self._pairs.pop(agent, []))
                 raise MediaError("the call ended while its candidates were gathered")
             if self._agent is None:
                 self._agent = agent
             else:
-                self._next = agent
+                outdated, self._next = self._next, agent
+                await self._end(outdated, self._pairs.pop(outdated, []) if outdated is not None else [])
         return agent.ours
+
+    def move(self, hosts: Sequence[str]) -> None:
+        """Our local addresses are these: what is gathered next is a restart from there (RFC 8445 §9)."""
+        self._hosts = tuple(hosts)
+        self._moved = True
 
     def would_move(self, theirs: sdp.Ice) -> bool:
         """Whether `connect` with this looks for a new way, rather than adding to the one there is."""
@@ -161,9 +170,13 @@ class IceTransport:
         pairs: list[PortPair] = []
         agent = None
         try:
-            for host in self._hosts:
-                pairs.append(self._engine.open_ports(host, self._span, self._dscp))
-            places = list(zip(self._hosts, pairs, strict=True))
+            for place, host in enumerate(self._hosts):
+                try:
+                    pairs.append(self._engine.open_ports(host, self._span, self._dscp))
+                except MediaError:
+                    if not place:
+                        raise  # an address of the other IP version is a gain where it is, and no loss where it is not
+            places = [(pair.host, pair) for pair in pairs]
             agent = Agent(places, self._servers, self._public_address, credentials, controlling, components, self._take)
             await agent.gather_candidates()
             if not agent.local_candidates:

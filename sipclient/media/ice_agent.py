@@ -223,7 +223,8 @@ class Agent(Connection):
         found = next((each for each in self._protocols if _reaches(each, host)), None)
         if found is None or not isinstance(found, Endpoint):
             return False
-        self._plain = (found, Peer(host, port))
+        before = self._plain[1] if self._plain is not None else None
+        self._plain = (found, Peer(host, port, before))
         self._open = True
         return True
 

@@ -7,6 +7,8 @@ from typing import TypeAlias
 
 Address: TypeAlias = tuple[str, int]
 
+INSISTENCE = 100  # packets: two seconds of sound from an address that the peer has left, by its description
+
 
 class Peer:
     """The other end of a stream, as signalled and as seen.
@@ -14,12 +16,17 @@ class Peer:
     Whoever sits behind a NAT sends from another address than it signals: the first sender of a good packet
     is taken for the peer ("latched") as long as nothing came from the signalled address. A stranger can win
     that race only while the peer is silent; once the signalled address spoke, nobody else is heard.
+
+    After a new description (`before` is the peer of the last one) what is still under way from where packets came
+    until now takes nothing over: only who insists is believed to be there still.
     """
 
-    __slots__ = ("_latched", "_settled", "_signalled")
+    __slots__ = ("_insisted", "_latched", "_left", "_settled", "_signalled")
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, before: Peer | None = None) -> None:
         self._signalled: Address = (str(ipaddress.ip_address(host)), port)
+        self._left = None if before is None else before.destination
+        self._insisted = 0
         self._latched: Address | None = None
         self._settled = False
 
@@ -37,7 +44,12 @@ class Peer:
         """Whether a packet from there can be the peer's."""
         if source == self._signalled:
             return True
-        return not self._settled and self._latched in (None, source)
+        if self._settled or self._latched is not None:
+            return source == self._latched
+        if source == self._left:
+            self._insisted += 1
+            return self._insisted > INSISTENCE
+        return True
 
     def heard(self, source: Address) -> None:
         """A good packet came from an address that is admitted: that may settle the matter."""

@@ -17,9 +17,10 @@ _TAKEN = frozenset({errno.EADDRINUSE, errno.EACCES})
 class PortPair:
     """An RTP socket and its RTCP socket, neither of which blocks."""
 
-    __slots__ = ("_released", "port", "rtcp", "rtp")
+    __slots__ = ("_released", "host", "port", "rtcp", "rtp")
 
-    def __init__(self, rtp: socket.socket, rtcp: socket.socket, released: Callable[[int], None]) -> None:
+    def __init__(self, host: str, rtp: socket.socket, rtcp: socket.socket, released: Callable[[int], None]) -> None:
+        self.host = host  # as it was asked for
         self.rtp = rtp
         self.rtcp = rtcp
         self.port = int(rtp.getsockname()[1])  # the RTP port
@@ -84,7 +85,7 @@ class Ports:
             second = self._bind(port ^ 1)
             if second is not None:
                 rtp, rtcp = (second, first) if port % 2 else (first, second)
-                return PortPair(rtp, rtcp, self._used.discard)
+                return PortPair(self._host, rtp, rtcp, self._used.discard)
             first.close()
         raise MediaError(f"no RTP port free on {self._host}")
 
@@ -96,7 +97,7 @@ class Ports:
         if rtcp is None:
             rtp.close()
             return None
-        return PortPair(rtp, rtcp, self._used.discard)
+        return PortPair(self._host, rtp, rtcp, self._used.discard)
 
     def _bind(self, port: int) -> socket.socket | None:
         """A bound socket, None where the port is taken. Raises MediaError where no port would do."""

@@ -36,6 +36,11 @@ class Repertoire(msgspec.Struct, frozen=True):
         first = (*(wide if kind == sdp.Security.DTLS else ()), *_BASE, sdp.TELEPHONE_EVENT)
         return cls(first, (*wide, *_BASE, *_RAW, *_BESIDE))
 
+    @staticmethod
+    def libraries(agreed: sdp.Codec) -> tuple[str, ...]:
+        """What a codec loads when it is used first."""
+        return ("av",) if agreed in _WIDE else ()
+
     def again(self, agreed: sdp.Codec) -> tuple[sdp.Codec, ...]:
         """What a later offer in the same call has: the same as the first, or, where the peer's offer brought
         another codec, that first of all, so that it stays."""

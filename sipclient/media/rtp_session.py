@@ -13,6 +13,7 @@ from sipclient.errors import MediaError
 from sipclient.media.carrier import Carrier, has_extra
 from sipclient.media.engine import RtpEngine
 from sipclient.media.ice_servers import NO_SERVERS, IceServers
+from sipclient.media.loading import OF_DTLS, OF_ICE, OF_SRTP, load
 from sipclient.media.ports import EF
 from sipclient.media.repertoire import Repertoire
 from sipclient.media.rtp_stream import RtpStream
@@ -101,6 +102,13 @@ class RtpSession:
         self._sent = self._offered = offer
         return bytes(offer)
 
+    def move(self, host: str) -> None:
+        """Another local address; see MediaSession."""
+        self._told = _reachable(host, self._public_address)
+        self._hosts = (host, *(each for each in self._hosts[1:] if each != host))
+        if self._carrier is not None:
+            self._carrier.move(self._hosts)
+
     async def answer(self, offer: bytes) -> bytes:
         """Our answer to an offer; see MediaSession."""
         parsed = sdp.parse(offer)
@@ -114,6 +122,7 @@ class RtpSession:
             text = "; ".join([str(result), *(words for _, words in hint)])
             raise MediaError(text, (*hint, *result.warnings))
         description = result.description if self._sent is None else sdp.revise(self._sent, result.description)
+        await load(self._repertoire.libraries(result.stream.codec))
         self._agree(result.stream)
         self._sent = description
         return bytes(description)
@@ -125,6 +134,7 @@ class RtpSession:
         result = sdp.accept(self._offered, sdp.parse(answer))
         if isinstance(result, sdp.Refusal):
             raise MediaError(str(result), result.warnings)
+        await load(self._repertoire.libraries(result.stream.codec))
         self._agree(result.stream)
 
     async def close(self) -> None:
@@ -140,6 +150,7 @@ class RtpSession:
         """What we can do of what is asked, with sockets bound and candidates gathered for it. Raises MediaError."""
         if self._closed:
             raise MediaError("the media of this call are closed")
+        await load((*OF_ICE * asked.ice, *OF_DTLS * asked.dtls, *OF_SRTP * (asked.dtls or asked.sdes)))
         carrier, same = self._ready()
         ice = None
         if asked.ice:

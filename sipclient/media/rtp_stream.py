@@ -12,7 +12,7 @@ from sipclient.media.pipe import Pipe
 from sipclient.media.relay import Relay
 from sipclient.media.reporter import Reporter
 from sipclient.media.rtp import Packetizer
-from sipclient.media.seams import Sink, Source
+from sipclient.media.seams import Sink, Source, let_hear
 from sipclient.media.sender import CATCH_UP, Sender
 from sipclient.media.stats import Dropped, StreamStats, metrics_of, stats_of
 from sipclient.sdp import OPUS, AudioStream, Codec
@@ -231,8 +231,8 @@ class RtpStream:
         if self._sinks:
             for _ in range(min(intervals, CATCH_UP)):
                 pcm, rate = self._intake.hear(agreed.ptime / 1000, now)
-                for sink in self._sinks:
-                    sink.heard(pcm, rate, now)
+                for sink in let_hear(self._sinks, pcm, rate, now):
+                    self.leave(sink)
         self._sender.tick(intervals, now)
         if self._sender.relayed and not (self._sinks or self._sender.busy or self._sender.pipe):
             self._arrange()

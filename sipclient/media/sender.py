@@ -8,7 +8,7 @@ from sipclient.errors import MediaError
 from sipclient.media.codecs import Encoder, encoder
 from sipclient.media.dtmf import EventWriter
 from sipclient.media.rtp import Packetizer
-from sipclient.media.seams import Sink, Source
+from sipclient.media.seams import Broken, Sink, Source, frame_of, let_hear
 from sipclient.sdp import AudioStream
 
 CATCH_UP = 5  # packets sent at once after the process was held up; what is older is not worth sending
@@ -138,11 +138,15 @@ class Sender:
         if coder is None:
             return b""
         samples = coder.rate * agreed.ptime // 1000
-        pcm = source.frame(samples, coder.rate)
+        try:
+            pcm = frame_of(source, samples, coder.rate)
+        except Broken:
+            self.source = None
+            pcm = None
         if pcm is None:
             return self._still(agreed)
-        for sink in sinks:
-            sink.heard(pcm, coder.rate, now)
+        if sinks and (broken := let_hear(sinks, pcm, coder.rate, now)):
+            self.heard_by = tuple(each for each in self.heard_by if not any(each is one for one in broken))
         return self._coded(coder, pcm if len(pcm) == 2 * samples else pcm[: 2 * samples].ljust(2 * samples, b"\0"))
 
     def _coded(self, coder: Encoder, pcm: bytes) -> bytes:

@@ -25,6 +25,10 @@ class MediaSession(Protocol):
         `hold` True asks the peer to hear nothing of it, False resumes, None leaves it as it is.
         """
 
+    def move(self, host: str) -> None:
+        """Our local address is another one: the next description names `host` (an IP literal), and once it is
+        agreed on, packets go from there. Until then all is as it was. Raises MediaError for what is no address."""
+
     async def answer(self, offer: bytes) -> bytes:
         """Our answer to an offer, first or later. Raises MediaError with every reason where there is none."""
 
@@ -47,6 +51,9 @@ class NoMedia:
     async def offer(self, hold: bool | None = None) -> bytes:
         """Nothing is offered."""
         return b""
+
+    def move(self, host: str) -> None:
+        """Nothing is anywhere."""
 
     async def answer(self, offer: bytes) -> bytes:
         """Nothing is answered."""

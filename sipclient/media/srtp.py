@@ -77,6 +77,7 @@ class SrtpTransport:
         self._rtcp_keys = self._keys
         self._rtp: Receiver = nobody
         self._rtcp: Receiver = nobody
+        self._failed: Callable[[str], None] | None = None
         self._refusals = refusals()
 
     @property
@@ -104,8 +105,19 @@ class SrtpTransport:
 
     def start(self, rtp: Receiver, rtcp: Receiver, failed: Callable[[str], None]) -> None:
         """Deliver from now on; see PacketTransport."""
-        self._rtp, self._rtcp = rtp, rtcp
+        self._rtp, self._rtcp, self._failed = rtp, rtcp, failed
         self._lower.start(self.take_rtp, self.take_rtcp, failed)
+
+    def stand_on(self, lower: PacketTransport) -> None:
+        """Go on over another transport, with the same keys and counts; the one before is for whoever made it to
+        close. Nothing changes where it stands there already."""
+        if lower is self._lower:
+            return
+        self._refused += self._lower.dropped
+        self._held_back += self._lower.unsent
+        self._lower = lower
+        if self._failed is not None:
+            lower.start(self.take_rtp, self.take_rtcp, self._failed)
 
     def close(self) -> None:
         """No more, below either."""

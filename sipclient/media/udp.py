@@ -30,7 +30,7 @@ class _Lane:
 
     def direct(self, address: Address | None) -> None:
         """The peer is signalled there; what was learned of it is kept while its description says the same."""
-        peer = None if address is None else Peer(*address)
+        peer = None if address is None else Peer(*address, self.peer)
         if peer is None or self.peer is None or peer.signalled != self.peer.signalled:
             self.peer, self.sure = peer, None
             self.destination = None if peer is None else peer.destination
@@ -82,6 +82,11 @@ class UdpTransport:
     def port(self) -> int:
         """Our RTP port; RTCP has the next."""
         return self._pair.port
+
+    @property
+    def host(self) -> str:
+        """Our address, as it was asked for."""
+        return self._pair.host
 
     @property
     def peer(self) -> Peer | None:

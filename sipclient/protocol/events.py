@@ -198,9 +198,10 @@ class OfferReceived(Value, frozen=True):
 
 class OfferWanted(Value, frozen=True):
     """Our address changed, and the peer of an answered call must learn where we are: Offer should follow, with a
-    description that names the new address."""
+    description that names the new address: `local_host`, where our packets to the peer leave from now."""
 
     id: int
+    local_host: str = ""
 
 
 class OfferWithdrawn(Value, frozen=True):

@@ -198,7 +198,7 @@ class Session:
         if self.ended or not self.confirmed or not self.dialog.follow_line():
             return
         if self.local_body[0]:
-            self.stack.core.emit(OfferWanted(self.owner.id))
+            self.stack.core.emit(OfferWanted(self.owner.id, self.dialog.flow.local_host))
         else:
             self._refresh()
 

@@ -223,6 +223,47 @@ async def test_a_peer_behind_a_nat_is_followed(loop: VirtualLoop, engine: RtpEng
     outside.close()
 
 
+async def test_after_a_new_address_nothing_goes_to_the_old_one(
+    loop: VirtualLoop, engine: RtpEngine, phone: Phone
+) -> None:
+    """A re-INVITE moves the peer's media, to one who only listens; what was under way from before comes after it."""
+    other = Phone()
+    session = RtpSession("127.0.0.1", engine=engine)
+    port = port_of(await session.answer(phone.describe()))
+    phone.say(port)
+    loop.run_for(0.101)
+    await session.answer(other.describe("a=recvonly"))
+    phone.heard()
+    for _ in range(50):
+        phone.say(port)
+        loop.run_for(0.02)
+    assert phone.heard() == [] and len(other.heard()) >= 49
+    assert stream_of(session).stats.received == 1
+    await session.close()
+    other.close()
+
+
+async def test_who_insists_is_there_still(loop: VirtualLoop, engine: RtpEngine, phone: Phone) -> None:
+    """Behind a NAT another address is announced, and packets come from where they came from before."""
+    outside = Phone()
+    session = RtpSession("127.0.0.1", engine=engine)
+    port = port_of(await session.answer(phone.describe()))
+    outside.say(port)
+    loop.poll()
+    second = Phone()
+    await session.answer(second.describe())
+    for _ in range(120):
+        outside.say(port)
+        loop.run_for(0.02)
+    assert stream_of(session).stats.received == 21
+    outside.heard()
+    loop.run_for(0.101)
+    assert len(outside.heard()) in (5, 6)
+    await session.close()
+    outside.close()
+    second.close()
+
+
 def test_who_is_the_peer() -> None:
     peer = Peer("2001:DB8:0::1", 4000)
     signalled, first, second = ("2001:db8::1", 4000), ("2001:db8::2", 1), ("2001:db8::3", 1)

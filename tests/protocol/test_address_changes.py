@@ -112,7 +112,7 @@ def test_a_call_is_asked_for_a_description_and_offers_it_from_there(bench) -> No
     moving = Moving(bench)
     moving.call()
     heard = moving.move()
-    assert bench.robot.of(OfferWanted) == [OfferWanted(1)]
+    assert bench.robot.of(OfferWanted) == [OfferWanted(1, NEW)]
     assert not contacts(heard, "INVITE")
     bench.robot.do(Offer(1, SDP.replace(b"4000", b"4002")))
     bench.wire.run(0.1)
@@ -161,7 +161,7 @@ def test_a_call_that_rings_tells_when_it_is_answered(bench) -> None:
     assert not bench.robot.of(OfferWanted)
     answer = bench.pbx.reply(invite, 200, CONTACT, body=SDP)
     bench.wire.inject(bench.robot, answer, source=("10.0.0.1", 5060))
-    assert bench.robot.of(OfferWanted) == [OfferWanted(1)]
+    assert bench.robot.of(OfferWanted) == [OfferWanted(1, NEW)]
 
 
 @pytest.mark.parametrize(("status", "wanted"), [(200, 1), (488, 0)])

@@ -49,5 +49,7 @@ async def test_all_is_told_the_new_address_within_five_seconds(pbx: Any, monkeyp
             await until(lambda: any("@127.0.0.2:" in contact for contact in pbx.registered))
             await until(lambda: any(told_from(event, "@127.0.0.2:") for event in pbx.heard))
             await until(lambda: any(isinstance(event, OfferReceived) for event in pbx.heard))
+            offer = next(event for event in pbx.heard if isinstance(event, OfferReceived))
+            assert b"c=IN IP4 127.0.0.2" in offer.body
             assert call.end is None
     assert client.failures == 0

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from sipclient import Account, Call, CallFailed, Client, MediaError, bridge
+from sipclient import Account, Call, CallFailed, Client, MediaError, SipError, bridge
 from sipclient.media.tones.detector import ToneDetector, tone_level
 from sipclient.protocol.events import SendInCall
 
@@ -173,6 +173,34 @@ async def test_a_hold_that_is_refused(pbx: Any) -> None:
         assert failed.value.status == 488 and not ours.held
         del theirs._descriptions.describe
         await ours.hold()
+
+
+async def test_holds_that_cross_are_both_taken(pbx: Any) -> None:
+    """RFC 3261 §14.1: 491 is no refusal, and is tried again."""
+    async with talking(pbx) as (_, ours, theirs):
+        await asyncio.gather(ours.hold(), theirs.hold())
+        assert ours.held and theirs.held
+        await asyncio.gather(ours.resume(), theirs.resume())
+        ours.play(TONE_440)
+        theirs.play(TONE_1000)
+        await asyncio.gather(hears(theirs, 440), hears(ours, 1000))
+
+
+async def test_a_hold_nobody_waits_for_any_more_is_what_the_far_end_was_told(pbx: Any) -> None:
+    async with talking(pbx) as (_, ours, theirs):
+        holding = asyncio.create_task(ours.hold())
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        holding.cancel()
+        await asyncio.gather(holding, return_exceptions=True)
+        await asyncio.gather(*(ours.hold() for _ in range(3)), ours.resume(), ours.hold())
+        assert ours.held
+        await ours.resume()
+        theirs.play(TONE_1000)
+        await hears(ours, 1000)
+        ours.hangup()
+        with pytest.raises(SipError, match="only an answered call"):
+            await ours.hold()
 
 
 @asynccontextmanager
