@@ -78,8 +78,10 @@ class StreamReader:
         length = _LENGTH.search(buffer, 0, place)
         total = place + (int(length[1]) if length else 0)
         del length
-        if total > _LIMIT:
-            return self._too_long(sure=True)
+        if total > _LIMIT:  # nobody sends that: look for what comes after this head
+            del buffer[:place]
+            self.kind, self._scanned = "", 0
+            return True
         if len(buffer) < total:
             return False
         found.append(bytes(buffer[:total]))
@@ -99,8 +101,8 @@ class StreamReader:
         del self._buffer[:size]
         return True
 
-    def _too_long(self, sure: bool = False) -> bool:
-        if sure or len(self._buffer) > _LIMIT:
+    def _too_long(self) -> bool:
+        if len(self._buffer) > _LIMIT:
             self.gap()
         return False
 

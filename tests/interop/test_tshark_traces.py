@@ -127,3 +127,18 @@ def test_what_we_write_is_what_tshark_reads(tmp_path: Path, transport: str) -> N
     assert [(call_id, cseq) for _, call_id, cseq in there] == [
         (message.call_id, message.headers.get("CSeq")) for message in map(parse, (each.data for each in call))
     ]
+
+
+@pytest.mark.parametrize("name", ["codec-mismatch-488", "subscribe-notify", "webrtc-incoming"])
+def test_what_tshark_prints_reads_to_the_same_messages(tmp_path: Path, name: str) -> None:
+    capture = TRACES / "asterisk" / f"{name}.pcap"
+    records = read(capture).records
+    for option in ("-V", "-Tjson"):
+        printed = subprocess.run(["tshark", "-r", str(capture), option], capture_output=True, check=True, timeout=60)
+        trace = read(printed.stdout)
+        assert len(trace.records) == len(records)
+        for one, other in zip(records, trace.records, strict=True):
+            assert (one.source, one.destination, one.transport) == (other.source, other.destination, other.transport)
+            assert one.at == pytest.approx(other.at, abs=1e-5)
+            assert one.data == other.data or other.repaired
+        assert option == "-V" or not any(record.repaired for record in trace.records)
