@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from sipclient.config import Config
 from sipclient.robot.files import load_file
-from sipclient.trace import read
+from sipclient.trace import Replay, Trace, read
 from sipclient.trace import replay as replay_records
+from sipclient.trace.replaying.exact import replay_run
+from sipclient.trace.replaying.journal import is_journal, read_journal, records_of
+
+
+def _of_run(path: Path, rules: Config | None) -> Replay:
+    """The journal of a run; where its beginning was rotated away, its messages as those of any capture."""
+    entries = read_journal(path)
+    count = f"the journal of a run, {len(entries)} entries"
+    if entries and entries[0].what == "begin":
+        return replay_run(entries, rules, form=count)
+    records = tuple(records_of(entries))
+    return replay_records(Trace(f"{count}, its beginning gone", records), rules)
 
 
 def replay(
@@ -25,7 +38,7 @@ def replay(
 ) -> None:
     """What would we have done? The trace's times are the clock, its peers the network."""
     rules: Config | None = load_file(config, secrets="if there") if config else None
-    outcome = replay_records(read(trace), rules, us=us)
+    outcome = _of_run(Path(trace), rules) if is_journal(Path(trace)) else replay_records(read(trace), rules, us=us)
     if not as_json:
         print(outcome, end="")
         return

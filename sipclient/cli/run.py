@@ -21,13 +21,16 @@ def run(
     verbose: Annotated[
         int, typer.Option("--verbose", "-v", count=True, help="-v: first lines of SIP messages; -vv: all of them")
     ] = 0,
+    trace_dir: Annotated[
+        str, typer.Option("--trace-dir", metavar="DIR", help="Keep there what an exact replay of this run needs.")
+    ] = "",
 ) -> None:
     """Run until SIGTERM or SIGINT; SIGHUP reads the file again."""
     path = one_file(file, config)
     if log_format not in ("text", "json"):
         raise InvalidValue(f"--log-format is text or json, not {log_format!r}")
     journal = Journal(sys.stdout, "json" if log_format == "json" else "text", verbose, utc_now)
-    run_service(path, journal)
+    run_service(path, journal, trace_dir)
 
 
 def one_file(file: str, config: str) -> str:

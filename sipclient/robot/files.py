@@ -28,7 +28,7 @@ def load_file(path: str, *, secrets: Literal["needed", "if there"] = "needed") -
 
     Where secrets are wanted only `if there`, and one cannot be had, all stay empty.
     """
-    text, extra = _text(path), has_extra()
+    text, extra = text_of(path), has_extra()
     try:
         return load(text, file=path, environ=os.environ, read=_reader(path), extra=extra)
     except ConfigError:
@@ -40,7 +40,7 @@ def load_file(path: str, *, secrets: Literal["needed", "if there"] = "needed") -
 def check_file(path: str) -> list[Finding]:
     """Everything there is to say about the file. Raises ConfigError where it cannot be read."""
     outside = Beside(folder_of(path))
-    return check(_text(path), file=path, environ=os.environ, read=_reader(path), extra=has_extra(), outside=outside)
+    return check(text_of(path), file=path, environ=os.environ, read=_reader(path), extra=has_extra(), outside=outside)
 
 
 def store_url(config: Config, folder: str) -> str:
@@ -49,7 +49,8 @@ def store_url(config: Config, folder: str) -> str:
     return str(config.store.url) if path is None else f"sqlite:{path}"
 
 
-def _text(path: str) -> str:
+def text_of(path: str) -> str:
+    """The file as it is. Raises ConfigError where it cannot be read."""
     try:
         return read_text(path, LONGEST_FILE)
     except OSError as error:

@@ -11,6 +11,7 @@ from sipclient.face.shell import Clock
 from sipclient.protocol.events import ExtensionChanged
 from sipclient.robot import told
 from sipclient.robot.alarm import Alarm
+from sipclient.robot.tape import Tape
 from sipclient.robot.told import Told
 from sipclient.rules import (
     Action,
@@ -55,8 +56,10 @@ class Judge:
         clock: Clock,
         wall: Callable[[], datetime],
         tell: Callable[[Told], None],
+        tape: Tape | None = None,
     ) -> None:
         self.rules = rules
+        self._tape = tape
         self.memory = Memory()
         self._doing = doing
         self._clock = clock
@@ -85,7 +88,10 @@ class Judge:
     def resume(self, job: Job) -> None:
         """A job of an earlier run, to be placed now if it is still true."""
         self._retrying.add(job.id)
-        self.memory.resume(job, self._clock.time())
+        now = self._clock.time()
+        if self._tape is not None:
+            self._tape.resumed(job, now)
+        self.memory.resume(job, now)
         self.decide(Tick())
 
     def adopt(self, rules: RuleSet) -> None:
@@ -105,7 +111,10 @@ class Judge:
     def decide(self, event: Event) -> None:
         """Ask the rules, and have done what they say."""
         now = self._clock.time()
-        actions = decide(self.rules, self.memory, event, now, self._wall().astimezone())
+        at = self._wall().astimezone()
+        actions = decide(self.rules, self.memory, event, now, at)
+        if self._tape is not None:
+            self._tape.decided(event, actions, now, at)
         for action in actions:
             self._act(action, now)
         if self._retrying:

@@ -29,6 +29,7 @@ from sipclient.robot.jobs import Jobs
 from sipclient.robot.judge import Doing, Judge
 from sipclient.robot.ledger import Ledger
 from sipclient.robot.recovery import FRESH, Recovery
+from sipclient.robot.tape import Tape
 from sipclient.robot.told import Told
 from sipclient.robot.translate import told_of
 from sipclient.robot.turns import Turns
@@ -49,7 +50,8 @@ class Robot:
     """A checked robot.toml at work. `async with` begins; leaving hangs up, un-subscribes and un-registers.
 
     `tell` hears everything worth a line. `folder` is where relative paths in the file begin. `client_options`
-    go to the Client. Entering raises StoreError where the store cannot be read; no PBX is waited for.
+    go to the Client; `tape` writes down what the engine and the rules are given. Entering raises StoreError where
+    the store cannot be read; no PBX is waited for.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class Robot:
         folder: str = "",
         clock: Clock | None = None,
         wall: Callable[[], datetime] = utc_now,
+        tape: Tape | None = None,
         **client_options: Any,
     ) -> None:
         self._config = config
@@ -71,6 +74,9 @@ class Robot:
         self._wall = wall
         clock = clock or SystemClock(asyncio.get_running_loop())
         self._clock = clock
+        self._tape = tape
+        if tape is not None:
+            client_options = {"engine": tape.engine, **client_options}
         self._accounts = accounts_of(config, folder)
         self._ledger = Ledger(store, clock, wall, lambda text: tell(told.Notice("error", text)))
         self._turns = Turns(config.dial, clock)
@@ -98,7 +104,7 @@ class Robot:
         self._hook_runs = HookRuns(self._ledger, self.client, wall, tell)
         self._hook_runs.hooks = hooks
         doing = Doing(self.jobs.place, self._hook_runs.run, self.jobs.give_up, self._ledger.state)
-        self.judge = Judge(RuleSet(config), doing, clock, wall, tell)
+        self.judge = Judge(RuleSet(config), doing, clock, wall, tell, tape)
         self._watched = Watched(self.client.do, self.client.next_id)
         self._recovery = Recovery(self._ledger, wall, tell)
         self._recovery_ends = Alarm(clock, self._recovery.overdue)
@@ -112,10 +118,15 @@ class Robot:
     # --- coming and going ---------------------------------------------------------------------------
 
     async def __aenter__(self) -> Self:
+        if self._tape is not None:
+            self._tape.begin(self._clock.time(), self._wall())
         try:
             for name in self._accounts:
                 await self._remember(name)
-            self.judge.memory.remember(await self._recovery.begin(self._store))
+            made = await self._recovery.begin(self._store)
+            self.judge.memory.remember(made)
+            if self._tape is not None:
+                self._tape.remembered(made)
             if self._recovery.waiting:
                 self._recovery_ends.set(self._clock.time() + FRESH)
             await self.client.__aenter__()
@@ -192,6 +203,8 @@ class Robot:
             finally:
                 self._changing = frozenset()
             self._turns.adjust(config.dial)
+            if self._tape is not None:
+                self._tape.adopted()
             self.judge.adopt(RuleSet(config))
             kept = [name for name in before if name not in new]
             more, fewer, unwatched = self._watched.adopt(config, kept, before)
@@ -231,6 +244,8 @@ class Robot:
         self._watched.remember(records)
         for record in records:
             self.judge.memory.observe(record.account, record.extension, record.state)
+            if self._tape is not None:
+                self._tape.observed(record.account, record.extension, record.state)
 
     # --- what the engine says -----------------------------------------------------------------------
 

@@ -15,12 +15,14 @@ from sipclient.errors import ListenFailed, SipError
 from sipclient.protocol.account import Account
 from sipclient.robot import told
 from sipclient.robot.accounts import accounts_of
-from sipclient.robot.files import check_file, folder_of, load_file, store_url
+from sipclient.robot.files import check_file, folder_of, load_file, store_url, text_of
 from sipclient.robot.hooks import Hooks, described, load_hooks
 from sipclient.robot.journal import Journal, LibraryLog
 from sipclient.robot.robot import Robot
 from sipclient.robot.signals import Signals
+from sipclient.robot.tape import Tape
 from sipclient.robot.threads import in_thread
+from sipclient.robot.trace_dir import taped
 from sipclient.store import open_store
 from sipclient.transport.addresses import family_of, parse_bind, shown, socket_address
 
@@ -29,8 +31,10 @@ YOUNG = 10_000  # objects made since, before the garbage collector looks at them
 _STREAMS = ("tcp:", "tls:", "ws:", "wss:")
 
 
-def run(path: str, journal: Journal) -> None:
+def run(path: str, journal: Journal, traces: str = "") -> None:
     """Run the robot of a robot.toml until it is told to stop; raises SipError where it cannot start.
+
+    `traces` is a folder in which its journal is kept, for a replay (see TraceDir).
 
     SIGTERM and SIGINT stop it within 5 seconds whatever a hook does, a second one at once; SIGHUP reads the file again.
     """
@@ -41,7 +45,7 @@ def run(path: str, journal: Journal) -> None:
         logger.propagate = False
     try:
         with Signals(journal.tell) as signals, asyncio.Runner(loop_factory=loop_factory()) as runner:
-            _drive(runner.get_loop(), serve(path, journal, signals), journal)
+            _drive(runner.get_loop(), serve(path, journal, signals, traces), journal)
     finally:
         for logger in loggers:
             logger.removeHandler(handler)
@@ -74,38 +78,40 @@ def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return uvloop.new_event_loop
 
 
-async def serve(path: str, journal: Journal, signals: Signals) -> None:
+async def serve(path: str, journal: Journal, signals: Signals, traces: str = "") -> None:
     """What `run` does, in a loop that runs already."""
     signals.attach()
     folder = folder_of(path)
     prepared = await signals.unless_stopped(_prepare(path, folder))
     if prepared is not None:
-        await _serve(path, folder, prepared, journal, signals)
+        await _serve(path, folder, prepared, journal, signals, traces)
     signals.left()
     journal.tell(told.Stopped())
 
 
-async def _serve(path: str, folder: str, prepared: Prepared, journal: Journal, signals: Signals) -> None:
+async def _serve(path: str, folder: str, prepared: Prepared, journal: Journal, signals: Signals, traces: str) -> None:
     config = prepared.config
     check_ports(accounts_of(config, folder).values())
     url = store_url(config, folder)
     verbose = journal.verbosity > 0
-    async with open_store(url) as store:
-        robot = Robot(
-            config,
-            store=store,
-            tell=journal.tell,
-            hooks=prepared.hooks,
-            folder=folder,
-            on_send=journal.sent if verbose else None,
-            on_receive=journal.received if verbose else None,
-        )
-        signals.unfinished = robot.unfinished
-        async with robot:
-            spare_the_collector()
-            _tell_findings(prepared.findings, journal)
-            while await signals.reload_wanted():
-                await signals.unless_stopped(_reload(robot, path, folder, url, journal))
+    with taped(traces, prepared.text, lambda text: journal.tell(told.Notice("error", text))) as tape:
+        async with open_store(url) as store:
+            robot = Robot(
+                config,
+                store=store,
+                tell=journal.tell,
+                hooks=prepared.hooks,
+                folder=folder,
+                tape=tape,
+                on_send=journal.sent if verbose else None,
+                on_receive=journal.received if verbose else None,
+            )
+            signals.unfinished = robot.unfinished
+            async with robot:
+                spare_the_collector()
+                _tell_findings(prepared.findings, journal)
+                while await signals.reload_wanted():
+                    await signals.unless_stopped(_reload(robot, path, folder, url, journal, tape))
 
 
 def spare_the_collector() -> None:
@@ -126,17 +132,20 @@ class Prepared(NamedTuple):
     config: Config
     findings: list[Finding]
     hooks: Hooks
+    text: str  # the file as it was read
 
 
 async def _prepare(path: str, folder: str) -> Prepared:
     # In a thread: a file may lie on a disk that is asleep, and the calls go on meanwhile.
-    config, findings = await in_thread(lambda: (load_file(path), check_file(path)), LOADING, path)
-    return Prepared(config, findings, await load_hooks(config, folder, LOADING))
+    config, findings, text = await in_thread(lambda: (load_file(path), check_file(path), text_of(path)), LOADING, path)
+    return Prepared(config, findings, await load_hooks(config, folder, LOADING), text)
 
 
-async def _reload(robot: Robot, path: str, folder: str, url: str, journal: Journal) -> None:
+async def _reload(robot: Robot, path: str, folder: str, url: str, journal: Journal, tape: Tape | None) -> None:
     try:
         prepared = await _prepare(path, folder)
+        if tape is not None:
+            tape.reread(prepared.text)
         await robot.reload(prepared.config, prepared.hooks)
     except SipError as error:
         journal.tell(told.NotReloaded(str(error)))

@@ -44,8 +44,9 @@ url = "sqlite:robot.db"
 class RobotProcess:
     """A robot in a directory of its own; its store outlives it."""
 
-    def __init__(self, directory: Path, kamailio: Kamailio, transport: str) -> None:
+    def __init__(self, directory: Path, kamailio: Kamailio, transport: str, *options: str) -> None:
         self._directory = directory
+        self._options = options
         self._log = directory / "robot.log"
         self._child: Child | None = None
         tls = f'tls_ca = "{kamailio.certificate}"' if transport == "tls" else ""
@@ -56,7 +57,7 @@ class RobotProcess:
     def start(self) -> None:
         """Begin to run; the log begins anew."""
         self._log.unlink(missing_ok=True)
-        command = [sys.executable, "-m", "sipclient", "run", "robot.toml", "--log-format", "json", "-v"]
+        command = [sys.executable, "-m", "sipclient", "run", "robot.toml", "--log-format", "json", "-v", *self._options]
         self._child = Child(command, self._log, directory=self._directory, environment={"PYTHONPATH": str(ROOT)})
 
     def kill(self) -> None:

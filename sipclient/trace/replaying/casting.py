@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+from itertools import pairwise
 
 import msgspec
 
@@ -14,6 +16,7 @@ from sipclient.protocol.events import Target
 from sipclient.trace.record import Address
 from sipclient.trace.replaying.sides import Seen, is_address
 
+_INSTANCE = re.compile(r"\+sip\.instance=\"<urn:uuid:([0-9A-Fa-f-]{36})>\"")
 STAND_IN = "not-the-password"
 SERVES = frozenset({"REGISTER", "PUBLISH", "SUBSCRIBE"})  # what a PBX is asked, and a telephone is not
 
@@ -44,6 +47,9 @@ class Casting:
         self._address = address
         self._sent = [each for each in mine if each.source == address]
         self._passwords = any(each.message and each.message.authorizations for each in self._sent)
+        self.pings = [each for each in self._sent if self.is_ping(each)]
+        gaps = [after.at - before.at for before, after in pairwise(self.pings)]
+        self.interval = max((1.0, *gaps)) if self.pings else 0.0  # seconds; of keep-alives
         registers: dict[str, Seen] = {}
         for each in self._sent:
             if each.is_request and each.method == "REGISTER" and (each.call in registers or not ends(each.message)):
@@ -56,6 +62,27 @@ class Casting:
     def _first(self, mine: list[Seen]) -> Seen | None:
         asked = [each for each in self._sent if each.is_request]
         return next(iter(asked or [each for each in mine if each.is_request] or mine), None)
+
+    @property
+    def instance(self) -> str:
+        """The digits of the instance in our Contacts; empty for none."""
+        for each in self._sent:
+            found = _INSTANCE.search(each.message.headers.get("Contact") or "") if each.message is not None else None
+            if found is not None:
+                return found[1].replace("-", "").lower()
+        return ""
+
+    @staticmethod
+    def is_ping(seen: Seen) -> bool:
+        """Whether a message keeps a flow alive as ours does: OPTIONS to the server itself, with nothing of our own."""
+        message = seen.message
+        return (
+            isinstance(message, Request)
+            and message.method == "OPTIONS"
+            and not message.to_tag
+            and "Contact" not in message.headers
+            and "@" not in message.uri_text
+        )
 
     def account_for(self, user: str) -> Cast | None:
         """The account of that user; else the first."""
@@ -81,9 +108,9 @@ class Casting:
             server=f"{seen.transport}:{there}",
             expires=_expires(message) or 300.0,
             register=bool(call),
-            identity=("from",),
+            identity=("from", "pai") if self._asserts() else ("from",),
             media="none",
-            keepalive=0.0,
+            keepalive=self.interval,
             handles=self._handles(),
             refer="allow" if any(each.method == "REFER" and each.status == 202 for each in self._sent) else "deny",
             user_agent=self._value("User-Agent"),
@@ -104,6 +131,12 @@ class Casting:
         alike += [name for name, each in accounts.items() if _user(str(each.address)) == user]
         return (alike[0], accounts[alike[0]]) if alike else None
 
+    def _asserts(self) -> bool:
+        """Whether our calls name their caller in P-Asserted-Identity just as in From (RFC 3325)."""
+        calls = [each.message for each in self._sent if each.is_request and each.method == "INVITE" and each.message]
+        named = [_asserted(each) for each in calls if not each.to_tag]
+        return any(named) and all(each is not False for each in named)
+
     def _username(self) -> str:
         for each in self._sent:
             for given in each.message.authorizations if each.message is not None else ():
@@ -119,6 +152,16 @@ class Casting:
     def _handles(self) -> frozenset[str]:
         """What we answer ourselves because the trace shows that we serve it."""
         return frozenset(each.method for each in self._sent if each.status and each.method in SERVES)
+
+
+def _asserted(invite: Message) -> bool | None:
+    """Whether P-Asserted-Identity says what From says; None where From is the account's own, and nothing need."""
+    shown = (invite.headers.get("From") or "").rpartition(";tag=")[0]
+    given = invite.headers.get("P-Asserted-Identity")
+    own = next((each.uri.user for each in invite.contacts if isinstance(each.uri, SipUri)), None)
+    if given is None and isinstance(invite.from_.uri, SipUri) and invite.from_.uri.user == own:
+        return None
+    return given == shown
 
 
 def _user(address: str) -> str:

@@ -26,15 +26,19 @@ Steer = Callable[[str, float, float], float]
 class Tokens:
     """The engine's source of randomness in a replay: marked tokens, and waits as the trace has them.
 
-    `steer(role, low, high)` answers for a wait.
+    `steer(role, low, high)` answers for a wait. `instance` is the number of the device (RFC 5626 §4.1), 32 digits,
+    where the trace shows it: it is no message's, but the same for good.
     """
 
-    def __init__(self, steer: Steer) -> None:
+    def __init__(self, steer: Steer, instance: str = "") -> None:
         self._count = 0
         self._steer = steer
+        self._instance = instance
 
     def token(self, role: str) -> str:
         """A token that nothing else in the trace looks like."""
+        if role == "instance" and self._instance:
+            return self._instance
         self._count += 1
         return f"{_MARK}{self._count:024x}"
 

@@ -44,6 +44,8 @@ from sipclient.trace.replaying.rehearsal import Rehearsal
 from sipclient.trace.replaying.sides import Seen
 from sipclient.trace.replaying.words import words_of
 
+NEVER = 1e12  # seconds
+
 
 class Part:
     """`tell(now, line)` hears what happens. Times are those of the replay's clock; `zero` is its first moment."""
@@ -62,7 +64,7 @@ class Part:
         self.casting = Casting(address, seen, config)
         self.prompter = Prompter(self.casting, self.sent, config, rehearsal)
         self.states: dict[str, str] = {}
-        self._agent = UserAgent(Tokens(self._steer), user_agent=f"sipclient/{__version__}")
+        self._agent = UserAgent(Tokens(self._steer, self.casting.instance), user_agent=f"sipclient/{__version__}")
         self._translation = Translation()
         self._expected = Expected(self.sent)
         self._rehearsal = rehearsal
@@ -101,6 +103,8 @@ class Part:
         self._now, self._context = now, seen.call
         if self._expected.claimed(seen):
             return
+        if self.casting.is_ping(seen):
+            return  # which is nobody's doing
         self._prompts = [seen]
         for command in self.prompter.commands(seen):
             self._do(command)
@@ -170,6 +174,9 @@ class Part:
                         self._steered[id(following)] = f"{low:.1f} to {high:.1f} s after what was granted"
                     return wait
             return last
+        if role == "keepalive":
+            ahead = next((each.at for each in self.casting.pings if each.at > self._now + 0.01), NEVER)
+            return (ahead - self._now) / (self.casting.interval or 1.0)
         if role == "rseq" and (number := self._expected.next_response(call, "RSeq")).isdecimal():
             return min(max(low, int(number) - 0.5), last)
         if role == "retry-after" and (seconds := self._expected.next_response(call, "Retry-After")).isdecimal():

@@ -15,6 +15,7 @@ from sipclient.trace.replaying.rehearsal import NO_DATE, Rehearsal
 from sipclient.trace.replaying.sides import see, sides_of
 
 ZERO = 1000.0  # the replay's clock at the first message: the engine takes 0 for "never"
+_SAME = 1e-6  # seconds: a wait added up may miss a time by less
 _LAST = datetime.max.replace(tzinfo=UTC).timestamp() - 366 * 86400.0
 
 
@@ -71,7 +72,7 @@ class Player:
                 ((each.deadline, place) for place, each in enumerate(self._clocks()) if each.deadline is not None),
                 default=None,
             )
-            if due is None or due[0] > now:
+            if due is None or due[0] > now + _SAME:
                 return
             self._clocks()[due[1]].tick(due[0])
 

@@ -186,7 +186,8 @@ class Prompter:
             ]
         self.inferred.append(f"{key} calls {self.targets[id] or to}")
         caller = _caller(request, cast)
-        return [Invite(id, key, to, caller, _others(request), body, kind, session_expires=seconds)]
+        more = tuple(each for each in _others(request) if not (caller and _names(each[0], cast)))
+        return [Invite(id, key, to, caller, more, body, kind, session_expires=seconds)]
 
     # --- within a dialog ----------------------------------------------------------------------------
 
@@ -278,6 +279,12 @@ def _user(address: NameAddr) -> str:
 def _user_of(request: Request) -> str:
     uri = request.uri
     return (uri.user or "") if isinstance(uri, SipUri) else request.uri_text
+
+
+def _names(header: str, cast: Cast) -> bool:
+    """Whether the engine writes this header from the caller ID."""
+    kinds = {"p-asserted-identity": "pai", "p-preferred-identity": "ppi", "remote-party-id": "rpid"}
+    return kinds.get(header.lower()) in cast.account.identity
 
 
 def _caller(request: Request, cast: Cast) -> str:

@@ -68,15 +68,24 @@ class Rehearsal:
         return None
 
     def _decide(self, event: Event, now: float) -> None:
-        if self.rules is None:
-            return
         at = self._began + timedelta(seconds=now - self._zero)
-        for action in decide(self.rules, self.memory, event, now, at):
-            self.note(action)
+        for action in self.judge(event, now, at):
             self._tell(now, said(action, now))
 
-    def note(self, action: Action) -> None:
-        """Count what was decided."""
+    def judge(self, event: Event, now: float, at: datetime) -> list[Action]:
+        """Ask the rules, and count what they decide. There may be none."""
+        actions = decide(self.rules, self.memory, event, now, at) if self.rules is not None else []
+        for action in actions:
+            self._note(action)
+        return actions
+
+    def adopt(self, config: Config | None) -> None:
+        """Other rules from now on."""
+        self.rules = RuleSet(config) if config is not None else None
+        if self.rules is not None:
+            self.memory.adopt(self.rules)
+
+    def _note(self, action: Action) -> None:
         if isinstance(action, PlaceCall):
             self._wanted.append(action.job)
             self._fired[action.job.rule] = self._fired.get(action.job.rule, 0) + 1

@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from sipclient.trace import TraceError, read, replay
+from sipclient.trace.replaying.exact import replay_run
+from sipclient.trace.replaying.journal import read_journal
 
 TRACES = Path(__file__).parents[3] / "sip_traces"
 GOLDEN = TRACES / "replays"
+RUNS = sorted((TRACES / "runs").iterdir())
 CAPTURES = sorted(path for vendor in ("asterisk", "freeswitch") for path in (TRACES / vendor).iterdir())
 
 
@@ -21,9 +24,17 @@ def transcript_of(path: Path) -> str:
     return str(replay(read(path)))
 
 
+def transcript_of_run(path: Path) -> str:
+    """What the replay of a run's journal says."""
+    return str(replay_run(read_journal(path)))
+
+
 if __name__ == "__main__":
     for each in CAPTURES:
         try:
             golden_of(each).write_text(transcript_of(each))
         except TraceError as error:
             print(error)
+    for each in RUNS:
+        golden = GOLDEN / f"run-{each.name.removesuffix('-0001.sipjournal')}.txt"
+        golden.write_text(transcript_of_run(each))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from sipclient.config import load
 from sipclient.trace import Record, TraceError, read, replay
 from tests.trace.replaying.golden import CAPTURES, TRACES, golden_of, transcript_of
+from tests.trace.replaying.hour import hour
 
 WITHOUT_MESSAGES = {"04-488-freeswitch-log.txt"}
 WHOLE = [path for path in CAPTURES if path.name not in WITHOUT_MESSAGES]
@@ -107,3 +109,13 @@ def test_rubbish_is_shown_and_nothing_comes_of_it() -> None:
     assert [(line.kind, line.text, line.verdict) for line in outcome.lines] == [
         ("sent", "rubbish", "only in the trace")
     ]
+
+
+def test_an_hour_of_ten_thousand_messages_of_ours_replays_to_the_byte() -> None:
+    records = hour(10_000)
+    assert len(records) > 10_000 and records[-1].at - records[0].at == 3600.0
+    began = time.process_time()
+    first = replay(records)
+    assert time.process_time() - began < 20  # about 3 seconds; the rest is for machines that are slow or busy
+    assert set(first.summary.verdicts) == {"identical"} and not first.summary.differences
+    assert str(replay(records)) == str(first)
