@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import math
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from ssl import SSLContext
@@ -12,7 +13,7 @@ from typing import Any, Self, TypeAlias
 
 from sipclient import __version__
 from sipclient.call import Call, Dialling, follow_none
-from sipclient.errors import SipError
+from sipclient.errors import InvalidValue, SipError
 from sipclient.face.clock import SystemClock
 from sipclient.face.identifiers import SystemIdentifiers
 from sipclient.face.incoming import Incoming
@@ -222,11 +223,15 @@ class Client:
         """The changes of some extensions (numbers or URIs), through event packages merged into one state.
 
         Iterate the result; leave it or `aclose` it to end the subscriptions. `memory` is what an earlier run
-        knew of each. Raises InvalidValue for an extension that is no address.
+        knew of each. Raises InvalidValue for an extension that is no address, and where none is named.
 
         While the PBX cannot be reached, what was known of an extension stands: it becomes `unknown` when a
         refresh is refused, or when the time that the PBX granted has run out. Events tell of the outage.
         """
+        if not extensions or not all(isinstance(each, str) for each in extensions):
+            raise InvalidValue('name the extensions to watch, one after the other: client.watch("1001", "1002")')
+        if isinstance(events, str) or not events:
+            raise InvalidValue(f'events are a tuple of packages, like ("presence", "dialog"), not {events!r}')
         return self._watches.open(self.account(account).key, extensions, tuple(events), memory)
 
     @property
@@ -298,9 +303,12 @@ class Client:
         private: bool = False,
     ) -> Invite:
         """The command behind `dial` and `call`, with an id of its own; nothing is sent. Raises InvalidValue."""
-        check_header_value(to, "the target of a call")
+        self._running()
+        check_header_value(to, "target of a call")
         check_header_value(caller_id, "caller ID")
-        pairs, limit = _checked(headers), timeout or 0.0
+        if timeout is not None and not (isinstance(timeout, (int, float)) and 0 < timeout < math.inf):
+            raise InvalidValue(f"a timeout is a number of seconds above 0, not {timeout!r}")
+        pairs, limit = _checked(headers), float(timeout or 0.0)
         key = self.account(account).key
         return Invite(self.next_id(), key, to, caller_id, pairs, timeout=limit, private=private)
 
@@ -405,5 +413,5 @@ def _checked(headers: GivenHeaders) -> Headers:
     pairs = tuple(headers.items() if isinstance(headers, Mapping) else headers)
     for name, value in pairs:
         check_header_name(name)
-        check_header_value(value, name)
+        check_header_value(value, f"header {name}")
     return pairs

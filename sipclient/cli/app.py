@@ -20,16 +20,16 @@ from sipclient.errors import InvalidValue
 # Each is a function of the same name in the module of that name in this package.
 COMMANDS: Mapping[str, str] = MappingProxyType(
     {
-        "ladder": "Draw a trace: hosts, and messages between them.",
-        "explain": "Say what went wrong in a trace, and why.",
         "demo": "Show the main job, with no PBX at hand.",
         "run": "Run a robot.toml until told to stop.",
         "check": "Say what is wrong with a robot.toml.",
         "call": "Place a call and show how it goes.",
         "watch": "Show the state of extensions.",
         "replay": "Show what we would have done in a captured trace.",
-        "lab": "Start an embedded PBX to try rules on.",
+        "ladder": "Draw a trace: hosts, and messages between them.",
+        "explain": "Say what went wrong in a trace, and why.",
         "convert": "Write a trace in another form.",
+        "lab": "Start an embedded PBX to try rules on.",
     }
 )
 

@@ -96,8 +96,13 @@ def is_token(text: str) -> bool:
     return _TOKEN.fullmatch(text) is not None
 
 
+_SAID = 200  # characters of a text that says what is wrong with a value
+
+
 def check_header_name(name: str) -> None:
     """Raise InvalidValue unless `name` is a token and so may name a header we send (RFC 3261 §25.1)."""
+    if not isinstance(name, str):
+        raise InvalidValue(f"the name of a header is text, not {name!r}"[:_SAID])
     if name not in KEYS and _TOKEN.fullmatch(name) is None:
         raise InvalidValue(f"{name!r} is no header name: letters, digits and -.!%*_+`'~ only")
 
@@ -108,6 +113,8 @@ def check_header_value(value: str, what: str = "header value") -> None:
     HTAB is white space and stays. What would not encode as UTF-8 is refused too, apart from the surrogates
     that stand for received bytes that were no UTF-8.
     """
+    if not isinstance(value, str):
+        raise InvalidValue(f"the {what} is text, not {value!r}"[:_SAID])
     found = _UNWRITABLE.search(value)
     if found is not None:
         raise InvalidValue(f"the {what} holds the control character {found[0]!r} at position {found.start()}")

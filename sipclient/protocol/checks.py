@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from types import MappingProxyType
+
+import msgspec
 
 from sipclient.errors import InvalidValue, MalformedMessage
 from sipclient.message import SipUri, TelUri, Uri, check_header_name, check_header_value, parse_uri
@@ -17,6 +20,15 @@ from sipclient.protocol.line import Line
 _NOT_IN_TARGET = re.compile('[<>" \t]')
 LONGEST_TARGET = 1024  # characters; nothing that can be called has a longer name
 STATES = ("active", "pending", "terminated")  # RFC 6665 §4.1.3
+
+MOST_SECONDS = 2.0**32  # of an expiry or an interval (RFC 3261 §20.19)
+_WORDS = MappingProxyType(  # what a setting of an account may say
+    {
+        "media": ("rtp", "srtp", "webrtc", "none"),
+        "identity": ("from", "pai", "rpid", "ppi"),
+        "refer": ("deny", "allow"),
+    }
+)
 
 # Headers the engine writes itself: a second one would make the message another than it is.
 OWN = frozenset(
@@ -33,7 +45,7 @@ def check_headers(headers: Headers, ours: frozenset[str] = OWN) -> None:
     """Names are tokens that are not ours to write, values hold no control character."""
     for name, value in headers:
         check_header_name(name)
-        check_header_value(value, name)
+        check_header_value(value, f"header {name}")
         if name.lower() in ours:
             raise InvalidValue(f"the header {name} is written by sipclient itself and cannot be set")
 
@@ -116,7 +128,20 @@ def check_state(state: str, reason: str) -> None:
 
 
 def check_account(account: Account) -> None:
-    """Refuse what would end up in a header as something else."""
+    """Refuse what is of another kind than it must be, what nobody knows, and what would end up in a header as
+    something else."""
+    try:
+        msgspec.convert(msgspec.to_builtins(account, enc_hook=_as_text), Account)
+    except msgspec.ValidationError as error:
+        raise InvalidValue(f"account {account.key!r}: {_of_kind(str(error))}") from None
+    for what, words in _WORDS.items():
+        given = getattr(account, what)
+        for word in (given,) if isinstance(given, str) else given:
+            if word not in words:
+                raise InvalidValue(f"account {account.key}: {what} {word!r} is none of {', '.join(words)}")
+    for what in ("expires", "keepalive"):
+        if not 0 <= getattr(account, what) < MOST_SECONDS:
+            raise InvalidValue(f"account {account.key}: {what} is a number of seconds, not {getattr(account, what)!r}")
     for what in ("address", "username", "realm", "display_name", "user_agent", "public_address"):
         check_header_value(getattr(account, what), f"account {account.key}: {what}")
     try:
@@ -131,6 +156,19 @@ def check_account(account: Account) -> None:
             uri = None
         if not isinstance(uri, SipUri) or uri.host != host or uri.user:
             raise InvalidValue(f"account {account.key}: public_address {host!r} is not an address")
+
+
+def _as_text(value: object) -> str:
+    """A kind of str that is not str itself, such as a member of an enumeration."""
+    if not isinstance(value, str):
+        raise InvalidValue(f"{value!r} is no setting of an account"[:200])
+    return str.__str__(value)
+
+
+def _of_kind(found: str) -> str:
+    """What msgspec found wrong with a value, with its name first."""
+    what, _, where = found.partition(" - at `$.")
+    return f"{where.rstrip('`')}: {what[:1].lower()}{what[1:]}"
 
 
 def _fits(text: str) -> bool:

@@ -32,7 +32,7 @@ def account_of(name: str, config: AccountConfig, folder: str, *, browsers: bool 
         keepalive=float(config.keepalive),
         peers=tuple(map(str, config.peers)),
         browsers=browsers,
-        tls_ca=os.path.join(folder, config.tls_ca) if config.tls_ca else "",
+        tls_ca=os.path.join(folder, str(config.tls_ca)) if config.tls_ca else "",
         tls_verify=config.tls_verify,
         require_strong_digest=config.require_strong_digest,
         codecs=tuple(map(str, config.codecs)),

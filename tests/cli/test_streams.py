@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from sipclient.cli.app import installed
 from sipclient.cli.main import main
 from sipclient.cli.output import Output, OutputLost, standard_streams
 
@@ -149,9 +150,9 @@ def test_the_streams_of_whoever_calls_are_given_back(capsys: Any) -> None:
 # --- wrong use --------------------------------------------------------------------------------------
 
 WRONG_USE = [
-    (["nonsense"], "there is no command 'nonsense'; there are demo, run, check, call, watch, lab"),
-    (["lba"], "there is no command 'lba' (did you mean \"lab\"?); there are demo, run, check, call, watch, lab"),
-    (["bridge", "1", "2"], "there is no command 'bridge'; there are demo, run, check, call, watch, lab"),
+    (["nonsense"], f"there is no command 'nonsense'; there are {', '.join(installed())}"),
+    (["lba"], "there is no command 'lba' (did you mean \"lab\"?); there are demo, run, check, "),
+    (["originate", "1", "2"], "there is no command 'originate'; there are demo, run, check, "),
     (["call"], "missing argument 'URI': see sipclient call --help"),
     (["--nonsense"], "no such option: --nonsense: see sipclient --help"),
     (["lab", "--port", "x"], "invalid value for '--port': "),

@@ -354,3 +354,48 @@ async def test_listening_gives_the_address(client: Client) -> None:
 async def test_news_of_calls_and_requests_nobody_has_is_no_trouble(client: Client, bench: Any) -> None:
     bench.say(Answered(99), CallEnded(99, 200, "NORMAL_CLEARING", 16, "", "remote", True), Responded(99, None))
     assert client.failures == 0
+
+
+# --- what a careless program asks for ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("timeout", ["45s", 0, -1, float("nan"), float("inf")])
+async def test_a_timeout_that_is_none(bench: Any, timeout: Any) -> None:
+    async with Client(Account("sip:robot@pbx.test", register=False), **bench.parts()) as client:
+        with pytest.raises(InvalidValue, match="a number of seconds above 0"):
+            client.dial("7000", timeout=timeout)
+        with pytest.raises(InvalidValue, match="a number of seconds above 0"):
+            await client.call("7000", timeout=timeout)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"to": 7000}, "the target of a call is text, not 7000"),
+        ({"to": "7000", "headers": {"X-A": 5}}, "the header X-A is text, not 5"),
+        ({"to": "7000", "headers": [(5, "x")]}, "the name of a header is text, not 5"),
+        ({"to": "7000", "caller_id": 1001}, "the caller ID is text, not 1001"),
+        ({"to": "70\n00"}, "the target of a call holds the control character"),
+        ({"to": "7000", "headers": {"X-A": "a\nb"}}, "the header X-A holds the control character"),
+    ],
+)
+async def test_values_of_another_kind(bench: Any, arguments: Any, words: str) -> None:
+    async with Client(Account("sip:robot@pbx.test", register=False), **bench.parts()) as client:
+        with pytest.raises(InvalidValue, match=words):
+            client.dial(**arguments)
+
+
+async def test_a_client_that_was_not_entered_places_no_call(bench: Any) -> None:
+    client = Client(Account("sip:robot@pbx.test", register=False), **bench.parts())
+    with pytest.raises(SipError, match="async with"):
+        client.dial("7000")
+
+
+async def test_a_watch_of_nothing(bench: Any) -> None:
+    async with Client(Account("sip:robot@pbx.test", register=False), **bench.parts()) as client:
+        for wrong in ((), (["1001"],), (1001,)):
+            with pytest.raises(InvalidValue, match="name the extensions"):
+                client.watch(*wrong)  # type: ignore[arg-type]
+        for events in ("presence", ()):
+            with pytest.raises(InvalidValue, match="a tuple of packages"):
+                client.watch("1001", events=events)  # type: ignore[arg-type]

@@ -285,6 +285,15 @@ def test_commands_for_the_other_kind_of_call_do_nothing(line) -> None:
         {"public_address": "sip:x"},
         {"public_address": "a b"},
         {"public_address": "user@host"},
+        {"expires": "5m"},
+        {"expires": float("nan")},
+        {"keepalive": -1.0},
+        {"media": "video"},
+        {"identity": "pai"},
+        {"identity": ("from", "to")},
+        {"codecs": "PCMU"},
+        {"refer": "maybe"},
+        {"rtp_ports": ("a", "b")},
     ],
 )
 def test_accounts_that_cannot_be(bench, changes) -> None:

@@ -27,7 +27,7 @@ async def test_nothing_changes_where_nothing_has_changed(stage: Any) -> None:
     await robot.reload(config(stage, RULE.format("q", "7000")), NO_HOOKS)
     assert len(stage.world.commands) == before
     (news,) = stage.world.of(told.Reloaded)
-    assert news.words() == "reloaded: accounts unchanged, +0 -0 watched extensions, 1 rules"
+    assert news.words() == "reloaded: accounts unchanged, +0 -0 watched extensions, 1 rule"
 
 
 async def test_rules_change_and_episodes_go_on(stage: Any) -> None:

@@ -123,7 +123,7 @@ FIELDS: dict[str, Callable[[str], Command]] = {
     "header of an answer": lambda s: Answer(-1, headers=(("X-Ours", s),), body=SDP),
     "answer's content type": lambda s: Answer(-1, body=SDP, content_type=s),
     "redirect's contact": lambda s: Redirect(-1, (s,)),
-    "warning": lambda s: AnswerOffer(2, status=488, warning=s),
+    "warning": lambda s: AnswerOffer(2, status=488, warnings=((399, s),)),
     "answered offer's content type": lambda s: AnswerOffer(2, SDP, content_type=s),
     "phrase of a response": lambda s: Respond(-2, 200, s),
     "header of a response": lambda s: Respond(-2, 200, headers=(("X-Ours", s),)),
@@ -192,6 +192,9 @@ def test_the_scene_is_what_the_commands_need() -> None:
             assert_no_extra_header(data)
 
 
+ESCAPED = {"warning"}  # what is said of the peer's own description is made harmless, not refused
+
+
 @pytest.mark.parametrize("name", FIELDS)
 def test_no_random_string_makes_a_header(name: str) -> None:
     scene, refused = Scene(), 0
@@ -202,7 +205,7 @@ def test_no_random_string_makes_a_header(name: str) -> None:
             assert_no_extra_header(data, text if name == "header name" else "")
         if sent or number % 100 == 0:
             scene = Scene()
-    assert refused
+    assert refused or name in ESCAPED
 
 
 SLOTS = ("extension", "note", "caller_name", "variables.ticket")
