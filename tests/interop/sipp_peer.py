@@ -39,11 +39,13 @@ class Sipp:
         login: tuple[str, str] = ("", ""),
         transport: str = "udp",
         pause: int = 300,
+        echo: bool = False,
     ) -> Run:
         """Play a scenario `calls` times (0: until stopped) from `port`, to the port `to` where it begins itself.
 
         A `<pause/>` without a length of its own takes `pause` milliseconds. `keys` are SIPp's own keywords; `words`
-        are filled in before SIPp reads the file, for what it wants literally (methods and status codes).
+        are filled in before SIPp reads the file, for what it wants literally (methods and status codes). `echo`: what
+        comes to its media port, and to the one after next, goes back to its sender.
         """
         port = port or free_port()
         stem = f"{scenario}-{next(self._serial)}"
@@ -59,6 +61,7 @@ class Sipp:
             *("-trace_logs", "-log_file", str(logs)),
             *(("-m", str(calls), "-timeout", f"{LIMIT}s", "-timeout_error") if calls else ()),
             *(word for name, value in keys.items() for word in ("-key", name, value)),
+            *(["-rtp_echo"] if echo else []),
             *(("-au", login[0], "-ap", login[1]) if login[0] else ()),
         ]
         child = Child(command, self._directory / f"{stem}.screen", directory=self._directory)
