@@ -22,9 +22,11 @@ DOMAIN = "pbx.test"
 class Kamailio:
     """One server on ports of its own. The queue is 7000, the phone 1001; both are where SIPp listens."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, engine: int = 0, to_called: str = "", to_caller: str = "") -> None:
+        """`engine` is the port of an rtpengine that media go through; the flags say what each side gets of it."""
         self.binary = need("kamailio")
-        for module in ("presence", "presence_dialoginfo", "pua_dialoginfo", "tls", "websocket"):
+        modules = ("presence", "presence_dialoginfo", "pua_dialoginfo", "tls", "websocket")
+        for module in (*modules, *(("rtpengine",) if engine else ())):
             if not any(Path("/").glob(f"{MODULES[1:]}/{module}.so")):
                 lacking(f"the module {module} of kamailio is not installed here")
         self.directory = directory
@@ -35,6 +37,7 @@ class Kamailio:
         self.phone = free_port()
         self.certificate = directory / "certificate.pem"
         self._child: Child | None = None
+        self._engine = {"ENGINE": engine, "TO_CALLED": to_called, "TO_CALLER": to_caller} if engine else {}
         self._write()
 
     def _write(self) -> None:
@@ -56,6 +59,7 @@ class Kamailio:
             "QUEUE": self.queue,
             "PHONE": self.phone,
             "PASSWORD": PASSWORD,
+            **self._engine,
         }
         for name in ("kamailio.cfg", "tls.cfg"):
             fill(CONFIGURATION / name, words, self.directory / name)
@@ -63,6 +67,7 @@ class Kamailio:
     def start(self) -> None:
         """Start it and wait until it answers."""
         command = [self.binary, "-f", "kamailio.cfg", "-w", str(self.directory), "-Y", str(self.directory)]
+        command += ["-A", "WITH_RTPENGINE"] if self._engine else []
         self._child = Child(
             [*command, "-DD", "-E", "-m", "64", "-M", "8"], self.directory / "kamailio.log", directory=self.directory
         )
