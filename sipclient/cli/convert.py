@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +14,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
+from sipclient.cli.hep_listener import SCHEME, HepListener
 from sipclient.errors import InvalidValue, TraceError
 from sipclient.trace import Record, Scan
 from sipclient.trace.record import counted
@@ -22,7 +25,9 @@ _LARGE = 8 << 20  # bytes of a file from which its reading shows how far it is
 
 
 def convert(
-    trace: Annotated[str, typer.Argument(metavar="IN", help="A trace in any form; - reads standard input.")],
+    trace: Annotated[
+        str, typer.Argument(metavar="IN", help="A trace in any form; - reads standard input, hep:ADDRESS:PORT listens.")
+    ],
     out: Annotated[str, typer.Argument(metavar="OUT", help="What to write; - is standard output.")],
     to: Annotated[
         str, typer.Option("--to", metavar="FORM", help=f"{', '.join(WRITERS)}; default: by OUT's name.")
@@ -38,7 +43,9 @@ def convert(
     form = form_of(out, to)
     if out != "-" and trace != "-" and os.path.exists(out) and os.path.exists(trace) and os.path.samefile(trace, out):
         raise InvalidValue(f"{out} is the trace itself: write to another file")
-    scan, bar = scanned(trace)
+    scan: Scan | HepListener
+    bar: AbstractContextManager[object]
+    scan, bar = _heard(trace) if trace.startswith(SCHEME) else scanned(trace)
     hide = form in SHARED if redact is None else redact
     count = _Count()
     with bar:
@@ -50,6 +57,15 @@ def convert(
     print(f"{', '.join(words)}; written as {form}{', redacted' if hide else ''}", file=sys.stderr)
     for note in scan.notes:
         print(f"note: {note}", file=sys.stderr)
+
+
+def _heard(where: str) -> tuple[HepListener, AbstractContextManager[object]]:
+    """What agents send from now on, until Ctrl-C."""
+    listener = HepListener(where)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: listener.stop())
+    print(f"listening for HEP on UDP port {listener.port}, until Ctrl-C", file=sys.stderr, flush=True)
+    return listener, nullcontext()
 
 
 def form_of(out: str, to: str) -> str:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import io
+import signal
+import socket
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sipclient.cli.main import main
-from sipclient.trace import read
+from sipclient.trace import NOWHERE, hep, read
 
 TRACES = Path(__file__).parents[2] / "sip_traces"
 CALL = str(TRACES / "formats" / "freeswitch-siptrace.txt")
@@ -43,6 +47,40 @@ def test_from_standard_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(Path(CALL).read_bytes())))
     assert run("-", str(tmp_path / "a.json")) == 0
     assert len(read(tmp_path / "a.json").records) == 10
+
+
+def test_hep_from_the_network(tmp_path: Path) -> None:
+    """Until it is told to stop; what had arrived by then is written."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as agent:
+        agent.bind(("127.0.0.1", 0))
+        port = agent.getsockname()[1]  # free, but for a moment
+    out = tmp_path / "heard.pcapng"
+    command = [sys.executable, "-m", "sipclient", "convert", f"hep:127.0.0.1:{port}", str(out)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        assert process.stderr.readline() == f"listening for HEP on UDP port {port}, until Ctrl-C\n"
+        sent = read(CALL).records
+        packets = [hep.encode(hep.Capture(NOWHERE, NOWHERE, "UDP", 1.5, hep.SIP, record.data)) for record in sent]
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as agent:
+            for packet in [*packets, b"no HEP"]:
+                agent.sendto(packet, ("127.0.0.1", port))
+        process.send_signal(signal.SIGINT)
+        said = process.stderr.read()
+        assert process.wait(30) == 0
+    assert said == (
+        "HEP3 from the network, 10 messages; written as pcapng\nnote: 1 of 11 packets were no HEP with SIP in it\n"
+    )
+    assert [record.data for record in read(out).records] == [record.data for record in sent]
+
+
+def test_what_cannot_be_listened_on(tmp_path: Path, capsys: Any) -> None:
+    out = str(tmp_path / "out.txt")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        assert run(f"hep:127.0.0.1:{taken.getsockname()[1]}", out) == 2
+    assert "cannot be listened on: address already in use" in capsys.readouterr().err
+    assert run("hep:", out) == 2
+    assert "what to listen on is written hep:ADDRESS:PORT" in capsys.readouterr().err
 
 
 BAD: list[tuple[str, bytes | None, str]] = [
