@@ -121,7 +121,7 @@ class PacketReader:
                 flow.reader.gap()
                 continue
             for message in flow.reader.feed(chunk):
-                if flow.reader.kind == "hep":
+                if message.startswith(hep.MAGIC):
                     capture = hep.decode(message)
                     yield from self._capture(capture, frame) if capture is not None else ()
                 else:

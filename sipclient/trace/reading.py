@@ -17,6 +17,7 @@ from sipclient.trace.source import Progress, Source, open_source
 from sipclient.trace.text import TextReader
 from sipclient.trace.tree import MARK, TreeReader
 
+_3CX = re.compile(r"\[CM50\d{4}\]: |\[MS\d{6}\] ")
 _HEAD = 1 << 16  # bytes by which a form is told
 JSON = re.compile(r"[{\[]\s*(?:[\"{\[\]}]|$)")
 
@@ -32,6 +33,7 @@ class Scan:
         self.form = ""
         self.notes: list[str] = []
         self.streams: tuple[MediaStream, ...] = ()
+        self._is_3cx = False
         self._source = open_source(trace, progress)
         try:
             head = self._source.peek(8)
@@ -79,6 +81,7 @@ class Scan:
         if start.count(0) * 4 > len(start) and coding_of(start) != "utf-16":
             return  # no text, however long it goes on
         text = start.decode(coding_of(start), "replace").lstrip()
+        self._is_3cx = _3CX.search(text) is not None
         reader: TextReader | TreeReader | Documents
         if text[:1] in ("{", "[") and JSON.match(text):
             reader = Documents(source)
@@ -95,6 +98,8 @@ class Scan:
         if self.form:
             because = f" ({'; '.join(self.notes)})" if self.notes else ""
             return f"{source.name} is {self.form}, but there is no SIP message in it{because}"
+        if self._is_3cx:
+            return f"{source.name} is a log of 3CX, which holds no SIP messages: export a capture (pcap) there instead"
         return f"{source.name} is no trace of a form that is known here, and holds no SIP message"
 
 

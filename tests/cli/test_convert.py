@@ -87,6 +87,11 @@ BAD: list[tuple[str, bytes | None, str]] = [
     ("nothing.txt", b"", "is empty: there is no trace in it"),
     ("gone.txt", None, "cannot be opened: no such file or directory"),
     ("prose.txt", b"Dear all,\nnothing works.\n", "is no trace of a form that is known here, and holds no SIP message"),
+    (
+        "3cx.log",
+        b"10:00:00 [CM503025]: Call(C:34): Calling T:Extension:100\n",
+        "a log of 3CX, which holds no SIP messages",
+    ),
     ("noise.bin", bytes(range(256)) * 40, "holds no SIP message"),
     ("cut.pcap", b"\xd4\xc3\xb2\xa1\x02\x00", "ends within its header"),
     ("cut.json", b'{"log": {"entries": [', "begins like JSON and is none: it is cut or damaged (line 1)"),

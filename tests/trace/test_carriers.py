@@ -6,6 +6,7 @@ import random
 import struct
 import zlib
 from ipaddress import ip_address
+from pathlib import Path
 
 import pytest
 
@@ -232,3 +233,93 @@ def test_compressed_payload_and_foreign_chunks() -> None:
 )
 def test_what_is_no_hep(packet: bytes) -> None:
     assert hep.decode(packet) is None
+
+
+# --- what is cut, foreign or too much ---------------------------------------------------------------
+
+IP4 = build.ipv4(build.udp(SIP))
+IP6 = build.ipv6(build.udp(SIP))
+STUMPS = [
+    b"",
+    b"\x00" * 30,
+    b"\x41" + IP4[1:],  # a header of four bytes
+    IP4[:15],
+    IP6[:30],
+    build.ipv6(b"\x11", 0),
+    build.ipv6(b"\x11\0\0", 44),
+    build.ipv4(b"\0\1\0", 17),
+    build.ipv4(b"\0\1\0", 6),
+    build.ipv4(build.tcp(SIP, 1)[:12] + b"\x10" + build.tcp(SIP, 1)[13:], 6),
+    build.ipv4(build.udp(b"")),
+    build.ipv4(b"icmp", 1),
+]
+
+
+@pytest.mark.parametrize("stump", STUMPS, ids=[str(number) for number in range(len(STUMPS))])
+def test_packets_that_are_cut_or_foreign_are_passed_over(stump: bytes) -> None:
+    assert data_of(build.pcap([stump, IP4])) == [SIP]
+
+
+def test_frames_that_hold_no_ip() -> None:
+    arp = bytes(12) + b"\x08\x06" + bytes(28)
+    assert data_of(build.pcap([arp, bytes(12) + b"\x81\x00", build.ethernet(IP4)], 1)) == [SIP]
+
+
+def test_more_unfinished_datagrams_and_connections_than_are_kept() -> None:
+    halves = [build.ipv4(b"x" * 8, fragment=0x2000, src=f"10.{number >> 8}.{number & 255}.1") for number in range(600)]
+    opened = [build.ipv4(build.tcp(SIP[:50], 1, source=1024 + number), 6) for number in range(1100)]
+    last = build.ipv4(build.tcp(SIP[50:], 51, source=1024 + 1099), 6)
+    assert data_of(build.pcap([*halves, *opened, last])) == [SIP]
+
+
+def test_logs_and_reports_in_hep_are_passed_over() -> None:
+    log = hep.encode(hep.Capture(Address("192.0.2.1", 1), Address(), "UDP", 1.0, 100, b"a line of a log"))
+    broken = b"HEP3\0\x0c\0\0\0\1\0\1"
+    assert data_of(build.pcap([build.ipv4(build.udp(log)), *segments(log + broken + SIP, 40), IP4])) == [SIP, SIP]
+
+
+def test_too_many_link_types_are_counted_up_to_a_bound() -> None:
+    frames = build.pcapng([IP4])
+    for link in range(200, 240):
+        frames += build.block(0x0A0D0D0A, struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1))
+        frames += build.block(1, struct.pack("<HHI", link, 0, 0))
+        frames += build.block(6, struct.pack("<IIIII", 0, 0, 0, 4, 4) + b"abcd")
+    (note,) = read(frames).notes
+    assert note.startswith("packets of link type 200, 201,") and note.count(",") == 16
+
+
+def test_tshark_text_with_xml_and_websocket() -> None:
+    text = (
+        "Frame 7: 100 bytes on wire\n    Arrival Time: Nov 23, 2026 01:39:23.174931000 UTC\n"
+        "    Epoch Time: 1795397963.174931000 seconds\n"
+        "Internet Protocol Version 6, Src: 2001:db8::1, Dst: 2001:db8::2\n"
+        "Transmission Control Protocol, Src Port: 5060, Dst Port: 40000, Seq: 1\nWebSocket\n"
+        "Session Initiation Protocol (NOTIFY)\n    Request-Line: NOTIFY sip:a@b SIP/2.0\n        Method: NOTIFY\n"
+        "    Message Header\n        Via: SIP/2.0/WS a;branch=z9hG4bK1\n            Transport: WS\n        Call-ID: 1\n"
+        "        Content-Type: application/pidf+xml\n        Content-Length: 71\n    Message Body\n"
+        '        eXtensible Markup Language\n            <presence\n                entity="sip:a@b"\n'
+        '                xmlns="urn:x">\n                <note>\n'
+        "                    Ready\n                    </note>\n"
+        "            [Generated Call-ID: 1]\n                </presence>\n\n"
+        "Frame 8: 60 bytes on wire\nSession Initiation Protocol\n"
+    )
+    (record,) = read(text.encode()).records
+    assert record.data.endswith(b'<presence entity="sip:a@b" xmlns="urn:x"><note>Ready</note></presence>\n')
+    assert b"Method" not in record.data.partition(b"\r\n\r\n")[0].partition(b"\r\n")[2]
+    assert (record.transport, record.source) == ("WS", Address("2001:db8::1", 5060))
+    assert record.at == pytest.approx(1795397963.174931)
+    assert any("put together from its tree" in words for words in record.repairs)
+
+
+def test_times_that_cannot_be_are_none() -> None:
+    (record,) = read(f"25:99:99.000#\nUDP 1.1.1.1:1 -> 2.2.2.2:2\n{SIP.decode()}".encode()).records
+    assert (record.at, record.clock) == (0.0, "")
+    (record,) = read(f"2026/13/45 99:00:00.000000 1.1.1.1:1 -> 2.2.2.2:2\n{SIP.decode()}".encode()).records
+    assert (record.at, record.clock) == (0.0, "")
+
+
+def test_a_folder_is_no_trace(tmp_path: Path) -> None:
+    with pytest.raises(TraceError, match="cannot be opened: is a directory"):
+        read(tmp_path)
+    with pytest.raises(TraceError, match="cannot be opened: embedded null byte"):
+        read("a\0b")

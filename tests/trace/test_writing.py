@@ -106,3 +106,12 @@ def test_a_diagram_has_an_arrow_for_every_message() -> None:
 
 def test_labels_of_what_is_hardly_sip() -> None:
     assert label(Record(b"INVITE sip:a@b SIP/2.0\r\nno header\r\n\r\n")) == "INVITE sip:a@b"
+
+
+def test_ends_of_two_families_and_an_unknown_one() -> None:
+    sip = build.message()
+    mixed = Record(sip, 1.0, "wall", "", "UDP", Address("192.0.2.1", 5060), Address("2001:db8::2", 5060))
+    half = Record(sip, 1.0, "wall", "", "UDP", NOWHERE, Address("2001:db8::2", 5060))
+    one, other = again([mixed, half], "pcapng")
+    assert one.source == Address("::ffff:192.0.2.1", 5060) or one.source == Address("::ffff:c000:201", 5060)
+    assert (other.source, other.destination) == (NOWHERE, Address("2001:db8::2", 5060))
