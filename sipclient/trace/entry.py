@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 class Entry(msgspec.Struct, frozen=True, dict=True):
-    """One message of a trace. `number` counts from 1, `copies` are the later numbers of the same bytes sent again.
+    """One message of a trace. `number` counts from 1, `copies` says how often the same bytes were sent again.
 
     `method` is the request's, also of a response (by its CSeq); `status` is 0 for a request. `source` and `target`
     name hosts as columns of a ladder do.
@@ -37,7 +37,7 @@ class Entry(msgspec.Struct, frozen=True, dict=True):
     to_tag: str
     source: str = ""
     target: str = ""
-    copies: tuple[int, ...] = ()
+    copies: int = 0
     last: float = 0.0  # when the last copy came
 
     @property

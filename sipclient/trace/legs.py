@@ -6,10 +6,10 @@ Each link says how sure it is, and why. RFC 7989 (Session-ID), RFC 7315 §5.6 (i
 from __future__ import annotations
 
 import re
-from bisect import bisect_left, bisect_right
+from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -17,7 +17,8 @@ from sipclient.trace.entry import Entry
 from sipclient.trace.story import Call, Story
 
 _WINDOW = 5.0  # seconds between the INVITE that comes in and the one that goes out
-_NEIGHBOURS = 64  # calls of that time that are compared
+_NEIGHBOURS = 32  # calls that reached one host last, and are compared
+_TOO_MANY = 4  # that fit: then none of them tells anything
 _ICID = re.compile(r"icid-value=\"?([^;\"\s]+)")
 _ORDINARY = frozenset({
     "via", "from", "to", "call-id", "cseq", "contact", "max-forwards", "route", "record-route", "content-type",
@@ -128,18 +129,28 @@ def _by_session(calls: list[Call]) -> Iterator[_Sign]:
         yield one, two, "medium", f"both offers are of one SDP session (o={value[:60]})"
 
 
+class _Told(NamedTuple):
+    """What of an INVITE is compared with others."""
+
+    at: float
+    number: int
+    call_id: str
+    source: str
+    target: str
+    people: tuple[str, str]  # called, caller
+    digits: tuple[str, str]  # of the two
+
+
 def _by_number(calls: list[Call]) -> Iterator[_Sign]:
     """An INVITE that goes out of the host where another came in just before, for the same number or by the same."""
-    invites = [invite for call in calls if (invite := call.invite) is not None and invite.record.clock]
-    invites.sort(key=lambda invite: invite.at)
-    times = [invite.at for invite in invites]
-    for out in invites:
-        end = bisect_right(times, out.at)
-        begin = max(bisect_left(times, out.at - _WINDOW), end - _NEIGHBOURS)
-        fitting = [came for came in invites[begin:end] if came is not out and _passed_on(came, out)]
-        for came in fitting:
+    invites = [_told(invite) for call in calls if (invite := call.invite) is not None and invite.record.clock]
+    arrived: dict[str, deque[_Told]] = {}
+    for out in sorted(invites):
+        near = arrived.get(_host(out.source), ())
+        fitting = [came for came in near if out.at - came.at <= _WINDOW and _passed_on(came, out)]
+        for came in fitting if len(fitting) <= _TOO_MANY else ():
             numbers = _alike(came, out)
-            sure = len(fitting) == 1 and "called" in numbers
+            sure = len(fitting) == 1 and "called" in numbers and came.target == out.source
             words = f"{out.at - came.at:.1f} s later the host that was called calls on"
             yield (
                 came.call_id,
@@ -147,25 +158,37 @@ def _by_number(calls: list[Call]) -> Iterator[_Sign]:
                 "medium" if sure else "low",
                 f"{words}, with the same {' and '.join(numbers)}",
             )
+        arrived.setdefault(_host(out.target), deque(maxlen=_NEIGHBOURS)).append(out)
 
 
-def _passed_on(came: Entry, went: Entry) -> bool:
+def _told(invite: Entry) -> _Told:
+    people = (invite.called, invite.caller)
+    digits = ("".join(_DIGITS.findall(people[0])), "".join(_DIGITS.findall(people[1])))
+    return _Told(invite.at, invite.number, invite.call_id, invite.source, invite.target, people, digits)
+
+
+def _host(name: str) -> str:
+    """A column's host without its port; that of an IPv6 address stands in brackets."""
+    return name.rpartition(":")[0] if name.count(":") == 1 or name.startswith("[") else name
+
+
+def _passed_on(came: _Told, went: _Told) -> bool:
     """Whether one INVITE goes out where the other came in, for the same people."""
     if came.number > went.number or came.target == came.source or not _alike(came, went):
         return False
-    here, there = (name.rpartition(":")[0] or name for name in (came.target, went.source))
-    return came.target == went.source or (here == there != "?" and came.source != went.source)
+    return came.target == went.source or (went.source != "?" and came.source != went.source)
 
 
-def _alike(one: Entry, two: Entry) -> list[str]:
+def _alike(one: _Told, two: _Told) -> list[str]:
+    """Of called and caller what is the same, or ends alike, whatever prefix one of them has."""
     return [
         what
-        for what, left, right in (("called", one.called, two.called), ("caller", one.caller, two.caller))
-        if left and right and (left == right or _same_digits(left, right))
+        for what, left, right, mine, theirs in zip(
+            ("called", "caller"), one.people, two.people, one.digits, two.digits, strict=True
+        )
+        if left and right and (left == right or _end_alike(mine, theirs))
     ]
 
 
-def _same_digits(left: str, right: str) -> bool:
-    """Whether two numbers end alike, whatever prefix one of them has."""
-    one, two = "".join(_DIGITS.findall(left)), "".join(_DIGITS.findall(right))
+def _end_alike(one: str, two: str) -> bool:
     return len(one) >= 5 and len(two) >= 5 and (one.endswith(two) or two.endswith(one))

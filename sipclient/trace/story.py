@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cached_property
+from itertools import islice
 
 import msgspec
 
@@ -13,6 +15,7 @@ from sipclient.trace.record import MediaStream, Record, Trace
 
 MOST_MESSAGES = 100_000  # that are looked at; of more the first
 MOST_BYTES = 128 << 20
+MOST_OF_A_KIND = 100  # exchanges of one method in one call
 _SIGHTING = 0.01  # seconds: a copy that comes sooner was captured twice, for nobody sends again so soon (T1 is 0.5)
 _RAGGED = 65.0  # seconds after which equal bytes are no retransmission any more (64*T1 and a little)
 
@@ -34,19 +37,44 @@ class Exchange:
 
 
 class Call:
-    """All messages of one Call-ID, in order. `kind` is the method it began with."""
+    """All messages of one Call-ID, in order. `kind` is the method it began with.
 
-    __slots__ = ("call_id", "entries", "exchanges", "kind")
+    `byes` are its BYEs, `changes` the INVITEs and UPDATEs, and `ended` the number of the first message with which
+    either side ended a dialog of it, 0 where neither did.
+    """
+
+    __slots__ = ("byes", "call_id", "changes", "ended", "entries", "exchanges", "invites", "kind")
 
     def __init__(self, call_id: str, kind: str) -> None:
         self.call_id = call_id
         self.kind = kind
         self.entries: list[Entry] = []
         self.exchanges: list[Exchange] = []
+        self.invites: dict[int, Exchange] = {}  # the latest by CSeq
+        self.byes: list[Entry] = []
+        self.changes: list[Entry] = []
+        self.ended = 0
 
     def of(self, method: str) -> list[Exchange]:
-        """The exchanges of a method that have their request in the trace."""
-        return [each for each in self.exchanges if each.request is not None and each.request.method == method]
+        """The exchanges of a method that have their request in the trace, the first hundred."""
+        found = (each for each in self.exchanges if each.request is not None and each.request.method == method)
+        return list(islice(found, MOST_OF_A_KIND))
+
+    def add(self, entry: Entry) -> None:
+        """The next message."""
+        self.entries.append(entry)
+        if not entry.is_request:
+            return
+        if entry.method == "BYE":
+            self.byes.append(entry)
+        elif entry.method in ("INVITE", "UPDATE"):
+            self.changes.append(entry)
+        if entry.method == "BYE" or "terminated" in entry.header("Subscription-State"):
+            self.ended = self.ended or entry.number
+
+    def bye(self, after: int) -> Entry | None:
+        """The first BYE after a message."""
+        return next((each for each in self.byes if each.number > after), None)
 
     @property
     def invite(self) -> Entry | None:
@@ -55,7 +83,7 @@ class Call:
         return found[0].request if found else None
 
 
-class Story(msgspec.Struct, frozen=True):
+class Story(msgspec.Struct, frozen=True, dict=True):
     """A trace, understood. `unread` counts records that are no message."""
 
     trace: Trace
@@ -79,9 +107,10 @@ class Story(msgspec.Struct, frozen=True):
         """The RTP streams of the capture."""
         return self.trace.streams
 
-    def entry(self, number: int) -> Entry | None:
-        """The message of this number, None where it was folded into another, or is none."""
-        return next((entry for entry in self.entries if entry.number == number), None)
+    @cached_property
+    def speakers(self) -> frozenset[str]:
+        """The hosts that said something."""
+        return frozenset(entry.source for entry in self.entries)
 
 
 def gather(scan: Scan) -> Trace:
@@ -113,7 +142,7 @@ def tell(trace: Trace) -> Story:
             entry = msgspec.structs.replace(entry, method=exchange.request.method)
         told.append(entry)
         call = calls.setdefault(entry.call_id, Call(entry.call_id, entry.method))
-        call.entries.append(entry)
+        call.add(entry)
         _file(entry, call, exchange, pending)
     better = _adopt(calls.values())
     told = [better.get(entry.number, entry) for entry in told]
@@ -133,7 +162,7 @@ def _folded(records: tuple[Record, ...]) -> tuple[list[Entry], int, int]:
             if record.clock and 0 <= record.at - entry.last < _SIGHTING:
                 twice += 1
                 continue
-            entries[place] = msgspec.structs.replace(entry, copies=(*entry.copies, number)[-64:], last=record.at)
+            entries[place] = msgspec.structs.replace(entry, copies=entry.copies + 1, last=record.at)
             continue
         read = entry_of(number, record)
         if read is None:
@@ -165,6 +194,8 @@ def _file(entry: Entry, call: Call, exchange: Exchange | None, pending: dict[tup
         if fresh:
             call.exchanges.append(mine)
         mine.request = entry
+        if entry.method == "INVITE":
+            call.invites[entry.cseq] = mine
         pending[_key(entry)] = mine
     else:
         mine = exchange or Exchange(None)
@@ -178,8 +209,7 @@ def _file(entry: Entry, call: Call, exchange: Exchange | None, pending: dict[tup
 
 def _acknowledge(entry: Entry, call: Call, exchange: Exchange | None) -> None:
     if exchange is None or exchange.ack is not None:
-        ends = (each for each in reversed(call.exchanges) if each.request and each.request.method == "INVITE")
-        exchange = next((each for each in ends if each.request and each.request.cseq == entry.cseq), exchange)
+        exchange = call.invites.get(entry.cseq, exchange)
     if exchange is not None and exchange.ack is None:
         exchange.ack = entry
 

@@ -50,7 +50,7 @@ def test_a_cancel_is_an_exchange_of_its_own_with_the_same_branch() -> None:
 def test_copies_are_folded_and_packets_that_were_captured_twice_are_none() -> None:
     invite = say(1.0, "phone>pbx", INVITE)
     given = tell(trace(invite, again(invite, 1.0002), again(invite, 1.5), again(invite, 200.0)))
-    assert [(each.number, each.copies, each.last) for each in given.entries] == [(1, (3,), 1.5), (4, (), 200.0)]
+    assert [(each.number, each.copies, each.last) for each in given.entries] == [(1, 1, 1.5), (4, 0, 200.0)]
     assert given.seen_twice == 1
 
 

@@ -49,11 +49,7 @@ def forgotten(story: Story) -> Iterator[Finding]:
 
 def _crossing(call: Call, request: Entry) -> bool:
     """Whether the dialog was ended before by either side: then 481 is right."""
-    return any(
-        (each.method == "BYE" or "terminated" in each.header("Subscription-State"))
-        for each in call.entries
-        if each.is_request and each is not request and each.number < request.number
-    )
+    return 0 < call.ended < request.number
 
 
 def glare(story: Story) -> Iterator[Finding]:
@@ -80,10 +76,10 @@ def no_ack(story: Story) -> Iterator[Finding]:
             final = exchange.final
             if final is None or not 200 <= final.status < 300:
                 continue
-            bye = _bye(call, final)
+            bye = call.bye(final.number)
             after = bye.at - final.at if bye is not None else 0.0
             given_up = bye is not None and bye.source == final.source and _TIMER_H[0] <= after <= _TIMER_H[1]
-            again = len(final.copies)
+            again = final.copies
             if exchange.ack is None and (again >= 2 or given_up):
                 confidence: Confidence = "high" if again >= 2 else "medium"
                 yield on(final, final.line_of("Contact"), "ack-missing", "The ACK is missing", confidence,
@@ -108,12 +104,6 @@ def no_ack(story: Story) -> Iterator[Finding]:
                 )
 
 
-def _bye(call: Call, after: Entry) -> Entry | None:
-    return next(
-        (each for each in call.entries if each.is_request and each.method == "BYE" and each.number > after.number), None
-    )
-
-
 def no_prack(story: Story) -> Iterator[Finding]:
     """Reliable provisional responses that nobody acknowledges. RFC 3262 §3."""
     for call in story.calls:
@@ -135,7 +125,7 @@ def no_prack(story: Story) -> Iterator[Finding]:
                 each for each in exchange.answers
                 if each.status < 200 and each.header("RSeq") and "100rel" in each.header("Require").lower()
             ]  # fmt: skip
-            if reliable and not pracks and len(reliable[0].copies) >= 2:
+            if reliable and not pracks and reliable[0].copies >= 2:
                 first = reliable[0]
                 yield on(
                     first,
@@ -143,7 +133,7 @@ def no_prack(story: Story) -> Iterator[Finding]:
                     "prack-missing",
                     "A provisional response is not acknowledged",
                     "high",
-                    f"{first.title} demands a PRACK, came {len(first.copies) + 1} times, and none was sent",
+                    f"{first.title} demands a PRACK, came {first.copies + 1} times, and none was sent",
                     fix("prack-missing", vendor_of(first)),
                     "a PRACK that this capture missed",
                 )
@@ -173,13 +163,10 @@ def _ran_out(call: Call, exchange: Exchange) -> Iterator[Finding]:
     if final is None or not 200 <= final.status < 300:
         return
     seconds, refresher = safely(lambda: final.message.session_expires, (0, ""))
-    bye = _bye(call, final)
+    bye = call.bye(final.number)
     if not seconds or bye is None:
         return
-    refreshed = any(
-        each.is_request and each.method in ("INVITE", "UPDATE") and final.number < each.number < bye.number
-        for each in call.entries
-    )
+    refreshed = any(final.number < each.number < bye.number for each in call.changes)
     after = bye.at - final.at
     if not refreshed and seconds - max(32, seconds / 3) - 1 <= after <= seconds + 5:
         yield on(

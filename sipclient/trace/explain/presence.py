@@ -110,13 +110,13 @@ def _watched(entry: Entry) -> tuple[str, str] | None:
 def _state(entry: Entry, table: DialogTable) -> tuple[str, State]:
     try:
         body = parse(entry.header("Content-Type"), entry.message.body)
+        if isinstance(body, Presence):
+            return "presence", body.state
+        if not isinstance(body, DialogInfo):
+            return "", State.UNKNOWN
+        table.apply(body)
     except MalformedBody:
         return "", State.UNKNOWN
-    if isinstance(body, Presence):
-        return "presence", body.state
-    if not isinstance(body, DialogInfo):
-        return "", State.UNKNOWN
-    table.apply(body)
     return "dialog", table.state
 
 

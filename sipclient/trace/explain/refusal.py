@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from sipclient.sdp import SessionDescription, lint
 from sipclient.trace.damage import UNKNOWN
-from sipclient.trace.explain.finding import Confidence, Finding, on, shown
+from sipclient.trace.explain.finding import Confidence, Finding, counted, on, shown
 from sipclient.trace.explain.fixes import fix
 from sipclient.trace.explain.offers import CHECKS
 from sipclient.trace.explain.refused import Refused, refusals
 from sipclient.trace.explain.said import said
 from sipclient.trace.legs import Link
-from sipclient.trace.story import Story
+from sipclient.trace.story import Call, Story
 from sipclient.trace.vendors import ASTERISK, FREESWITCH
 
 _SWITCHES = frozenset({FREESWITCH, ASTERISK, "3CX", "Cisco", "AudioCodes", ""})
+_MOST_LEGS = 20  # of one call
 _UNSEEN = (
     "the server's settings: lists of addresses (ACL), codecs allowed, modules that are not loaded",
     "the certificate and the version of DTLS at the server: a failure there shows after the answer, or in its log",
@@ -26,15 +27,19 @@ def explain_refusals(story: Story, links: tuple[Link, ...]) -> tuple[list[Findin
     """Findings for every refused offer, and what cannot be seen of them."""
     findings: list[Finding] = []
     unseen: list[str] = []
-    for case in refusals(story, links):
-        findings += _of_one(case, story)
+    cases, beyond = refusals(story, links)
+    calls = {call.call_id: call for call in story.calls}
+    for case in cases:
+        findings += _of_one(case, calls)
         unseen += _unseen(case)
+    if beyond:
+        unseen.append(f"why {counted(beyond, 'more offer')} was refused: the first {len(cases)} refusals are looked at")
     return findings, unseen
 
 
-def _of_one(case: Refused, story: Story) -> Iterator[Finding]:
+def _of_one(case: Refused, calls: Mapping[str, Call]) -> Iterator[Finding]:
     found = [finding for check in CHECKS if (finding := check(case)) is not None]
-    other = other_leg(case, story, found)
+    other = other_leg(case, calls)
     place = next((number for number, each in enumerate(found) if each.rank > 1), len(found))
     found[place:place] = [other] if other is not None else []
     if (lines := missing_lines(case)) is not None:
@@ -67,10 +72,9 @@ def _nothing_stands_out(case: Refused) -> Finding:
     )
 
 
-def other_leg(case: Refused, story: Story, found: list[Finding]) -> Finding | None:
+def other_leg(case: Refused, calls: Mapping[str, Call]) -> Finding | None:
     """The refusal came from the other leg of a B2BUA, and was passed on."""
-    calls = {call.call_id: call for call in story.calls}
-    for link in case.other_legs:
+    for link in case.other_legs[:_MOST_LEGS]:
         other = calls.get(link.second if link.first == case.call.call_id else link.first)
         refusal = next(
             (each.final for each in other.of("INVITE") if each.final and each.final.status in (415, 488, 606)), None

@@ -15,7 +15,9 @@ from sipclient.trace.story import Call, Exchange, Story
 from sipclient.trace.vendors import Vendor, vendor_of
 
 REFUSALS = frozenset({488, 606, 415})
+MOST_REFUSALS = 200
 _MOST_LIKE = 2_000  # messages of the same host that are looked at
+_ENOUGH = 100  # of them, to tell its make
 
 
 class Refused(msgspec.Struct, frozen=True):
@@ -46,20 +48,33 @@ class Refused(msgspec.Struct, frozen=True):
         return self.request.sdp_line(found.line if found else self.audio.line)
 
 
-def refusals(story: Story, links: tuple[Link, ...]) -> list[Refused]:
-    """Every refusal of an offer in the trace."""
-    spoken: dict[str, list[Entry]] = {}
-    answered: dict[str, list[Exchange]] = {}
-    for entry in story.entries:
-        spoken.setdefault(entry.source, []).append(entry)
-    for exchange in story.exchanges:
-        if exchange.final is not None and exchange.final.sdp_text:
-            answered.setdefault(exchange.final.source, []).append(exchange)
-    return [
-        _refused(exchange, call, spoken, answered, links)
+def refusals(story: Story, links: tuple[Link, ...]) -> tuple[list[Refused], int]:
+    """The refusals of offers in the trace, the first MOST_REFUSALS of them; and how many more there are."""
+    found = [
+        (call, exchange)
         for call in story.calls
         for exchange in _first_told(each for each in call.exchanges if _is_refusal(each))
     ]
+    beyond, found = max(0, len(found) - MOST_REFUSALS), found[:MOST_REFUSALS]
+    known = _Known(story, links) if found else None
+    return [_refused(exchange, call, known) for call, exchange in found if known is not None], beyond
+
+
+class _Known:
+    """What the trace knows of each host, and of each call's other legs."""
+
+    def __init__(self, story: Story, links: tuple[Link, ...]) -> None:
+        self.spoken: dict[str, list[Entry]] = {}
+        self.answered: dict[str, list[Exchange]] = {}
+        self.links: dict[str, list[Link]] = {}
+        for entry in story.entries:
+            self.spoken.setdefault(entry.source, []).append(entry)
+        for exchange in story.exchanges:
+            if exchange.final is not None and exchange.final.sdp_text:
+                self.answered.setdefault(exchange.final.source, []).append(exchange)
+        for link in links:
+            for call_id in (link.first, link.second):
+                self.links.setdefault(call_id, []).append(link)
 
 
 def _first_told(exchanges: Iterable[Exchange]) -> Iterator[Exchange]:
@@ -83,17 +98,11 @@ def _is_refusal(exchange: Exchange) -> bool:
     return final.status == 480 and "cause=96" in final.header("Reason")
 
 
-def _refused(
-    exchange: Exchange,
-    call: Call,
-    spoken: dict[str, list[Entry]],
-    answered: dict[str, list[Exchange]],
-    links: tuple[Link, ...],
-) -> Refused:
+def _refused(exchange: Exchange, call: Call, known: _Known) -> Refused:
     answer, request = exchange.final, exchange.request
     if answer is None:
         raise ValueError("an exchange without a final answer is no refusal")
-    same = spoken.get(answer.source, [])[:_MOST_LIKE] if answer.source not in ("?", "") else []
+    same = known.spoken.get(answer.source, [])[:_MOST_LIKE] if answer.source not in ("?", "") else []
     offer = request.sdp if request is not None else None
     audio = next((media for media in offer.media if media.kind == "audio"), None) if offer is not None else None
     words = [value for name in ("Warning", "X-Reason", "Reason") for value in answer.message.headers.all(name)]
@@ -102,13 +111,13 @@ def _refused(
         answer,
         request,
         call,
-        vendor_of(answer, same),
+        vendor_of(answer, same[:_ENOUGH]),
         offer,
         audio,
         "; ".join(words),
         tuple(each for each in same if each.sdp is not None),
-        tuple(answered.get(answer.source, [])[:_MOST_LIKE]) if same else (),
-        tuple(link for link in links if call.call_id in (link.first, link.second)),
+        tuple(known.answered.get(answer.source, [])[:_MOST_LIKE]) if same else (),
+        tuple(known.links.get(call.call_id, ())),
         repaired=bool(request is not None and request.record.repaired),
     )
 

@@ -16,7 +16,7 @@ def report(told: Explanation, width: int = 100) -> Iterator[tuple[str, Role]]:
     """The lines, none longer than the width (in characters)."""
     width = min(max(width, _NARROWEST), _WIDEST)
     repaired = f", {len(told.repairs)} repaired" if told.repairs else ""
-    yield f"{told.format}, {counted(told.messages, 'message')}{repaired}", "head"
+    yield from _wrapped(f"{told.format}, {counted(told.messages, 'message')}{repaired}", width, "", "head")
     for note in told.notes:
         yield from _wrapped(f"note: {note}", width, "", "text")
     for number, repairs in told.repairs[:_MOST]:

@@ -9,7 +9,7 @@ from sipclient.trace.entry import Entry, safely
 from sipclient.trace.explain.finding import Confidence, Finding, on, shown
 from sipclient.trace.explain.fixes import fix
 from sipclient.trace.explain.places import is_private
-from sipclient.trace.story import Exchange, Story
+from sipclient.trace.story import Story
 from sipclient.trace.vendors import vendor_of
 
 _UDP_LIMIT = 1300  # bytes, above which RFC 3261 §18.1.1 asks for a transport with congestion control
@@ -23,15 +23,15 @@ def unanswered(story: Story) -> Iterator[Finding]:
     """Requests that were sent again and again, and got no answer."""
     for exchange in story.exchanges:
         request = exchange.request
-        if request is None or exchange.answers or request.method == "ACK" or len(request.copies) < _LENIENT - 1:
+        if request is None or exchange.answers or request.method == "ACK" or request.copies < _LENIENT - 1:
             continue
         if _is_too_large(request):
             continue  # that check says more
         lasted = request.last - request.at
-        alive = _heard_of(story, request.target)
+        alive = request.target in story.speakers
         confidence: Confidence = "low" if request.method == "OPTIONS" else "medium"
         evidence = (
-            f"{request.method} to {request.target} was sent {len(request.copies) + 1} times in {lasted:.1f} s, and "
+            f"{request.method} to {request.target} was sent {request.copies + 1} times in {lasted:.1f} s, and "
             f"nothing came back; that host {'answers other requests' if alive else 'says nothing in this trace at all'}"
         )
         yield on(
@@ -44,10 +44,6 @@ def unanswered(story: Story) -> Iterator[Finding]:
             fix("no-response"),
             "an answer that this trace missed: it shows one side only",
         )
-
-
-def _heard_of(story: Story, host: str) -> bool:
-    return any(entry.source == host for entry in story.entries)
 
 
 def timed_out(story: Story) -> Iterator[Finding]:
@@ -166,25 +162,25 @@ def loops(story: Story) -> Iterator[Finding]:
 def storm(story: Story) -> Iterator[Finding]:
     """Far more copies than a healthy link needs."""
     copies = [entry for entry in story.entries if entry.copies]
-    total = sum(len(entry.copies) for entry in copies)
+    total = sum(entry.copies for entry in copies)
     unheard = {
         exchange.request.number for exchange in story.exchanges if exchange.request and not exchange.answers
     }  # fmt: skip
-    worst = max(copies, key=lambda each: len(each.copies), default=None)
-    if worst is not None and len(worst.copies) >= _MOST_COPIES:
+    worst = max(copies, key=lambda each: each.copies, default=None)
+    if worst is not None and worst.copies >= _MOST_COPIES:
         yield on(
             worst,
             0,
             "retransmission-storm",
             "One message is sent again without end",
             "medium",
-            f"{worst.title} was sent {len(worst.copies) + 1} times in {worst.last - worst.at:.1f} s; RFC 3261 sends "
+            f"{worst.title} was sent {worst.copies + 1} times in {worst.last - worst.at:.1f} s; RFC 3261 sends "
             f"{_MOST_COPIES} at most",
             fix("retransmission-storm"),
             "the copies are different packets of one capture taken in several places",
         )
         return
-    lossy = sum(len(entry.copies) for entry in copies if entry.number not in unheard)
+    lossy = sum(entry.copies for entry in copies if entry.number not in unheard)
     if lossy >= _MANY and lossy >= _SHARE * (len(story.entries) + total) and worst is not None:
         yield on(
             worst,
@@ -200,11 +196,12 @@ def storm(story: Story) -> Iterator[Finding]:
 
 def fragmented(story: Story) -> Iterator[Finding]:
     """Large requests over UDP that nobody answered, while smaller ones were."""
+    small = _small_and_answered(story)
     for exchange in story.exchanges:
         request = exchange.request
         if request is None or exchange.answers or not request.copies or not _is_too_large(request):
             continue
-        answered = _answered_smaller(story, request)
+        answered = small.get(request.target, 0)
         confidence: Confidence = "high" if answered else "medium"
         more = f"; smaller ones to the same host were answered (message {answered})" if answered else ""
         yield on(
@@ -213,7 +210,7 @@ def fragmented(story: Story) -> Iterator[Finding]:
             "udp-fragmentation",
             "A large request is lost on the way",
             confidence,
-            f"the {request.method} has {len(request.record.data)} bytes, went by UDP {len(request.copies) + 1} times, "
+            f"the {request.method} has {len(request.record.data)} bytes, went by UDP {request.copies + 1} times, "
             f"and nothing came back{more}; its fragments are dropped by many routers",
             fix("udp-fragmentation", vendor_of(request)),
             "the same request arrives at the other side",
@@ -224,16 +221,13 @@ def _is_too_large(request: Entry) -> bool:
     return len(request.record.data) > _UDP_LIMIT and request.record.transport == "UDP"
 
 
-def _answered_smaller(story: Story, request: Entry) -> int:
+def _small_and_answered(story: Story) -> dict[str, int]:
+    """For each host a request to it that fits into one packet, and was answered."""
+    found: dict[str, int] = {}
     for each in story.exchanges:
-        if _fits(each, request):
-            return each.request.number if each.request else 0
-    return 0
-
-
-def _fits(exchange: Exchange, request: Entry) -> bool:
-    other = exchange.request
-    return bool(other and exchange.answers and other.target == request.target and len(other.record.data) < _UDP_LIMIT)
+        if each.request is not None and each.answers and len(each.request.record.data) < _UDP_LIMIT:
+            found.setdefault(each.request.target, each.request.number)
+    return found
 
 
 CHECKS = (unanswered, timed_out, no_rport, rewritten, loops, storm, fragmented)

@@ -18,6 +18,8 @@ from sipclient.trace.vendors import vendor_of
 _TALK = 3.0  # seconds a call lasts at least, before silence means something
 _LOSS, _LATE = 0.03, 0.05  # share of packets, and seconds of jitter, from which speech suffers
 _SECURE = "SAVP"
+_MOST_STREAMS = 50  # on one port that are looked at
+_MOST_NAT = 100  # private addresses that are told of
 
 
 class Agreed(msgspec.Struct, frozen=True):
@@ -34,7 +36,7 @@ class Agreed(msgspec.Struct, frozen=True):
 def agreed(story: Story) -> Iterator[Agreed]:
     """Every exchange of descriptions that was completed."""
     for call in story.calls:
-        bye = next((each for each in call.entries if each.is_request and each.method == "BYE"), None)
+        bye = call.bye(0)
         for exchange in call.of("INVITE"):
             request, final = exchange.request, exchange.final
             if request is None or final is None or not 200 <= final.status < 300:
@@ -57,7 +59,11 @@ def private_address(story: Story) -> Iterator[Finding]:
             source, target = entry.record.source.host, entry.record.destination.host
             if connection is None or media.inherited("ice-ufrag") or not is_private(connection.address):
                 continue
-            if not (is_public(source) and source != connection.address) or (source, connection.address) in told:
+            if (
+                not (is_public(source) and source != connection.address)
+                or (source, connection.address) in told
+                or len(told) >= _MOST_NAT
+            ):
                 continue
             told.add((source, connection.address))
             heard = [one for one in story.streams if one.source.host == source and one.destination.host == target]
@@ -153,19 +159,21 @@ def one_way(story: Story) -> Iterator[Finding]:
     """RTP that flows one way, or not at all while that of other calls does."""
     if not story.streams:
         return
+    ports = _ports(story)
     for each in agreed(story):
         length = each.ended - each.answer.at
         if not each.ended or length < _TALK or not each.ours.port or not each.theirs.port:
             continue
         if not (each.theirs.direction.value == each.ours.direction.value == "sendrecv"):
             continue
-        to_answerer, to_offerer = _towards(story, each, True), _towards(story, each, False)
+        to_answerer = _towards(ports, each, each.ours, each.theirs)
+        to_offerer = _towards(ports, each, each.theirs, each.ours)
         if bool(to_answerer) == bool(to_offerer):
             if not to_answerer and not each.ours.inherited("ice-ufrag"):
-                yield on(each.answer, each.answer.sdp_line(each.ours.line), "one-way-audio", "No sound flows", "low",
-                         f"in the {length:.0f} s of the call no RTP goes to either side, while that of others is in "
-                         f"the "
-                         "capture", fix("one-way-audio"), "the sound takes a way that was not captured")  # fmt: skip
+                words = f"no RTP goes to either side in {length:.0f} s, and the capture has that of other calls"
+                line = each.answer.sdp_line(each.ours.line)
+                yield on(each.answer, line, "one-way-audio", "No sound flows", "low", words, fix("one-way-audio"),
+                         "the sound takes a way that was not captured")  # fmt: skip
             continue
         silent, heard = ("caller", "called") if to_answerer else ("called", "caller")
         packets = sum(one.packets for one in to_answerer or to_offerer)
@@ -183,11 +191,22 @@ def one_way(story: Story) -> Iterator[Finding]:
         )
 
 
-def _towards(story: Story, each: Agreed, answerer: bool) -> list[MediaStream]:
-    """Streams to the address that a side named, or from the one that the other named, in the time of the call."""
-    to, of = (each.ours, each.theirs) if answerer else (each.theirs, each.ours)
+def _ports(story: Story) -> dict[int, list[MediaStream]]:
+    """The streams by each of their two ports."""
+    found: dict[int, list[MediaStream]] = {}
+    for one in story.streams:
+        for port in {one.source.port, one.destination.port}:
+            found.setdefault(port, []).append(one)
+    return found
+
+
+def _towards(
+    ports: dict[int, list[MediaStream]], each: Agreed, to: MediaDescription, of: MediaDescription
+) -> list[MediaStream]:
+    """Streams to the port that one side named, or from the one that the other named, in the time of the call."""
+    near = (*ports.get(to.port, [])[:_MOST_STREAMS], *ports.get(of.port, [])[:_MOST_STREAMS])
     return [
-        one for one in story.streams
+        one for one in near
         if one.ended >= each.answer.at - 1 and one.began <= each.ended + 1
         and (one.destination.port == to.port or one.source.port == of.port)
     ]  # fmt: skip

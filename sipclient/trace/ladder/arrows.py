@@ -16,6 +16,7 @@ class Signs(NamedTuple):
     again: str  # of a message from a host to itself
 
 
+_ALONE = 20  # characters beside a column that is the only one
 UNICODE = Signs("│", "─", "▶", "◀", "↻")
 ASCII = Signs("|", "-", ">", "<", "@")
 
@@ -40,6 +41,8 @@ def across(
     """The pieces of a line from the character `begin` on, and whether each is the arrow: from one column to another,
     with the words on it, or the short ones where there is no room."""
     first, last = min(source, target), max(source, target)
+    if first == last:  # it is drawn in the gap to the right, or left of the last column
+        first, last = (first, first + 1) if first + 1 < len(places) or not first else (first - 1, first)
     drawn = begin
     for number, place in enumerate(places):
         if drawn > place:
@@ -47,17 +50,24 @@ def across(
         yield " " * (place - drawn) + signs.bar, False
         drawn = place + 1
         if number == first:
-            end = places[last] if first != last else places[number + 1] if number + 1 < len(places) else place + 30
-            shaft = _shaft(end - drawn, words, short, signs, target - source)
+            room = (places[last] if last < len(places) else place + _ALONE) - drawn
+            if source == target:
+                shaft = _own(room, words, short, signs, last == source)
+            else:
+                shaft = _shaft(room, words, short, signs, target > source)
             yield shaft, True
             drawn += len(shaft)
 
 
-def _shaft(room: int, words: str, short: str, signs: Signs, way: int) -> str:
-    if not way:
-        return f" {signs.again} {words if len(words) <= room - 3 else short}"[: max(0, room)]
+def _own(room: int, words: str, short: str, signs: Signs, left: bool) -> str:
+    """What a host sends to itself, at the side of its column."""
+    text = (words if len(words) <= room - 3 else short)[: max(0, room - 3)]
+    return f"{text} {signs.again} ".rjust(room) if left else f" {signs.again} {text}"
+
+
+def _shaft(room: int, words: str, short: str, signs: Signs, right: bool) -> str:
     room -= 1
     if len(words) > room:
         words = short[:room]
     filled = words.center(room, signs.dash) if len(words) > room - 2 else f" {words} ".center(room, signs.dash)
-    return f"{filled}{signs.right}" if way > 0 else f"{signs.left}{filled}"
+    return f"{filled}{signs.right}" if right else f"{signs.left}{filled}"

@@ -67,7 +67,7 @@ def _found(finding: Finding) -> Iterator[str]:
 def _call(place: int, group: Group) -> str:
     mark = f'<span class="mark" style="background:{GROUPS[place % len(GROUPS)]}">{group.letter}</span>'
     ids = "<br>".join(safe(each[:120]) for each in group.call_ids[:8])
-    why = "".join(f"<br>legs by {safe(each.because)} ({each.confidence} confidence)" for each in group.links[:4])
+    why = "".join(f"<br>legs by {safe(each)}" for each in group.why[:4])
     return f"<tr><td>{mark}</td><td>{safe(group.title)}{why}</td><td>{safe(group.outcome)}</td><td>{ids}</td></tr>"
 
 

@@ -55,6 +55,11 @@ class Group(msgspec.Struct, frozen=True):
     call_ids: tuple[str, ...]
     links: tuple[Link, ...] = ()
 
+    @property
+    def why(self) -> list[str]:
+        """Why its legs belong together, each reason once."""
+        return list(dict.fromkeys(f"{each.because} ({each.confidence} confidence)" for each in self.links))
+
 
 class Sheet(msgspec.Struct, frozen=True):
     """All of it."""
@@ -172,7 +177,7 @@ def _rows(story: Story, places: dict[str, int], of_call: dict[str, int]) -> Iter
         before = at if at is not None else before
         yield Row(
             entry.number, at, places[entry.source], places[entry.target], label(entry), detail(entry), _tone(entry),
-            len(entry.copies), of_call.get(entry.call_id, -1),
+            entry.copies, of_call.get(entry.call_id, -1),
         )  # fmt: skip
     yield from streams
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator
 from typing import Literal
 
@@ -19,9 +20,11 @@ Piece = tuple[str, Style]
 def terminal(drawn: Sheet, width: int = 100, signs: Signs = UNICODE) -> Iterator[list[Piece]]:
     """Lines, each in pieces with their styles, of at most `width` characters; no narrower than 40."""
     width = max(40, width)
-    yield [(drawn.title, "head")]
+    for line in textwrap.wrap(drawn.title, width):
+        yield [(line, "head")]
     for note in drawn.notes:
-        yield [(f"note: {note}"[:width], "dim")]
+        for line in textwrap.wrap(f"note: {note}", width):
+            yield [(line, "dim")]
     yield from _legend(drawn, width)
     yield [("", "text")]
     count = len(drawn.columns)
@@ -47,8 +50,8 @@ def _legend(drawn: Sheet, width: int) -> Iterator[list[Piece]]:
         more = f" ({len(group.call_ids)} legs)" if len(group.call_ids) > 1 else ""
         outcome = f": {group.outcome}" if group.outcome else ""
         yield [(_cut(f"{group.letter:>3}  {group.title}{more}{outcome}", width), "text")]
-        for link in group.links[:3]:
-            yield [(_cut(f"     legs by {link.because} ({link.confidence} confidence)", width), "dim")]
+        for why in group.why[:3]:
+            yield [(_cut(f"     legs by {why}", width), "dim")]
     if len(drawn.groups) > 20:
         yield [(f"     and {len(drawn.groups) - 20} more", "dim")]
 
@@ -63,14 +66,15 @@ def _row(row: Row, drawn: Sheet, places: list[int], width: int, signs: Signs) ->
     yield [(left, "dim"), *((text, row.tone if is_arrow else "bar") for text, is_arrow in pieces)]
     if row.detail:
         line = ""
-        for place in places[: min(row.source, row.target) + 1]:
+        first = min(row.source, row.target, max(0, len(places) - 2))  # never right of the last column
+        for place in places[: first + 1]:
             line += " " * (place - len(line)) + signs.bar
         yield [(line, "bar"), (" " + _cut(row.detail, max(10, width - len(line) - 1)), "dim")]
 
 
 def _left(row: Row, drawn: Sheet) -> str:
     number = f"{row.number:>5}" if row.number else "     "
-    at = f"{row.at:>10.3f}" if row.at is not None else " " * 10
+    at = " " * 10 if row.at is None else f"{row.at:>10.3f}" if abs(row.at) < 1e6 else f"{row.at:>10.4g}"
     letter = drawn.groups[row.group].letter if row.group >= 0 and len(drawn.groups) > 1 else ""
     return f"{number}{at} {letter:<2} "
 
