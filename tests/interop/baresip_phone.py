@@ -27,7 +27,7 @@ class Baresip:
         """`settings` are parameters of its account, as baresip writes them: `mediaenc=srtp-mand;medianat=ice`.
         `listen` is its address for SIP; with `mux` it has RTCP on the port of RTP."""
         binary, modules = need("baresip"), _modules()
-        self.port = free_port(pair=True)  # it takes the next one for TLS
+        self.port = free_port(run=2)  # it takes the next one for TLS
         self._control = free_port()
         words = {
             "LISTEN": listen,

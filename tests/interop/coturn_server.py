@@ -25,7 +25,7 @@ class Coturn:
     """A TURN server of its own, on loopback."""
 
     def __init__(self, directory: Path) -> None:
-        binary, self.port = need("turnserver"), free_port(pair=True)
+        binary, self.port = need("turnserver"), free_port(run=2)
         log = directory / "turn.log"
         arguments = [
             *(binary, "-n", "--log-file", "stdout", "--no-cli", "--no-tls", "--no-dtls", "--no-multicast-peers"),

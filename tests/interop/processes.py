@@ -48,15 +48,15 @@ def outer_address() -> str:
 _given: set[int] = set()  # nothing is bound to a port yet when the next one is asked for
 
 
-def free_port(*, pair: bool = False) -> int:
-    """A loopback port that is free for UDP and TCP alike, and never the same twice; with `pair`, an even one whose
-    successor is free too."""
+def free_port(*, run: int = 1) -> int:
+    """A loopback port that is free for UDP and TCP alike, and never the same twice; with a `run`, an even one, and so
+    many in a row are free."""
     while True:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
             probe.bind((HOST, 0))
             port: int = probe.getsockname()[1]
-        wanted = {port, port + 1} if pair else {port}
-        if (not pair or port % 2 == 0) and not wanted & _given and all(map(_is_free, wanted)):
+        wanted = set(range(port, port + run))
+        if (run == 1 or port % 2 == 0) and not wanted & _given and all(map(_is_free, wanted)):
             _given.update(wanted)
             return port
 

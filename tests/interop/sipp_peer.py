@@ -55,7 +55,7 @@ class Sipp:
             self._binary,
             *([f"{HOST}:{to}"] if to else []),
             *("-sf", str(file), "-i", HOST, "-p", str(port), "-mi", HOST),
-            *("-mp", str(free_port(pair=True)), "-nostdin", "-pause_msg_ign"),
+            *("-mp", str(free_port(run=4)), "-nostdin", "-pause_msg_ign"),
             *("-t", {"udp": "u1", "tcp": "t1"}[transport], "-d", str(pause)),
             *("-trace_msg", "-message_file", str(messages), "-trace_err", "-error_file", str(errors)),
             *("-trace_logs", "-log_file", str(logs)),
