@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 RUN := $(VENV)/.run
 DEV := $(VENV)/.dev
 COVERAGE ?= 100
-ROOMS := message sdp presence protocol config rules
+ROOMS := message sdp presence protocol config rules dialling
 COVERED := $(addprefix coverage-,$(ROOMS))
 
 .PHONY: demo test lint coverage bench soak docs clean $(COVERED)

@@ -78,9 +78,9 @@ def visible(text: str) -> str:
     )
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
-    """The known word most like this one; empty where none is near."""
-    return next(iter(difflib.get_close_matches(word, list(known), n=1)), "")
+def nearest(word: str, known: Iterable[str], likeness: float = 0.6) -> str:
+    """The known word most like this one; empty where none is as near as `likeness` (1: the same)."""
+    return next(iter(difflib.get_close_matches(word, sorted(known), n=1, cutoff=likeness)), "")
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -22,7 +22,7 @@ from sipclient.rules import CONDITIONS
 
 LATER = MappingProxyType({"token": "docs/configuration.md"})  # commands of later versions, and who may name them
 ABOVE = (
-    *("errors", "message", "sdp", "presence", "protocol", "config", "rules"),
+    *("errors", "message", "sdp", "presence", "protocol", "config", "rules", "dialling"),
     *("transport", "media", "store", "trace", FACE),
 )
 GROUP: Any = typer.main.get_command(build([]))

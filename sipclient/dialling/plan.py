@@ -1,0 +1,100 @@
+"""Who is to be called, and how: the values that a dial string or the arguments of a function come to."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from sipclient.config.model import Retry
+from sipclient.config.values import Mistake
+from sipclient.errors import InvalidValue
+
+LONGEST_ID = 128
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~+-]*")
+
+
+class Leg(msgspec.Struct, frozen=True):
+    """One number to be called, and what is its own."""
+
+    to: str
+    account: str = ""  # by name or address; empty: that of the whole
+    caller_name: str = ""  # who is shown to call; empty: the name and the number of the account
+    caller_number: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
+    timeout: float = 0.0  # seconds until it must be answered; 0: as long as the whole may take
+    progress_timeout: float = 0.0  # seconds until it must ring, or be answered; 0: no limit
+    media: str = ""  # in place of the account's
+    codecs: tuple[str, ...] = ()  # in place of the account's
+
+    def caller_id(self, user: str) -> str:
+        """`"Name" <number>` or a number; `user` is the account's own number. Empty where nothing is said."""
+        if not self.caller_name:
+            return self.caller_number
+        name = self.caller_name.replace("\\", "\\\\").replace('"', '\\"')
+        return f'"{name}" <{self.caller_number or user}>'
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """One way to reach somebody: `rounds` one after another, the legs of one round all at once.
+
+    Whoever answers first is it. `timeout` is in seconds and holds for the whole: every round, every attempt and
+    the waits between them; 0: no limit. `retry` says after which failures all rounds are tried again.
+    """
+
+    rounds: tuple[tuple[Leg, ...], ...]
+    id: str = ""  # the caller's own name for it, in every Call-ID and every event
+    timeout: float = 0.0
+    retry: Retry | None = None
+    ignore_early_media: bool = False  # sound before the answer is not passed on, and is no sign of progress
+    hangup_after_bridge: bool | None = None  # None: not said
+    ringback: str = ""  # what the other side hears while this one rings
+    stereo: bool | None = None  # how a recording is made; None: not said
+    variables: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def legs(self) -> tuple[Leg, ...]:
+        """All of them, in the order of the rounds."""
+        return tuple(leg for each in self.rounds for leg in each)
+
+    def each_leg(self, change: Callable[[Leg], Leg]) -> Plan:
+        """The same plan with every leg changed."""
+        return msgspec.structs.replace(self, rounds=tuple(tuple(map(change, each)) for each in self.rounds))
+
+
+def check_id(text: str) -> str:
+    """An id of the caller's own: 1 to 128 of `A-Z a-z 0-9 . _ ~ + -` from a letter or digit on, so that it may stand
+    in a Call-ID (RFC 3261 §25.1) and in a URL as it is. Raises InvalidValue."""
+    if len(text) > LONGEST_ID or not _ID.fullmatch(text):
+        raise InvalidValue(
+            f"an id has 1 to {LONGEST_ID} letters, digits and . _ ~ + -, and begins with one of the first two"
+        )
+    return text
+
+
+def variable_headers(variables: Mapping[str, str] | tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    """Variables as they travel to who is called: `order_id` is the header `X-order-id`."""
+    pairs = variables.items() if isinstance(variables, Mapping) else variables
+    return tuple((f"X-{name.replace('_', '-')}", value) for name, value in pairs)
+
+
+def read_retry(value: Retry | Mapping[str, object]) -> Retry:
+    """A `retry` as robot.toml writes it: `{"on": ["USER_BUSY", "5xx"], "times": 3, "wait": "10s", "backoff": 2}`.
+
+    Raises InvalidValue.
+    """
+    if isinstance(value, Retry):
+        return value
+    try:
+        return msgspec.convert(dict(value), Retry, dec_hook=_decode)
+    except msgspec.ValidationError as error:
+        raise InvalidValue(f"retry: {error}") from error
+
+
+def _decode(kind: Any, value: object) -> object:
+    try:
+        return kind.from_toml(value)
+    except Mistake as mistake:
+        raise ValueError(str(mistake)) from mistake
