@@ -23,11 +23,16 @@ _LEAST = 2  # headers that a message has at least, when it is one
 
 
 class Piece(msgspec.Struct):
-    """A line of a message: where it stands, its text and the end it has in the file."""
+    """A line of a message: where it stands, its text and the end it has in the file.
+
+    `done` says what was done to the text; `raw` is the line before that, None where it was not a line by itself.
+    """
 
     number: int
     text: str
     end: str = "\n"
+    done: tuple[str, ...] = ()
+    raw: str | None = None
 
 
 class Composed(msgspec.Struct):
@@ -54,10 +59,11 @@ def length_of(text: str) -> int:
 def compose(pieces: list[Piece], done: list[str]) -> Composed | None:
     """A message from its lines, the first of which is its start line; None where it has hardly a header.
 
-    `done` are the repairs that its lines have seen already.
+    `done` are repairs that the message as a whole has seen already.
     """
     repairs = dict.fromkeys(done)
     headers, place, spaced = _head(pieces, repairs)
+    repairs = {**dict.fromkeys(words for piece in pieces[:place] for words in piece.done), **repairs}
     if sum(1 for line in headers if HEADER.match(line) and _known(line)) < _LEAST:
         return None
     rest = pieces[place:]
@@ -65,8 +71,10 @@ def compose(pieces: list[Piece], done: list[str]) -> Composed | None:
         rest = _unspaced(rest)
     length = next((int(found[2]) for line in headers if (found := _LENGTH.match(line))), -1)
     kind = next((found[1].lower() for line in headers if (found := _TYPE.match(line))), "")
-    kind = next((found[1].lower() for line in headers if (found := _TYPE.match(line))), "")
-    exact = _exact(rest, length)
+    exact = _exact(_as_they_were(rest), length)
+    if exact is None:
+        exact = _exact(rest, length)
+        repairs |= dict.fromkeys(words for piece in _content(rest) for words in piece.done)
     lines = _body(rest, kind, length) if exact is None else _texts(exact)
     message = Mended(pieces[0].text.strip(), headers, list(lines), repairs)
     mend(message)
@@ -77,6 +85,18 @@ def compose(pieces: list[Piece], done: list[str]) -> Composed | None:
     data = _bytes(message.start, message.headers, exact)
     other = _bytes(message.start, message.other, exact) if message.other else b""
     return Composed(data, other, tuple(message.repairs), tuple(message.missing))
+
+
+def _as_they_were(pieces: list[Piece]) -> list[Piece]:
+    """A body's lines before anything was done to them: what looks like damage in a body is often meant."""
+    return [Piece(piece.number, piece.text if piece.raw is None else piece.raw, piece.end) for piece in pieces]
+
+
+def _content(pieces: list[Piece]) -> list[Piece]:
+    """The lines up to the first empty one after others: what comes then is hardly the body any more."""
+    begin = next((place for place, piece in enumerate(pieces) if piece.text.strip()), len(pieces))
+    end = next((place for place in range(begin, len(pieces)) if not pieces[place].text.strip()), len(pieces))
+    return pieces[:end]
 
 
 def _known(line: str) -> bool:

@@ -52,36 +52,51 @@ def undone(text: str) -> list[tuple[str, list[str]]]:
     if not _SUSPECT.search(text):
         return [(text, [])]
     done: list[str] = []
-    text = _characters(text, done)
+    text = _layout(text, done)
     pieces = [text]
     if len(_ESCAPES.findall(text)) > 2:
         pieces = _ESCAPES.split(text)
         done.append("line breaks that were written out are line breaks again")
-    return [(piece, [*done, *own]) for each in pieces for piece, own in _apart(each)]
+    result: list[tuple[str, list[str]]] = []
+    for piece, own in (each for whole in pieces for each in _apart(whole)):
+        words = [*done, *own]
+        result.append((_characters(piece, words), words))
+    return result
+
+
+def _changed(words: str, old: str, new: str, done: list[str]) -> str:
+    if new != old:
+        done.append(words)
+    return new
+
+
+def _layout(text: str, done: list[str]) -> str:
+    """The text without what hides where its messages and lines begin."""
+    text = _changed("non-breaking and invisible blanks taken for plain ones", text, text.translate(_BLANKS), done)
+    if text.lstrip().startswith(">"):
+        plain = re.sub(r"^\s*(?:> ?)+", "", text)
+        text = _changed("quotation marks (>) before the lines taken off", text, plain, done)
+    if _ENTITY.search(text) and _is_escaped(text):
+        text = _changed("HTML entities written as their characters", text, html.unescape(text), done)
+    text = _changed("links taken for the text they show", text, _LINK.sub(r"\1", text), done)
+    return _changed("asterisks of bold text taken off", text, _BOLD.sub(r"\1", text), done)
+
+
+def _is_escaped(text: str) -> bool:
+    """Whether entities stand for what was written, and are not XML's own."""
+    header = HEADER.match(text)
+    known = header is not None and header[1].lower() in KNOWN
+    return "<" not in text and (known or "&lt;" in text or "&gt;" in text)
 
 
 def _characters(text: str, done: list[str]) -> str:
-    """The text with the characters it had."""
-
-    def changed(words: str, new: str) -> str:
-        if new != text:
-            done.append(words)
-        return new
-
-    text = changed("non-breaking and invisible blanks taken for plain ones", text.translate(_BLANKS))
-    if text.lstrip().startswith(">"):
-        text = changed("quotation marks (>) before the lines taken off", re.sub(r"^\s*(?:> ?)+", "", text))
-    if _ENTITY.search(text):
-        text = changed("HTML entities written as their characters", html.unescape(text))
-    text = changed("links taken for the text they show", _LINK.sub(r"\1", text))
-    text = changed("curly quotes made straight", _SINGLE.sub("'", text.translate(_QUOTES)))
-    text = changed("a long dash before a boundary is two hyphens", _DASHES.sub("--", text))
-    text = changed(
-        f"an address hidden as [email protected] is written as unknown@{UNKNOWN}",
-        _HIDDEN.sub(f"unknown@{UNKNOWN}", text),
-    )
-    text = changed("<redacted> is written without its brackets", _REDACTED.sub("redacted", text))
-    return changed("asterisks of bold text taken off", _BOLD.sub(r"\1", text))
+    """A line with the characters it had."""
+    text = _changed("curly quotes made straight", text, _SINGLE.sub("'", text.translate(_QUOTES)), done)
+    text = _changed("a long dash before a boundary is two hyphens", text, _DASHES.sub("--", text), done)
+    hidden = f"unknown@{UNKNOWN}"
+    words = f"an address hidden as [email protected] is written as {hidden}"
+    text = _changed(words, text, _HIDDEN.sub(hidden, text), done)
+    return _changed("<redacted> is written without its brackets", text, _REDACTED.sub("redacted", text), done)
 
 
 def _apart(text: str) -> list[tuple[str, list[str]]]:

@@ -97,7 +97,8 @@ class TextReader:
         pieces = undone(text)
         for place, (each, done) in enumerate(pieces):
             end = line.end if place == len(pieces) - 1 else "\r\n"
-            yield from self._piece(Piece(line.number, each, end), done, was_prefixed, stamp, name)
+            piece = Piece(line.number, each, end, tuple(done), text if len(pieces) == 1 else None)
+            yield from self._piece(piece, was_prefixed, stamp, name)
 
     def _dotted(self, line: Line, text: str) -> Iterator[Record]:
         """A line as ngrep writes it: every CR a dot; or the whole message in one line, every line end two dots."""
@@ -107,9 +108,9 @@ class TextReader:
         elif text.endswith("."):
             texts = [text[:-1]]
         for each in texts:
-            yield from self._piece(Piece(line.number, each, "\r\n"), [], False, "", "")
+            yield from self._piece(Piece(line.number, each, "\r\n"), False, "", "")
 
-    def _piece(self, piece: Piece, done: list[str], was_prefixed: bool, stamp: str, name: str) -> Iterator[Record]:
+    def _piece(self, piece: Piece, was_prefixed: bool, stamp: str, name: str) -> Iterator[Record]:
         block = self._block
         stripped = piece.text.strip()
         if "SIP/2.0" in stripped and START.match(stripped) and not (block and block.begun and _within(block)):
@@ -125,8 +126,8 @@ class TextReader:
             return
         if block.indent and not piece.text[: block.indent].strip():
             piece.text = piece.text[block.indent :]
+            piece.raw = None if piece.raw is None else piece.raw[block.indent :]
         block.pieces.append(piece)
-        block.done += done
         block.size += len(piece.text) + _LINE
         if block.need >= 0:
             block.have += len(piece.text) + 2

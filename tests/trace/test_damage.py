@@ -161,3 +161,24 @@ def test_the_seed() -> None:
     assert b"transport=ws;ob>" in invite.data and b"invalid>;transport=ws;ob" in invite.other
     offer = sdp.parse(request.body.decode())
     assert len(offer.media) == 1
+
+
+def test_what_looks_like_damage_in_a_body_that_fits_is_meant() -> None:
+    body = (
+        '<?xml version="1.0"?>\r\n<presence entity="sip:a@b">\r\n<note>“Back” soon – Tom &amp; Jerry &lt;3</note>\r\n'
+        "  &lt;kept&gt; **bold** \u00a0\r\n> quoted\r\n</presence>\r\n"
+    ).encode()
+    sip = (
+        b"NOTIFY sip:a@b SIP/2.0\r\nVia: SIP/2.0/UDP b;branch=z9hG4bK1\r\nCall-ID: 1\r\n"
+        b"Content-Type: application/pidf+xml\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
+    )
+    (record,) = read(sip).records
+    assert (record.data, record.repairs) == (sip, ())
+
+
+def test_each_message_has_its_own_repairs() -> None:
+    trace = read(DAMAGED / "forum-thread.txt")
+    refusal, invite = trace.records
+    assert "curly quotes made straight" in refusal.repairs and "curly quotes made straight" not in invite.repairs
+    assert any("'For Invite'" in words for words in refusal.repairs)
+    assert not any("'For Invite'" in words for words in invite.repairs)
