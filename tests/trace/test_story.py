@@ -54,6 +54,28 @@ def test_copies_are_folded_and_packets_that_were_captured_twice_are_none() -> No
     assert given.seen_twice == 1
 
 
+def test_a_description_in_a_part_of_a_body_and_the_lines_it_stands_on() -> None:
+    body = "--x\r\nContent-Type: application/sdp\r\n\r\n" + audio(formats="0").replace("\n", "\r\n") + "\r\n--x--\r\n"
+    entry = tell(trace(say(1.0, "phone>pbx", INVITE, "Content-Type: multipart/mixed;boundary=x", body=body))).entries[0]
+    assert entry.sdp is not None
+    (media,) = entry.sdp.media
+    assert entry.line(entry.sdp_line(media.line)) == "m=audio 4000 RTP/AVP 0"
+    assert (entry.sdp_line(0), entry.line(0), entry.line(999)) == (0, "", "")
+    assert (entry.line_of("t"), entry.line_of("Subject")) == (4, 0)
+
+
+def test_makes_are_told_by_name_session_and_headers() -> None:
+    def make(*headers: str, sdp: str = "") -> str:
+        return vendor_of(tell(trace(say(1, "pbx>phone", "SIP/2.0 200 OK", *headers, sdp=sdp))).entries[0]).name
+
+    assert make("Server: kamailio (5.8.0)") == "Kamailio"
+    assert make(sdp=audio().replace("s=-", "s=Asterisk")) == "Asterisk"
+    assert make(sdp=audio().replace("s=-", "s=FreeSWITCH")) == "FreeSWITCH"
+    assert make("Allow-Events: talk, hold, conference, refer") == "FreeSWITCH"
+    assert make('Remote-Party-ID: "a" <sip:a@b>;party=calling;privacy=off;screen=no') == "FreeSWITCH"
+    assert make("Server: something else") == ""
+
+
 def test_hosts_are_told_apart_by_ports_only_where_they_must_be() -> None:
     there = tell(trace(say(1.0, "phone:5070>pbx", INVITE))).entries[0]
     assert (there.source, there.target) == ("192.0.2.1", "192.0.2.2")

@@ -15,31 +15,40 @@ def profile(case: Refused) -> Finding | None:
     audio, request = case.audio, case.request
     if audio is None or request is None or case.vendor.name == FREESWITCH:
         return None
-    spoken = {
-        media.proto for entry in case.theirs if entry.sdp for media in entry.sdp.media
-        if media.kind == "audio" and media.port
-    }  # fmt: skip
+    spoken = _profiles(case)
+    named = said(case) == "profile-mismatch"
     secure = audio.proto.startswith("UDP/TLS") or audio.proto.endswith("F")
-    if audio.proto in spoken or (not secure and not spoken and said(case) != "profile-mismatch"):
+    if audio.proto in spoken or not (secure or spoken or named or case.vendor.name == ASTERISK):
         return None
-    confidence: Confidence = "high" if said(case) == "profile-mismatch" else "medium"
-    evidence = f"the offer is {audio.proto}" + (
-        f"; the same host speaks {', '.join(sorted(spoken))} elsewhere in the trace"
-        if spoken
-        else "; Asterisk refuses it unless the endpoint is set to it"
-        if case.vendor.name == ASTERISK
-        else "; a PBX that is not set to WebRTC for this account refuses it"
-    )
-    return on(
-        request,
-        request.sdp_line(audio.line),
-        "profile-mismatch",
-        "The profile of the audio is not the endpoint's",
-        confidence,
-        evidence,
-        fix("profile-mismatch", case.vendor),
-        "the endpoint's settings (use_avpf, media_encryption) fit this profile",
-    )
+    confidence: Confidence = "high" if named else "medium" if secure or spoken else "low"
+    if spoken:
+        more = f"the same host speaks {', '.join(sorted(spoken))} elsewhere in the trace"
+    elif case.vendor.name == ASTERISK:
+        more = "Asterisk takes only the endpoint's own (use_avpf, media_encryption), and does not say so"
+    else:
+        more = "a PBX that is not set to WebRTC for this account refuses it"
+    title = "The profile of the audio is not the endpoint's"
+    return on(request, request.sdp_line(audio.line), "profile-mismatch", title, confidence,
+              f"the offer is {audio.proto}; {more}", fix("profile-mismatch", case.vendor),
+              "the endpoint's settings (use_avpf, media_encryption) fit this profile")  # fmt: skip
+
+
+def _profiles(case: Refused) -> set[str]:
+    """The profiles of the audio that the refusing host speaks elsewhere in the trace."""
+    found = (media for entry in case.theirs if entry.sdp for media in entry.sdp.media)
+    return {media.proto for media in found if media.kind == "audio" and media.port}
+
+
+def mandatory(case: Refused) -> Finding | None:
+    """FreeSWITCH with rtp_secure_media=mandatory refuses what is not encrypted."""
+    audio, request = case.audio, case.request
+    if audio is None or request is None or case.vendor.name != FREESWITCH or audio.proto in _profiles(case):
+        return None
+    if "SAVP" in audio.proto or audio.all("crypto") or audio.inherited("fingerprint"):
+        return None
+    return on(request, request.sdp_line(audio.line), "srtp-mismatch", "The server may insist on encryption", "low",
+              f"the offer is {audio.proto} without keys; FreeSWITCH refuses it where rtp_secure_media is mandatory",
+              fix("srtp-mismatch", case.vendor), "rtp_secure_media is not mandatory for this call")  # fmt: skip
 
 
 def fingerprint(case: Refused) -> Finding | None:

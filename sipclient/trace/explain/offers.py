@@ -10,7 +10,7 @@ import ipaddress
 from sipclient.sdp import lint
 from sipclient.trace.explain.candidates import ice_candidates, mdns_only, no_candidates
 from sipclient.trace.explain.codecs import codec, event_clock
-from sipclient.trace.explain.encryption import fingerprint, profile, rtcp_mux, srtp
+from sipclient.trace.explain.encryption import fingerprint, mandatory, profile, rtcp_mux, srtp
 from sipclient.trace.explain.finding import Confidence, Finding, counted, on, shown
 from sipclient.trace.explain.fixes import fix
 from sipclient.trace.explain.refused import Refused
@@ -268,6 +268,7 @@ CHECKS = (
     rtcp_mux,
     bundle,
     srtp,
+    mandatory,
     extra_media,
     address,
     event_clock,

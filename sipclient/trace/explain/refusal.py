@@ -33,7 +33,7 @@ def explain_refusals(story: Story, links: tuple[Link, ...]) -> tuple[list[Findin
         findings += _of_one(case, calls)
         unseen += _unseen(case)
     if beyond:
-        unseen.append(f"why {counted(beyond, 'more offer')} was refused: the first {len(cases)} refusals are looked at")
+        unseen.append(f"the causes of {counted(beyond, 'more refusal')}: the first {len(cases)} are looked at")
     return findings, unseen
 
 

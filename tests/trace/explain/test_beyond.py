@@ -243,6 +243,47 @@ def test_200_without_the_audio() -> None:
     assert ids(call(offer=secure, to=audio(formats="0", address="192.0.2.2"))) == ["srtp-mismatch high"]
 
 
+def test_keys_that_do_not_fit() -> None:
+    keys = {name: f"{name} inline:{'A' * 40}" for name in ("AES_CM_128_HMAC_SHA1_80", "AES_CM_128_HMAC_SHA1_32")}
+    offer, other = (audio(f"a=crypto:1 {each}", proto="RTP/SAVP", formats="0") for each in keys.values())
+    assert ids(call(offer=offer, to=offer.replace("192.0.2.1", "192.0.2.2"))) == []
+    (finding,) = explain(call(offer=offer, to=other.replace("192.0.2.1", "192.0.2.2"))).findings
+    assert (finding.id, finding.confidence) == ("srtp-mismatch", "high")
+
+
+def test_a_prack_that_is_refused() -> None:
+    given = call(say(2.0, "phone>pbx", "PRACK sip:7000@192.0.2.2", cseq="2 PRACK", tags="f,t"),
+                 say(2.1, "pbx>phone", "SIP/2.0 481 No", cseq="2 PRACK", tags="f,t"))  # fmt: skip
+    assert ids(given) == ["prack-missing medium"]
+
+
+def test_a_session_interval_that_is_refused_twice() -> None:
+    given = [each for number in (1, 2) for each in (
+        say(number, "phone>pbx", INVITE, cseq=f"{number} INVITE"),
+        say(number + 0.1, "pbx>phone", "SIP/2.0 422 Session Interval Too Small", "Min-SE: 90", cseq=f"{number} INVITE"),
+    )]  # fmt: skip
+    assert ids(trace(*given)) == ["session-timer-drop high"]
+
+
+def test_a_drop_after_32_seconds_though_an_ack_was_seen() -> None:
+    ok = call().records[1]
+    assert ids(trace(*call().records, again(ok, 1.6), bye(33.1, "pbx>phone"))) == ["ack-missing medium"]
+
+
+def test_a_lossy_link() -> None:
+    given = []
+    for number in range(30):
+        options = say(number, "phone>pbx", "OPTIONS sip:pbx.example.com", cseq=f"{number} OPTIONS")
+        given += [options, again(options, number + 0.5),
+                  say(number + 0.6, "pbx>phone", OK, cseq=f"{number} OPTIONS", tags="f,t")]  # fmt: skip
+    assert ids(trace(*given)) == ["retransmission-storm medium"]
+
+
+def test_no_sound_at_all_while_others_have_it() -> None:
+    others = stream("198.51.100.1:7000", "198.51.100.2:7002")
+    assert ids(trace(*call(bye(11.0)).records, streams=(others,))) == ["one-way-audio low"]
+
+
 def stream(source: str, destination: str, packets: int = 500, lost: int = 0, jitter: float = 0.001) -> MediaStream:
     (one, two), (three, four) = (each.split(":") for each in (source, destination))
     return MediaStream(

@@ -188,6 +188,26 @@ def test_a_refusal_without_its_request_says_so() -> None:
     assert "the request that message 1 (488 Not Acceptable Here) answers" in told.unseen
 
 
+def test_what_a_plain_offer_may_be_refused_for_is_mentioned_last() -> None:
+    plain = audio(formats="0 8")
+    assert ids(refused(plain, ASTERISK)) == ["other-leg-refused low", "profile-mismatch low"]
+    assert ids(refused(plain, FREESWITCH)) == ["other-leg-refused low", "srtp-mismatch low"]
+
+
+def test_srtp_is_blamed_where_the_same_host_speaks_it_elsewhere() -> None:
+    taken = say(0.5, "pbx>phone", "INVITE sip:1001@192.0.2.1", PLAIN, call="c0", sdp=audio(
+        "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:" + "A" * 40, proto="RTP/SAVP", formats="0"))  # fmt: skip
+    found = ids(trace(taken, *two(audio(formats="0"))))
+    assert found[:2] == ["profile-mismatch medium", "srtp-mismatch medium"]
+
+
+def test_a_thousand_refusals_are_looked_at_up_to_a_bound() -> None:
+    given = trace(*(each for number in range(300) for each in two(audio(formats="0"), call=f"c{number}")))
+    told = explain(given)
+    assert len(told.findings) == 5
+    assert "the causes of 100 more refusals: the first 200 are looked at" in told.unseen
+
+
 # The three that issue 4 asks for.
 
 
