@@ -25,7 +25,7 @@ def refused(story: Story) -> Iterator[Finding]:
         if not bad:
             continue
         exchange, final = bad[0]
-        with_credentials = exchange.request is not None and _credentials(exchange.request) is not None
+        with_credentials = exchange.request is not None and bool(_all_credentials(exchange.request))
         again = f", {len(bad)} times in this registration" if len(bad) > 1 else ""
         evidence = f"the registrar answered {final.title}{again}" + (
             ", and the request carried credentials" if with_credentials else ""
@@ -54,28 +54,43 @@ def challenged(story: Story) -> Iterator[Finding]:
             final, request = exchange.final, exchange.request
             if final is None or request is None:
                 continue
-            if final.status in (401, 407) and previous is not None and previous.final is not None:
-                used, asked, anew = _credentials(request), _challenge(previous.final), _challenge(final)
-                if used and asked and used.get("realm") != asked.get("realm"):
-                    realm = realm or (request, used.get("realm", ""), asked.get("realm", ""))
-                elif used and anew and anew.get("stale", "").lower() == "true":
+            again = final.status in (401, 407)
+            if again and previous is not None and previous.final is not None and _all_credentials(request):
+                asked, anew = _challenge(previous.final), _challenge(final)
+                used = _answer_to(request, asked)
+                if used is None:
+                    realm = realm or (request, _realms(request), asked.get("realm", ""))
+                elif anew.get("stale", "").lower() == "true":
                     stale.append(final)
-                elif (
-                    used
-                    and asked
-                    and used.get("nonce") == asked.get("nonce")
-                    and request.at - previous.final.at < _FRESH
-                ):
+                elif _same_again(used, asked, anew) and request.at - previous.final.at < _FRESH:
                     wrong.append((request, final))
-            if final.status < 300 and used_any(request):
+            if final.status < 300 and _all_credentials(request):
                 stale, wrong, realm = [], [], None
-            previous = exchange if final.status in (401, 407) else None
+            previous = exchange if again else None
         yield from _of_credentials(stale, wrong, realm)
 
 
-def used_any(request: Entry) -> bool:
-    """Whether a request carries credentials."""
-    return _credentials(request) is not None
+def _same_again(used: dict[str, str], asked: dict[str, str], anew: dict[str, str]) -> bool:
+    """Whether the answer had the nonce it was asked for, and the same realm (not a proxy further on) asks again."""
+    return used.get("nonce") == asked.get("nonce") and anew.get("realm") == asked.get("realm")
+
+
+def _all_credentials(request: Entry) -> list[dict[str, str]]:
+    return [each.params for each in all_of(lambda: request.message.authorizations)]
+
+
+def _answer_to(request: Entry, asked: dict[str, str]) -> dict[str, str] | None:
+    """The credentials for a challenge, None where there are none for its realm."""
+    return next((each for each in _all_credentials(request) if each.get("realm") == asked.get("realm")), None)
+
+
+def _realms(request: Entry) -> str:
+    return ", ".join(each.get("realm", "") for each in _all_credentials(request))
+
+
+def _challenge(response: Entry) -> dict[str, str]:
+    found = all_of(lambda: response.message.challenges)
+    return found[0].params if found else {}
 
 
 def _of_credentials(
@@ -83,16 +98,10 @@ def _of_credentials(
 ) -> Iterator[Finding]:
     if realm is not None:
         request, used, asked = realm
-        yield on(
-            request,
-            request.line_of("Authorization") or request.line_of("Proxy-Authorization"),
-            "wrong-realm",
-            "The credentials are for another realm",
-            "high",
-            f"the challenge is for {shown(asked)!r}, the answer for {shown(used)!r}",
-            fix("wrong-realm"),
-            "the challenge that was answered is not in the trace",
-        )
+        yield on(request, request.line_of("Authorization") or request.line_of("Proxy-Authorization"), "wrong-realm",
+                 "The credentials are for another realm", "high",
+                 f"the challenge is for {shown(asked)!r}, the answer for {shown(used)!r}", fix("wrong-realm"),
+                 "the challenge that was answered is not in the trace")  # fmt: skip
     if len(stale) >= 3:
         yield on(
             stale[-1],
@@ -118,16 +127,6 @@ def _of_credentials(
             fix("wrong-password", vendor_of(final)),
             "the same credentials are taken later",
         )
-
-
-def _credentials(request: Entry) -> dict[str, str] | None:
-    found = all_of(lambda: request.message.authorizations)
-    return found[0].params if found else None
-
-
-def _challenge(response: Entry) -> dict[str, str] | None:
-    found = all_of(lambda: response.message.challenges)
-    return found[0].params if found else None
 
 
 def behind_nat(story: Story) -> Iterator[Finding]:

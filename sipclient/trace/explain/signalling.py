@@ -16,6 +16,7 @@ _UDP_LIMIT = 1300  # bytes, above which RFC 3261 §18.1.1 asks for a transport w
 _MANY = 20  # retransmissions in a trace
 _SHARE = 0.2  # of all its messages
 _MOST_COPIES = 11  # of one request that RFC 3261 §17.1.2.2 sends, and 7 of an INVITE
+_REWRITTEN = 100  # bytes by which addresses that were replaced may change a body
 _LENIENT = 3  # copies after which nobody says that the capture just ended
 
 
@@ -116,15 +117,20 @@ def rewritten(story: Story) -> Iterator[Finding]:
                     "the sender counts wrong by itself: capture at its own network card",
                 )
         sent = _via(request) if request is not None else None
-        for answer in exchange.answers if sent is not None else ():
+        for answer in exchange.answers if sent is not None and told < 3 else ():
             came = _via(answer)
-            if came is not None and sent is not None and (sent.host, sent.port) != (came.host, came.port) and told < 3:
-                told += 1
-                yield on(answer, answer.line_of("Via"), "alg-rewritten", "Somebody on the way changed the Via", "high",
-                         f"it was sent as {sent.host}:{sent.port or 5060} and comes back as {came.host}:"
-                         f"{came.port or 5060}", fix("alg-rewritten"),
-                         "the trace was put together from several places")  # fmt: skip
-                break
+            if came is None or sent is None or _sent_by(sent) == _sent_by(came):
+                continue
+            told += 1
+            words = "it was sent as {}:{} and comes back as {}:{}".format(*_sent_by(sent), *_sent_by(came))
+            yield on(answer, answer.line_of("Via"), "alg-rewritten", "Somebody on the way changed the Via", "medium",
+                     words, fix("alg-rewritten"), "the trace was put together from several places")  # fmt: skip
+            break
+
+
+def _sent_by(via: Via) -> tuple[str, int]:
+    """Host and port as they are meant: a port that is not written is the usual one."""
+    return via.host.lower(), via.port or (5061 if via.transport == "TLS" else 5060)
 
 
 def _wrong_length(entry: Entry) -> str:
@@ -133,7 +139,7 @@ def _wrong_length(entry: Entry) -> str:
     if not said.isdecimal() or record.repaired or not record.source.port or record.transport != "UDP":
         return ""
     body = record.data.partition(b"\r\n\r\n")[2]
-    if int(said[:9]) == len(body) or not entry.sdp_text:
+    if not 0 < abs(int(said[:9]) - len(body)) < _REWRITTEN or not entry.sdp_text:  # far more: the capture cut it
         return ""
     return f"Content-Length says {shown(said)}, and the body has {len(body)} bytes: an address in it was replaced"
 

@@ -66,6 +66,16 @@ def test_a_nonce_that_was_old_is_no_wrong_password() -> None:
     assert ids(trace(*given)) == []
 
 
+def test_a_second_challenge_by_a_proxy_further_on_is_no_wrong_password() -> None:
+    proxy = 'Proxy-Authenticate: Digest realm="inner", nonce="m1", algorithm=MD5'
+    both = (ANSWER.format("pbx", "n1"), "Proxy-" + ANSWER.format("inner", "m1"))
+    given = trace(register(1), challenge(1, "n1"), register(2, both[0]),
+                  answer(2, "407 Proxy Authentication Required", proxy), register(3, *both), answer(3, "200 OK"),
+                  )  # fmt: skip
+    assert ids(given) == []
+    assert ids(trace(*given.records[:4])) == []
+
+
 def test_nonces_that_are_always_old() -> None:
     given = [register(1), challenge(1, "n1")]
     for number in range(2, 6):
@@ -134,7 +144,12 @@ def test_a_message_that_was_changed_on_its_way() -> None:
         say(1.0, "phone>pbx", INVITE, branch="b1"),
         say(1.1, "pbx>phone", "SIP/2.0 486 Busy Here", branch="b1", via="203.0.113.9:1024", tags="f,t"),
     )
-    assert ids(via) == ["alg-rewritten high"]
+    assert ids(via) == ["alg-rewritten medium"]
+    usual = trace(
+        say(1.0, "phone>pbx", INVITE, branch="b1", via="PHONE.example.com"),
+        say(1.1, "pbx>phone", "SIP/2.0 486 Busy Here", branch="b1", via="phone.example.com:5060", tags="f,t"),
+    )
+    assert ids(usual) == []
 
 
 @pytest.mark.parametrize("start", ["482 (Loop Detected)", "482 Request merged", "483 Too Many Hops"])
