@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from sipclient.call import Call as Call
     from sipclient.call import CallState as CallState
     from sipclient.client import Client as Client
+    from sipclient.errors import BridgeFailed as BridgeFailed
     from sipclient.errors import CallFailed as CallFailed
     from sipclient.errors import InvalidValue as InvalidValue
     from sipclient.errors import ListenFailed as ListenFailed
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from sipclient.errors import SipError as SipError
     from sipclient.errors import Unreachable as Unreachable
     from sipclient.errors import WatchFailed as WatchFailed
+    from sipclient.face.connecting import BridgeProgress as BridgeProgress
     from sipclient.face.incoming import IncomingCall as IncomingCall
     from sipclient.face.watching import Memory as Memory
     from sipclient.face.watching import Watching as Watching
@@ -36,6 +38,8 @@ _HOMES = MappingProxyType(
     {
         "Account": "sipclient.protocol.account",
         "Bridge": "sipclient.bridging",
+        "BridgeFailed": "sipclient.errors",
+        "BridgeProgress": "sipclient.face.connecting",
         "Call": "sipclient.call",
         "CallEnded": "sipclient.protocol.events",
         "CallFailed": "sipclient.errors",
@@ -60,6 +64,8 @@ _HOMES = MappingProxyType(
 __all__ = [
     "Account",
     "Bridge",
+    "BridgeFailed",
+    "BridgeProgress",
     "Call",
     "CallEnded",
     "CallFailed",

@@ -7,14 +7,18 @@ import itertools
 import math
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from pathlib import Path
 from ssl import SSLContext
 from types import MappingProxyType, TracebackType
 from typing import Any, Self, TypeAlias
 
 from sipclient import __version__
 from sipclient.call import Call, Dialling, follow_none
+from sipclient.config.model import Retry
+from sipclient.dialling import Leg, parse_dial_string
 from sipclient.errors import InvalidValue, SipError
 from sipclient.face.clock import SystemClock
+from sipclient.face.connecting import LEG_TIMEOUT, BridgeProgress, Connecting, Said, Wishes, wishes_of
 from sipclient.face.identifiers import SystemIdentifiers
 from sipclient.face.incoming import Incoming
 from sipclient.face.registrations import Registrations
@@ -24,7 +28,7 @@ from sipclient.face.shell import Clock, Deliver, Driver, Engine, Wires
 from sipclient.face.streams import Stream
 from sipclient.face.switchboard import Switchboard
 from sipclient.face.watching import Memory, Watches, Watching
-from sipclient.message import Response, check_header_name, check_header_value
+from sipclient.message import Response, check_call_id, check_header_name, check_header_value
 from sipclient.presence import MessageWaiting, State
 from sipclient.protocol.account import Account
 from sipclient.protocol.agent import UserAgent
@@ -301,6 +305,7 @@ class Client:
         *,
         account: Which = None,
         private: bool = False,
+        call_id: str = "",
     ) -> Invite:
         """The command behind `dial` and `call`, with an id of its own; nothing is sent. Raises InvalidValue."""
         self._running()
@@ -310,15 +315,67 @@ class Client:
             raise InvalidValue(f"a timeout is a number of seconds above 0, not {timeout!r}")
         pairs, limit = _checked(headers), float(timeout or 0.0)
         key = self.account(account).key
-        return Invite(self.next_id(), key, to, caller_id, pairs, timeout=limit, private=private)
+        return Invite(self.next_id(), key, to, caller_id, pairs, timeout=limit, private=private, call_id=call_id)
 
-    def _place(self, invite: Invite, media: str = "") -> Call:
-        """Place the call of an Invite at once, with the media of its account or those named here."""
-        return self._switchboard.dial(invite, media)
+    def _place(self, invite: Invite, media: str = "", codecs: tuple[str, ...] = ()) -> Call:
+        """Place the call of an Invite at once, with the media and codecs of its account or those named here."""
+        return self._switchboard.dial(invite, media, codecs)
 
-    async def _place_in_turn(self, invite: Invite, media: str = "") -> Call:
+    async def _place_in_turn(self, invite: Invite, media: str = "", codecs: tuple[str, ...] = ()) -> Call:
         """What `call` does to place one: a client that limits its calls waits here until this one may leave."""
-        return self._place(invite, media)
+        return self._place(invite, media, codecs)
+
+    def bridge(
+        self,
+        a: str,
+        b: str,
+        *,
+        id: str = "",
+        caller_id: str = "",
+        headers: GivenHeaders = (),
+        variables: Mapping[str, str] = MappingProxyType({}),
+        ringback: str | Path | None = None,
+        announcement: str | Path = "",
+        record: str | Path = "",
+        stereo: bool | None = None,
+        timeout: float | None = None,
+        leg_timeout: float = LEG_TIMEOUT,
+        progress_timeout: float = 0.0,
+        retry: Retry | Mapping[str, object] | None = None,
+        ignore_early_media: bool = False,
+        at_once: bool = False,
+        hangup: bool | None = None,
+        account: Which = None,
+        on_progress: Callable[[BridgeProgress], None] | None = None,
+    ) -> Connecting:
+        """Dial `a`, then, once it has answered, `b`, and join them: numbers, URIs or FreeSWITCH dial strings.
+
+        Await the result for the Bridge, or enter it: leaving hangs up both. Awaiting the Bridge waits until one hangs
+        up, which ends the other too, unless `hangup` is False. While `b` rings, `a` hears `ringback` (a tone, a
+        file; None: `us-ring`, empty: nothing) until the network of `b` says something itself, unless
+        `ignore_early_media`. Where `b` is not reached, `a` hears `announcement`, or a busy or congestion tone, and is
+        hung up. `at_once` dials both. `record` has `a` on the left and `b` on the right, without `stereo` a mix.
+
+        `timeout` is in seconds until both talk, attempts and waits included; `leg_timeout` and `progress_timeout` are
+        until each call must answer, and ring; `retry` is as robot.toml has it. `id` is in every Call-ID and every
+        BridgeProgress, `variables` travel as `X-` headers. What is left out here is what the dial strings say, and
+        what they say of time limits, retries and headers comes first.
+
+        Raises BridgeFailed where they did not come to talk, InvalidValue for what cannot be dialled, MediaError for
+        what cannot be played or recorded.
+        """
+        said = Said(_checked(headers), variables, leg_timeout, progress_timeout, retry, ignore_early_media)
+        plans = [said.complete(parse_dial_string(text, self._roster.by_key)) for text in (a, b)]
+        wishes = wishes_of(plans, ringback, stereo, hangup, Wishes(announcement, record, timeout, at_once, on_progress))
+
+        async def place(leg: Leg, call_id: str) -> Call:
+            which = self.account(leg.account or account)
+            shown = leg.caller_id(which.address.partition(":")[2].partition("@")[0]) or caller_id
+            invite = self._invite(leg.to, shown, leg.headers, account=which, call_id=call_id)
+            return await self._place_in_turn(invite, leg.media, leg.codecs)
+
+        name = check_call_id(id or plans[0].id or plans[1].id or SystemIdentifiers().token("bridge"))
+        return Connecting(name, plans[0], plans[1], wishes, place)
 
     def incoming(self, account: Which = None) -> Incoming:
         """The calls that reach one account, or any. Where nobody asks for them, callers get 480."""

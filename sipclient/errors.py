@@ -98,6 +98,17 @@ class CallFailed(SipError):
         self.reason = reason
 
 
+class BridgeFailed(CallFailed):
+    """Two numbers that did not come to talk: `leg` is the one that was not reached, or hung up before (`a` or `b`)."""
+
+    def __init__(self, leg: str, status: int, cause: str, reason: str = "") -> None:
+        super().__init__(status, cause, reason)
+        self.leg = leg
+
+    def __str__(self) -> str:
+        return f"{self.leg}: {super().__str__()}"
+
+
 class StoreError(SipError):
     """The store cannot be opened or written: the text names its URL and the cause."""
 

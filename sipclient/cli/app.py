@@ -24,6 +24,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "run": "Run a robot.toml until told to stop.",
         "check": "Say what is wrong with a robot.toml.",
         "call": "Place a call and show how it goes.",
+        "bridge": "Call one number, then another, and join them.",
         "watch": "Show the state of extensions.",
         "replay": "Show what we would have done in a captured trace.",
         "ladder": "Draw a trace: hosts, and messages between them.",

@@ -53,7 +53,7 @@ def call(
 ) -> None:
     """Status 0: answered and ended; 1: not answered. Ctrl-C hangs up."""
     who = caller(config, account, address, server, register)
-    headers = [_header(text) for text in header or ()]
+    headers = [header_of(text) for text in header or ()]
     limits = seconds("--timeout", timeout), seconds("--hold-for", hold_for)
     if not limits[0]:
         raise InvalidValue("--timeout: a call that rings for no time is never answered: say how long it may")
@@ -121,7 +121,8 @@ def _show(placed: Call, state: CallState, elapsed: float) -> None:
     print(f"{elapsed:7.2f} s  {word}: {code}{by}{reason}", flush=True)
 
 
-def _header(text: str) -> tuple[str, str]:
+def header_of(text: str) -> tuple[str, str]:
+    """A header as `--header` has it. Raises InvalidValue."""
     name, colon, value = text.partition(":")
     if not colon:
         raise InvalidValue(f"--header is like 'X-Name: value', not {text!r}")

@@ -46,12 +46,14 @@ class Caller(msgspec.Struct, frozen=True):
 
     account: Account
     config: Config | None = None
+    others: tuple[Account, ...] = ()  # of the file, for a command that takes gateways by name
 
-    def may_call(self, target: str) -> bool:
-        """Whether the file's `[dial] allow` names it; without a file whoever types it is asked by nobody."""
+    def may_call(self, target: str, account: str = "") -> bool:
+        """Whether the file's `[dial] allow` names it, called through `account` or the one a command acts for; without
+        a file whoever types it is asked by nobody."""
         if self.config is None:
             return True
-        return allowed(self.config.dial.allow, target, self.config.domain(self.account.key))
+        return allowed(self.config.dial.allow, target, self.config.domain(account or self.account.key))
 
 
 def caller(config: str, name: str, address: str, server: str, register: bool) -> Caller:
@@ -71,9 +73,13 @@ def caller(config: str, name: str, address: str, server: str, register: bool) ->
     chosen = name or next(iter(loaded.accounts), "")
     if chosen not in loaded.accounts:
         raise InvalidValue(f"{path} has no account {chosen!r}; it has: {', '.join(loaded.accounts) or 'none'}")
-    account = account_of(chosen, loaded.accounts[chosen], folder_of(path))
-    # The ports are the running robot's.
-    return Caller(msgspec.structs.replace(account, register=register, local=""), loaded)
+    accounts = {
+        each: msgspec.structs.replace(  # the ports are the running robot's
+            account_of(each, settings, folder_of(path)), register=register, local=""
+        )
+        for each, settings in loaded.accounts.items()
+    }
+    return Caller(accounts.pop(chosen), loaded, tuple(accounts.values()))
 
 
 def _password() -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -11,9 +10,6 @@ import msgspec
 from sipclient.config.model import Retry
 from sipclient.config.values import Mistake
 from sipclient.errors import InvalidValue
-
-LONGEST_ID = 128
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~+-]*")
 
 
 class Leg(msgspec.Struct, frozen=True):
@@ -62,16 +58,6 @@ class Plan(msgspec.Struct, frozen=True):
     def each_leg(self, change: Callable[[Leg], Leg]) -> Plan:
         """The same plan with every leg changed."""
         return msgspec.structs.replace(self, rounds=tuple(tuple(map(change, each)) for each in self.rounds))
-
-
-def check_id(text: str) -> str:
-    """An id of the caller's own: 1 to 128 of `A-Z a-z 0-9 . _ ~ + -` from a letter or digit on, so that it may stand
-    in a Call-ID (RFC 3261 §25.1) and in a URL as it is. Raises InvalidValue."""
-    if len(text) > LONGEST_ID or not _ID.fullmatch(text):
-        raise InvalidValue(
-            f"an id has 1 to {LONGEST_ID} letters, digits and . _ ~ + -, and begins with one of the first two"
-        )
-    return text
 
 
 def variable_headers(variables: Mapping[str, str] | tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:

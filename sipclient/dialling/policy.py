@@ -62,20 +62,20 @@ class Dialling:
     def __init__(self, plan: Plan) -> None:
         self.attempt = 0
         self.over = False
+        self.again: float | None = None  # when the next attempt begins
+        self.last = Failed(0, NO_ANSWER)  # how the call that ended last did
         self._plan = plan
         self._numbers = 0
         self._round = 0
         self._under_way: dict[int, _Ringing] = {}
         self._ends: float | None = None  # of the whole
-        self._again: float | None = None  # when the next attempt begins
-        self._last = Failed(0, NO_ANSWER)
 
     @property
     def deadline(self) -> float | None:
         """The next moment at which something is due."""
         if self.over:
             return None
-        due = [self._ends, self._again]
+        due = [self._ends, self.again]
         for call in self._under_way.values():
             due += [call.must_answer, call.must_progress]
         return min((each for each in due if each is not None), default=None)
@@ -102,7 +102,7 @@ class Dialling:
         """A call ended without having been answered."""
         if self.over or self._under_way.pop(number, None) is None:
             return []
-        self._last = Failed(status, cause, reason)
+        self.last = Failed(status, cause, reason)
         return self._go_on(now)
 
     def leave(self, cause: str = LEFT, reason: str = "") -> list[Step]:
@@ -117,15 +117,15 @@ class Dialling:
             return []
         if self._ends is not None and now >= self._ends:
             return self._fail(Failed(0, NO_ANSWER, f"not answered within {self._plan.timeout:g} s"))
-        if self._again is not None and now >= self._again:
-            self._again = None
+        if self.again is not None and now >= self.again:
+            self.again = None
             return self._attempt(now)
         steps: list[Step] = []
         for number, call in tuple(self._under_way.items()):
             cause = _overdue(call, now)
             if cause:
                 del self._under_way[number]
-                self._last = Failed(
+                self.last = Failed(
                     0, cause, "it did not ring in time" if cause == NO_PROGRESS else "not answered in time"
                 )
                 steps.append(Drop(number))
@@ -154,12 +154,12 @@ class Dialling:
         if self._round < len(self._plan.rounds):
             return self._place(now)
         retry = self._plan.retry
-        if retry is None or self.attempt > retry.times or not retry.matches(self._last.status, self._last.cause):
-            return self._fail(self._last)
+        if retry is None or self.attempt > retry.times or not retry.matches(self.last.status, self.last.cause):
+            return self._fail(self.last)
         again = now + retry.pause(self.attempt)
         if self._ends is not None and again >= self._ends:
-            return self._fail(self._last)  # it would not come to another attempt
-        self._again = again
+            return self._fail(self.last)  # it would not come to another attempt
+        self.again = again
         return []
 
     def _fail(self, failed: Failed) -> list[Step]:

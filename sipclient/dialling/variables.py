@@ -12,9 +12,9 @@ import msgspec
 from sipclient.config.causes import RetryOn
 from sipclient.config.model import Retry
 from sipclient.config.values import LONGEST, Codec, Mistake, Seconds, nearest, quoted
-from sipclient.dialling.plan import Leg, Plan, check_id, variable_headers
+from sipclient.dialling.plan import Leg, Plan, variable_headers
 from sipclient.errors import InvalidValue
-from sipclient.message import check_header_name, check_header_value
+from sipclient.message import check_call_id, check_header_name, check_header_value
 
 _CODECS = MappingProxyType({name.upper(): name for name in Codec.choices if name != "telephone-event"})
 _TRUE = frozenset({"true", "yes", "on", "1", "t", "y", "enabled"})
@@ -122,7 +122,7 @@ class Settings:
 
     def _id(self, name: str, value: str) -> None:
         try:
-            self._plan["id"] = check_id(value)
+            self._plan["id"] = check_call_id(value)
         except InvalidValue as error:
             raise InvalidValue(f"{name}: {error}") from error
 

@@ -14,10 +14,13 @@ _Q850 = MappingProxyType({name: number for number, name in BY_Q850.items()})
 def reason_of(cause: str | int | None, words: str = "") -> str:
     """The value of a Reason header (RFC 3326) for a hangup cause, by name or Q.850 number; empty for None.
 
+    `LOSE_RACE` is FreeSWITCH's for a call that another one was faster than: a telephone then shows no missed call.
     `words` stand in the place of the cause's name. Raises InvalidValue for a name that has no number.
     """
     if cause is None:
         return ""
+    if cause == "LOSE_RACE":
+        return 'SIP;cause=200;text="Call completed elsewhere"'  # RFC 3326 §3.1
     if isinstance(cause, int):
         if not 1 <= cause <= 127:
             raise InvalidValue(f"{cause} is no Q.850 cause: those go from 1 to 127")

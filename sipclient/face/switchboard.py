@@ -8,6 +8,8 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any, TypeAlias, get_args
 
+import msgspec
+
 from sipclient.call import Call
 from sipclient.errors import Unreachable
 from sipclient.face.descriptions import OpenMedia
@@ -77,9 +79,14 @@ class Switchboard:
         """Run something slow; it is awaited, or cancelled, when the client closes."""
         self.tasks.spawn(work)
 
-    def dial(self, invite: Invite, media: str) -> Call:
-        """Place a call. Raises InvalidValue for what must not reach the wire, where that shows at once."""
+    def dial(self, invite: Invite, media: str, codecs: tuple[str, ...] = ()) -> Call:
+        """Place a call, with these media and codecs where not the account's.
+
+        Raises InvalidValue for what must not reach the wire, where that shows at once.
+        """
         account = self._accounts[invite.account]
+        if codecs:
+            account = msgspec.structs.replace(account, codecs=codecs)
         call = Call(self, invite.id, account.key, invite.to, self._opener(account, media, ""), self._follow)
         self.calls[call.id] = call
         try:

@@ -9,7 +9,7 @@ from sipclient.message.framer import PING, PONG, Framer, FramingLost
 from sipclient.message.headers import Headers
 from sipclient.message.limits import DEFAULT, Limits
 from sipclient.message.message import Message, Request, Response
-from sipclient.message.names import canonical, check_header_name, check_header_value, is_token
+from sipclient.message.names import canonical, check_call_id, check_header_name, check_header_value, is_token
 from sipclient.message.parser import parse, salvage
 from sipclient.message.reasons import REASONS, reason_phrase
 from sipclient.message.text import Params, quote, split_commas, unquote
@@ -46,6 +46,7 @@ __all__ = [
     "Via",
     "canonical",
     "check",
+    "check_call_id",
     "check_header_name",
     "check_header_value",
     "is_token",

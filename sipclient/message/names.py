@@ -48,6 +48,7 @@ Unsupported User-Agent User-to-User Via Warning WWW-Authenticate
 _NAMES = _LONG_FORMS.split()
 
 _SPELLING = {name.lower(): name for name in _NAMES}
+_CALL_ID = re.compile(r"[A-Za-z0-9._~+-]{1,160}")
 _TOKEN = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]+")
 _UNWRITABLE = re.compile("[\x00-\x08\x0a-\x1f\x7f\ud800-\udc7f\udd00-\udfff]")
 
@@ -105,6 +106,14 @@ def check_header_name(name: str) -> None:
         raise InvalidValue(f"the name of a header is text, not {name!r}"[:_SAID])
     if name not in KEYS and _TOKEN.fullmatch(name) is None:
         raise InvalidValue(f"{name!r} is no header name: letters, digits and -.!%*_+`'~ only")
+
+
+def check_call_id(text: str) -> str:
+    """The text, where it is 1 to 160 of `A-Z a-z 0-9 . _ ~ + -` and may begin a Call-ID (RFC 3261 §25.1), or stand in a
+    URL, as it is. Raises InvalidValue."""
+    if not _CALL_ID.fullmatch(text):
+        raise InvalidValue(f"{text[:40]!r} is no id: it has 1 to 160 letters, digits and . _ ~ + -")
+    return text
 
 
 def check_header_value(value: str, what: str = "header value") -> None:

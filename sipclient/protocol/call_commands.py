@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 from sipclient.errors import InvalidValue
-from sipclient.message import check_header_value
+from sipclient.message import check_call_id, check_header_value
 from sipclient.protocol.checks import (
     check_body,
     check_caller_id,
@@ -69,6 +69,8 @@ class CallCommands:
         check_headers(command.headers)
         check_body(command.body, command.content_type)
         check_caller_id(station.line, command.caller_id)
+        if command.call_id:
+            check_call_id(command.call_id)
         if call_of(self._stations, command.id) is not None:
             raise InvalidValue(f"there is a call {command.id} already")
         call = OutgoingCall(self._stack, self._dialogs, station.line, station, command)

@@ -77,6 +77,7 @@ class Invite(Value, frozen=True):
     private: bool = False  # Privacy: id
     session_expires: float = 1800.0  # 0: no session timer offered
     flow: Flow | None = None  # where it goes, for a PBX calling its phones; None: to the account's server
+    call_id: str = ""  # what its Call-ID begins with; empty: something nobody can guess
 
 
 class Follow(Value, frozen=True):

@@ -59,7 +59,7 @@ class OutgoingCall:
         self._registry = registry
         self._invite = invite
         self.id = invite.id
-        self.call_id = f"{core.ids.token('call-id')}-{line.call_mark}"
+        self.call_id = f"{invite.call_id or core.ids.token('call-id')}-{line.call_mark}"
         self.tag = core.ids.token("tag")
         self._target = line.target_uri(invite.to)
         self._cseq = 0

@@ -87,20 +87,20 @@ class GuardedClient(Client):
         else:
             super().do(command)
 
-    def _place(self, invite: Invite, media: str = "") -> Call:
+    def _place(self, invite: Invite, media: str = "", codecs: tuple[str, ...] = ()) -> Call:
         """See Client; raises NotAllowed where `[dial]` does not let it leave, or not at this moment."""
         self._check(invite)
         with self._admitted(self._turn_now(invite), invite):
-            return super()._place(invite, media)
+            return super()._place(invite, media, codecs)
 
-    async def _place_in_turn(self, invite: Invite, media: str = "") -> Call:
+    async def _place_in_turn(self, invite: Invite, media: str = "", codecs: tuple[str, ...] = ()) -> Call:
         """See Client; waits for its turn first. Raises NotAllowed where too many wait already."""
         self._check(invite)
         turn = self._new_turn()
         if not await self._turns.wait(turn):
             raise NotAllowed("too many calls wait for their turn already: see [dial] in robot.toml")
         with self._admitted(turn, invite):
-            return super()._place(invite, media)
+            return super()._place(invite, media, codecs)
 
     def place_job(self, job: Job) -> Call:
         """Place a rule's call, which has had its turn under its own id. Raises NotAllowed, InvalidValue."""

@@ -335,3 +335,49 @@ def test_a_terminal_without_unicode_gets_the_words() -> None:
     console.print(table_of({"1001": Row(State.READY)}, console))
     out.flush()
     assert b"ready" in out.buffer.getvalue()  # type: ignore[attr-defined]
+
+
+# --- bridge -----------------------------------------------------------------------------------------
+
+
+async def test_two_numbers_are_called_and_joined(pbx: Any, sipclient: Any, robot_toml: Any) -> None:
+    robot_toml.write(robot_toml.text.replace('media = "none"', 'media = "rtp"'))
+    bridge = await sipclient("bridge", "7001", "sofia/gateway/pbx/7002", "--id", "order-17", "--ringback", "uk-ring")
+    await bridge.until("b  ringing 7002")
+    assert [call.request.call_id[:11] for call in pbx.calls] == ["order-17-a1", "order-17-b1"]
+    bridge.signal(signal.SIGINT)
+    assert await bridge.end(8) in (0, 130)
+
+
+async def test_a_bridge_to_nobody(pbx: Any, sipclient: Any, robot_toml: Any) -> None:
+    robot_toml.write(robot_toml.text.replace('media = "none"', 'media = "rtp"'))
+    bridge = await sipclient(
+        "bridge", "486", "7002", "--retry-on", "USER_BUSY", "--retries", "1", "--retry-wait", "0.1"
+    )
+    assert await bridge.end() == 1
+    words = [line.split(" s  ")[1] for line in bridge.lines]
+    assert words[-1] == "failed: a: 486 USER_BUSY (Busy Here)"
+    assert "a  USER_BUSY: another attempt in 0 s" in words
+    assert len(pbx.calls) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("7001", "8000"), '[dial] allow does not name "8000": nothing was sent'),
+        (("7001", "7002|user/8000"), '[dial] allow does not name "8000": nothing was sent'),
+        (("7001", "loopback/7002"), '"loopback/" is not supported'),
+        (("sofia/gateway/other/1", "7002"), 'there is no account "other"'),
+        (("7001", "7002", "--retry-on", "BUSY"), "unknown hangup cause"),
+        (("7001", "7002", "--leg-timeout", "0"), "--leg-timeout"),
+        (("7001", "7002", "--ringback", "nothing.wav"), "nothing.wav"),
+    ],
+)
+async def test_a_bridge_that_is_wrong_use(
+    pbx: Any, sipclient: Any, robot_toml: Any, arguments: tuple[str, ...], words: str
+) -> None:
+    bridge = await sipclient("bridge", *arguments)
+    assert await bridge.end() == 2
+    errors = await bridge.errors()
+    assert words in errors and errors.count("\n") == 1
+    assert pbx.calls == []

@@ -186,8 +186,18 @@ async def test_the_example_of_a_call(lab: LabServer) -> None:
     assert printed.decode().splitlines() == ["calling", "ringing", "answered", "ended", "200 NORMAL_CLEARING by remote"]
 
 
+async def test_the_example_of_a_bridge(lab: LabServer, tmp_path: Path) -> None:
+    async with asyncio.timeout(TIMEOUT):
+        process = await start(lab, "bridge", "1003", "user/7000", str(tmp_path / "both.wav"))
+        printed, errors = await process.communicate()
+    assert (process.returncode, errors) == (0, b"")
+    words = printed.decode().splitlines()
+    assert words[0] == "a calling" and words[-1] == "both bridged"
+    assert (tmp_path / "both.wav").stat().st_size > 44
+
+
 def test_the_lab_is_where_examples_look_for_a_pbx() -> None:
-    for name in ("watch", "place_call", "ready_calls_queue"):
+    for name in ("watch", "place_call", "bridge", "ready_calls_queue"):
         assert f'"{LAB_PASSWORD}"' in (ROOT / "examples" / f"{name}.py").read_text()
 
 

@@ -10,6 +10,7 @@ from sipclient.message import (
     MalformedMessage,
     Response,
     canonical,
+    check_call_id,
     check_header_name,
     check_header_value,
     is_token,
@@ -184,3 +185,11 @@ def test_splitting(value: str, parts: list[str]) -> None:
 def test_what_does_not_split(value: str) -> None:
     with pytest.raises(MalformedMessage):
         split_commas(value)
+
+
+def test_an_id_of_the_users_own_may_begin_a_call_id() -> None:
+    """RFC 3261 §25.1."""
+    assert check_call_id("Order.17_~+-a") == "Order.17_~+-a"
+    for wrong in ("", "a b", "a@b", "a" * 161, "ä", "a\r\n"):
+        with pytest.raises(InvalidValue, match="is no id"):
+            check_call_id(wrong)

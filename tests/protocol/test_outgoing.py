@@ -608,3 +608,13 @@ def test_a_limit_of_the_users_holds_instead(bench) -> None:
     bench.robot.do(Invite(1, "pbx", "7000", timeout=600.0))
     bench.wire.run(599)
     assert not bench.pbx.requests("CANCEL")
+
+
+def test_a_call_id_that_begins_as_the_user_says(line) -> None:
+    """RFC 3261 §8.1.1.4: what follows keeps it our own."""
+    answering(line, (100,), (200, CONTACT))
+    call(line, call_id="order-17")
+    sent = line.pbx.requests("INVITE")[0].call_id
+    assert sent.startswith("order-17-") and sent != "order-17-"
+    with pytest.raises(InvalidValue, match="is no id"):
+        line.robot.do(Invite(2, "pbx", "7000", body=SDP, call_id="a\r\nX: y"))

@@ -1,0 +1,222 @@
+"""Two numbers dialled and joined by `client.bridge`, over real sockets: what each hears, and every way it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import wave
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sipclient import BridgeFailed, BridgeProgress, Client, InvalidValue, MediaError
+from sipclient.face.connecting import tone_for
+from sipclient.media.tones.detector import tone_level
+from tests.client.loopback.test_sound import TONE_440, TONE_1000, hears
+
+TIMEOUT = 20
+
+
+class Desk:
+    """A client to bridge with, the calls that reach the PBX, and what was told of them."""
+
+    def __init__(self, client: Client, calls: Any) -> None:
+        self.client = client
+        self.calls = calls
+        self.told: list[BridgeProgress] = []
+        self.connecting: Any = None
+
+    def bridge(self, a: str, b: str, **more: Any) -> asyncio.Task[Any]:
+        connecting = self.connecting = self.client.bridge(a, b, on_progress=self.told.append, **more)
+
+        async def connect() -> Any:
+            return await connecting
+
+        return asyncio.create_task(connect())
+
+    async def next(self) -> Any:
+        return await anext(self.calls)
+
+    def states(self, leg: str) -> list[str]:
+        return [each.state for each in self.told if each.leg == leg]
+
+
+@pytest.fixture
+async def desk(pbx: Any) -> AsyncIterator[Desk]:
+    async with asyncio.timeout(TIMEOUT), Client(pbx.account(register=False, keepalive=0.0, name="gate")) as client:
+        async with pbx.client.incoming() as calls:
+            yield Desk(client, calls)
+        assert client.failures == 0
+        for call in client.calls:  # hung up, whether or not that was confirmed already
+            await call.ended()
+
+
+@asynccontextmanager
+async def failing(task: asyncio.Task[Any]) -> AsyncIterator[Any]:
+    with pytest.raises(BridgeFailed) as caught:
+        yield caught
+        await task
+
+
+async def test_the_second_is_called_once_the_first_answered_and_voices_pass(desk: Desk, tmp_path: Path) -> None:
+    ringback = "{origination_uuid=order-17,ringback=%(2000,4000,440,480)}"
+    bridging = desk.bridge(
+        f"{ringback}sofia/gateway/gate/1001", "user/1002", variables={"order": "17"}, record=tmp_path / "both.wav"
+    )
+    a = await desk.next()
+    assert a.request.call_id.startswith("order-17-a1-")
+    assert a.headers.get("X-order") == "17"
+    far_a = await a.answer()
+    b = await desk.next()
+    assert b.request.call_id.startswith("order-17-b1-")
+    b.ring()
+    await asyncio.gather(hears(far_a, 440), hears(far_a, 480))
+    far_b = await b.answer()
+    bridge = await bridging
+    far_a.play(TONE_440)
+    far_b.play(TONE_1000)
+    await asyncio.gather(hears(far_b, 440), hears(far_a, 1000))
+    await asyncio.sleep(0.5)  # of real sound, for the recording
+    far_b.hangup()
+    await bridge
+    assert (await far_a.ended()).by == "remote"
+    assert desk.states("a")[:2] == ["calling", "answered"]
+    assert desk.states("b") == ["calling", "ringing", "answered"]
+    assert {each.id for each in desk.told} == {"order-17"}
+    await desk.connecting.recording
+    with wave.open(str(tmp_path / "both.wav")) as recording:
+        assert recording.getnchannels() == 2
+        frames = recording.readframes(recording.getnframes())
+    end = len(frames) // 4 * 4
+    last = frames[max(0, end - 8000 * 2) : end]  # half a second at its end
+    left = b"".join(last[at : at + 2] for at in range(0, len(last), 4))
+    right = b"".join(last[at + 2 : at + 4] for at in range(0, len(last), 4))
+    assert tone_level(left, 440, 8000) > tone_level(left, 1000, 8000)
+    assert tone_level(right, 1000, 8000) > tone_level(right, 440, 8000)
+
+
+async def test_a_busy_number_is_told_to_who_waits(desk: Desk) -> None:
+    bridging = desk.bridge("1001", "1002", ringback="de-ring")
+    far_a = await (await desk.next()).answer()
+    (await desk.next()).reject(486)
+    async with failing(bridging) as caught:
+        await hears(far_a, 425)
+    assert (caught.value.leg, caught.value.status, caught.value.cause) == ("b", 486, "USER_BUSY")
+    assert str(caught.value).startswith("b: 486 USER_BUSY")
+    assert "cause=17" in far_a.end.reason or far_a.end.q850 == 17
+
+
+async def test_an_announcement_in_place_of_a_tone(desk: Desk) -> None:
+    bridging = desk.bridge("1001", "1002", announcement="%(300,0,1000)")
+    far_a = await (await desk.next()).answer()
+    (await desk.next()).reject(404)
+    async with failing(bridging):
+        await hears(far_a, 1000)
+
+
+async def test_the_first_leaves_while_the_second_rings(desk: Desk) -> None:
+    bridging = desk.bridge("1001", "1002", ringback="")
+    far_a = await (await desk.next()).answer()
+    b = await desk.next()
+    b.ring()
+    async with failing(bridging) as caught:
+        far_a.hangup()
+        assert (await b.call.ended()).cause == "ORIGINATOR_CANCEL"
+    assert (caught.value.leg, caught.value.cause) == ("a", "ORIGINATOR_CANCEL")
+
+
+async def test_the_first_is_not_reached_and_the_second_never_called(desk: Desk) -> None:
+    bridging = desk.bridge("1001|1003", "1002", retry={"on": ["USER_BUSY"], "times": 1, "wait": "50ms"})
+    async with failing(bridging) as caught:
+        for status in (404, 486, 486, 404):
+            (await desk.next()).reject(status)
+    assert (caught.value.leg, caught.value.status) == ("a", 404)
+    assert desk.states("b") == []
+    assert desk.states("a").count("waiting") == 1
+
+
+async def test_all_at_once_the_first_to_answer_is_it(desk: Desk) -> None:
+    bridging = desk.bridge("1001", "1002,1003")
+    await (await desk.next()).answer()
+    first, second = await desk.next(), await desk.next()
+    first.ring()
+    await second.answer()
+    assert (await first.call.ended()).cause in ("ORIGINATOR_CANCEL", "NORMAL_CLEARING")
+    bridge = await bridging
+    bridge.a.hangup()
+    await bridge
+
+
+async def test_both_are_dialled_at_once_by_choice(desk: Desk) -> None:
+    bridging = desk.bridge("1001", "1002", at_once=True, ringback=TONE_440)
+    calls = [await desk.next(), await desk.next()]
+    by_number = {call.request.uri.user: call for call in calls}
+    far_b = await by_number["1002"].answer()
+    await hears(far_b, 440)
+    far_a = await by_number["1001"].answer()
+    bridge = await bridging
+    far_a.hangup()
+    far_b.hangup()  # both at once
+    await bridge
+
+
+async def test_one_of_both_is_not_reached(desk: Desk) -> None:
+    bridging = desk.bridge("1001", "1002", at_once=True, announcement="%(100,0,440)")
+    calls = [await desk.next(), await desk.next()]
+    by_number = {call.request.uri.user: call for call in calls}
+    far_a = await by_number["1001"].answer()
+    async with failing(bridging) as caught:
+        by_number["1002"].reject(486)
+        await far_a.ended()
+    assert caught.value.leg == "b"
+
+
+async def test_time_limits(desk: Desk) -> None:
+    bridging = desk.bridge("1001", "1002", timeout=0.3)
+    async with failing(bridging) as caught:
+        call = await desk.next()
+        await call.call.ended()
+    assert (caught.value.leg, caught.value.cause) == ("a", "NO_ANSWER")
+    bridging = desk.bridge("[leg_timeout=300ms]1001", "1002")
+    async with failing(bridging) as caught:
+        await (await desk.next()).call.ended()
+    assert caught.value.cause == "NO_ANSWER"
+
+
+async def test_leaving_hangs_up_both_and_cancelling_cancels(desk: Desk) -> None:
+    async def answer_two() -> list[Any]:
+        return [await (await desk.next()).answer(), await (await desk.next()).answer()]
+
+    answering = asyncio.create_task(answer_two())
+    async with desk.client.bridge("1001", "1002") as bridge:
+        assert bridge.a.end is None
+    for far in await answering:
+        await far.ended()
+    bridging = desk.bridge("1001", "1002")
+    call = await desk.next()
+    bridging.cancel()
+    await call.call.ended()
+    await asyncio.wait([bridging])
+
+
+async def test_wrong_use_is_told_before_anybody_is_called(desk: Desk) -> None:
+    for wrong in ("loopback/1", "sofia/gateway/other/1"):
+        with pytest.raises(InvalidValue):
+            desk.client.bridge("1001", wrong)
+    with pytest.raises(InvalidValue, match="no id"):
+        desk.client.bridge("1001", "1002", id="a b")
+    with pytest.raises(InvalidValue, match="retry"):
+        desk.client.bridge("1001", "1002", retry={"on": ["BUSY"]})
+    with pytest.raises(MediaError):
+        await desk.client.bridge("1001", "1002", ringback="no-such-file.wav")
+    with pytest.raises(InvalidValue):
+        await desk.client.bridge("[sip_h_Via=x]1001", "1002")
+
+
+def test_the_tone_that_says_why() -> None:
+    assert tone_for("de-ring", "USER_BUSY") == "de-busy"
+    assert tone_for("${uk-ring}", "NO_ANSWER") == "uk-congestion"
+    assert tone_for("%(2000,4000,440,480)", "USER_BUSY") == "us-busy"
+    assert tone_for("xx-ring", "USER_BUSY") == "us-busy"
