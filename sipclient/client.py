@@ -366,6 +366,9 @@ class Client:
         """
         said = Said(_checked(headers), variables, leg_timeout, progress_timeout, retry, ignore_early_media)
         plans = [said.complete(parse_dial_string(text, self._roster.by_key)) for text in (a, b)]
+        for leg in (*plans[0].legs, *plans[1].legs):
+            if not leg.media and self.account(leg.account or account).media == "none":
+                raise InvalidValue(f"{leg.to}: the account that would call it has no sound (media = none) to join")
         wishes = wishes_of(plans, ringback, stereo, hangup, Wishes(announcement, record, timeout, at_once, on_progress))
 
         async def place(leg: Leg, call_id: str) -> Call:

@@ -35,7 +35,7 @@ class BridgeProgress(msgspec.Struct, frozen=True):
     """What became of one call of a bridge, or of the bridge.
 
     `leg` is `a` or `b`, empty for both. `state` is a state of the call, `waiting` for another attempt (`seconds` from
-    now), `bridged`, or `over`. `id` is the bridge's.
+    now), or `bridged`. `id` is the bridge's.
     """
 
     id: str

@@ -22,10 +22,20 @@ class Baresip:
     """One phone. `async with` gives it its ears: the events of its calls, told over its control port."""
 
     def __init__(
-        self, directory: Path, settings: str = "audio_codecs=PCMU,PCMA", listen: str = HOST, mux: bool = False
+        self,
+        directory: Path,
+        settings: str = "audio_codecs=PCMU,PCMA",
+        listen: str = HOST,
+        mux: bool = False,
+        *,
+        tone: int = 440,
+        answers: bool = True,
+        hears: bool = False,
     ) -> None:
         """`settings` are parameters of its account, as baresip writes them: `mediaenc=srtp-mand;medianat=ice`.
-        `listen` is its address for SIP; with `mux` it has RTCP on the port of RTP."""
+        `listen` is its address for SIP; with `mux` it has RTCP on the port of RTP. It plays
+        `tone` (Hz), answers by itself unless told otherwise, and with `hears` writes that to
+        `dump-*-dec.wav` in its directory."""
         binary, modules = need("baresip"), _modules()
         self.port = free_port(run=2)  # it takes the next one for TLS
         self._control = free_port()
@@ -35,9 +45,12 @@ class Baresip:
             "SIP": self.port,
             "CONTROL": self._control,
             "MODULES": modules,
+            "TONE": tone,
+            "EARS": f"module sndfile.so\nsnd_path {directory}" if hears else "",
         }
         fill(CONFIGURATION, words, directory / "config")
-        (directory / "accounts").write_text(f"<sip:phone@{listen}>;regint=0;answermode=auto;{settings}\n")
+        mode = "auto" if answers else "manual"
+        (directory / "accounts").write_text(f"<sip:phone@{listen}>;regint=0;answermode={mode};{settings}\n")
         (directory / "contacts").touch()
         self._child = Child([binary, "-f", str(directory)], directory / "baresip.log", directory=directory)
         self._child.wait_ready(lambda: answers_options(self.port, "phone", listen))

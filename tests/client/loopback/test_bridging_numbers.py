@@ -215,6 +215,12 @@ async def test_wrong_use_is_told_before_anybody_is_called(desk: Desk) -> None:
         await desk.client.bridge("[sip_h_Via=x]1001", "1002")
 
 
+async def test_an_account_without_sound_cannot_be_bridged(pbx: Any) -> None:
+    async with Client(pbx.account(register=False, keepalive=0.0, media="none")) as client:
+        with pytest.raises(InvalidValue, match="no sound"):
+            client.bridge("1001", "1002")
+
+
 def test_the_tone_that_says_why() -> None:
     assert tone_for("de-ring", "USER_BUSY") == "de-busy"
     assert tone_for("${uk-ring}", "NO_ANSWER") == "uk-congestion"
