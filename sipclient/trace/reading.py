@@ -13,6 +13,7 @@ from sipclient.trace.documents import Documents
 from sipclient.trace.lines import Lines, coding_of
 from sipclient.trace.packets import PacketReader, record_of
 from sipclient.trace.record import MediaStream, Record, Trace
+from sipclient.trace.replaying import journal
 from sipclient.trace.source import Progress, Source, open_source
 from sipclient.trace.text import TextReader
 from sipclient.trace.tree import MARK, TreeReader
@@ -64,6 +65,9 @@ class Scan:
         elif head[:4] == hep.MAGIC:
             self.form = "HEP3"
             yield from _hep(source, self.notes)
+        elif head == journal.BEGIN[:8]:
+            self.form = "sipclient journal"
+            yield from journal.records_of(journal.decode(_lines(source), source.name))
         else:
             yield from self._text(source)
 
@@ -106,6 +110,16 @@ class Scan:
 def _in_words(names: list[str]) -> str:
     """Names of forms, as one says them: "A", "A and B", "A, B and C"."""
     return " and ".join(part for part in (", ".join(names[:-1]), names[-1] if names else "") if part)
+
+
+def _lines(source: Source) -> Iterator[bytes]:
+    """The lines of a file, without their ends."""
+    rest = b""
+    while piece := source.read(1 << 16):
+        *whole, rest = (rest + piece).split(b"\n")
+        yield from whole
+    if rest:
+        yield rest
 
 
 def _hep(source: Source, notes: list[str]) -> Iterator[Record]:

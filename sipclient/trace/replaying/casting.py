@@ -186,10 +186,7 @@ def _with(account: Account, config: AccountConfig) -> Account:
 
 def _own(message: Message | None, *, outward: bool) -> tuple[str, str]:
     """Our address-of-record and display name in a message: its From where we asked, its To where we were asked."""
-    try:
-        address = (message.from_ if outward else message.to) if message is not None else None
-    except MalformedMessage:
-        address = None
+    address = (message.from_ if outward else message.to) if message is not None else None
     if address is None or not isinstance(address.uri, SipUri):
         return "sip:unknown@192.0.2.1", ""
     uri = address.uri

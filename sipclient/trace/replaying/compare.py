@@ -114,9 +114,14 @@ def _address(text: str, *, tagged: bool) -> object:
 
 
 def _credentials(value: str) -> dict[str, str]:
+    """The parameters, less the response; what cannot be read whole."""
     scheme, _, rest = value.partition(" ")
     params = {"": scheme.lower()}
-    for part in split_commas(rest):
+    try:
+        parts = split_commas(rest)
+    except MalformedMessage:
+        return {"": value}
+    for part in parts:
         name, _, text = part.partition("=")
         params[name.strip().lower()] = text.strip().strip('"')
     params.pop("response", None)

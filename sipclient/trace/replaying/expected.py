@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sipclient.errors import MalformedMessage
 from sipclient.message import Message, Request, Response, SipUri
 from sipclient.trace.replaying.sides import Seen
 
@@ -103,14 +102,11 @@ def _alike(ours: Request, theirs: Message | None) -> bool:
     """Whether two first requests are about the same thing: to whom, from whom, of which event package."""
     if not isinstance(theirs, Request):
         return False
-    try:
-        return (
-            _user(ours) == _user(theirs)
-            and ours.event[0] == theirs.event[0]
-            and (ours.method != "REGISTER" or _aor(ours) == _aor(theirs))
-        )
-    except MalformedMessage:
-        return False
+    return (
+        _user(ours) == _user(theirs)
+        and ours.event[0] == theirs.event[0]
+        and (ours.method != "REGISTER" or _aor(ours) == _aor(theirs))
+    )
 
 
 def _user(request: Request) -> str | None:

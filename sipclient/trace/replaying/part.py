@@ -7,7 +7,7 @@ from collections.abc import Callable
 from sipclient import __version__
 from sipclient.config import Config
 from sipclient.errors import InvalidValue, MalformedMessage
-from sipclient.message import Request, parse
+from sipclient.message import Request, Response, parse
 from sipclient.protocol.agent import UserAgent
 from sipclient.protocol.digest import Secret, verify
 from sipclient.protocol.events import (
@@ -195,17 +195,25 @@ class Part:
             again = self._expected.repeat_of(original) if original is not None else None
             self._sent(send, again or original, repeated=again is None)
             return
-        ours = parse(send.data)
+        try:
+            seen = self._claimed(parse(send.data))
+        except MalformedMessage:
+            seen = None  # an answer repeats what was asked, and that can be anything
+        self._went[send.data] = seen
+        self._sent(send, seen, repeated=False)
+
+    def _claimed(self, ours: Request | Response) -> Seen | None:
+        """What of the trace this stands for."""
         call = self._translation.call_id(ours.call_id)
+        seen: Seen | None
         if isinstance(ours, Request):
             branch = self._translation.known(ours.hop.branch)
             seen = self._expected.request(ours, call, self._prompts, branch)
         else:
             seen = self._expected.response(ours, call, ours.hop.branch)
-        self._went[send.data] = seen
         if seen is not None and seen.message is not None:
             self._translation.bind(ours, seen.message)
-        self._sent(send, seen, repeated=False)
+        return seen
 
     def _sent(self, send: Send, seen: Seen | None, *, repeated: bool) -> None:
         request = not send.data.startswith(b"SIP/2.0 ")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from math import isfinite
 
 from sipclient.config import Config
 from sipclient.errors import TraceError
@@ -12,11 +13,25 @@ from sipclient.trace.record import Address, Record, Trace
 from sipclient.trace.replaying.outcome import Line, Replay, Summary
 from sipclient.trace.replaying.part import Part
 from sipclient.trace.replaying.rehearsal import NO_DATE, Rehearsal
-from sipclient.trace.replaying.sides import see, sides_of
+from sipclient.trace.replaying.sides import Seen, see, sides_of
 
 ZERO = 1000.0  # the replay's clock at the first message: the engine takes 0 for "never"
+LONGEST_GAP = 7200.0  # seconds: registrations and subscriptions have run out by then
+TICKS, TICKS_EACH = 8_000, 20  # how often timers may ring, whatever the trace makes them do
 _SAME = 1e-6  # seconds: a wait added up may miss a time by less
 _LAST = datetime.max.replace(tzinfo=UTC).timestamp() - 366 * 86400.0
+
+
+def _retime(seen: list[Seen]) -> int:
+    """Set the times to the replay's clock, silences cut where they are too long; how many were."""
+    now, before, cut = ZERO, seen[0].at, 0
+    for each in seen:
+        gap = each.at - before if isfinite(each.at) and isfinite(before) else 0.0
+        before = each.at
+        cut += gap > LONGEST_GAP
+        now += min(max(0.0, gap), LONGEST_GAP)
+        each.at = now
+    return cut
 
 
 class Player:
@@ -29,8 +44,8 @@ class Player:
             raise TraceError("there is no message in the trace, so there is nothing to replay")
         self._sides = sides_of(self._seen, us)
         first = self._seen[0].at
-        for each in self._seen:
-            each.at = each.at - first + ZERO
+        self._skipped = _retime(self._seen)
+        self._ticks = TICKS + TICKS_EACH * len(self._seen)
         clock = self._seen[0].record.clock
         dated = clock == "wall" and 0 <= first < _LAST
         began = datetime.fromtimestamp(first, UTC) if dated else NO_DATE
@@ -74,6 +89,9 @@ class Player:
             )
             if due is None or due[0] > now + _SAME:
                 return
+            if self._ticks <= 0:
+                return
+            self._ticks -= 1
             self._clocks()[due[1]].tick(due[0])
 
     def _clocks(self) -> list[Part | Rehearsal]:
@@ -112,6 +130,10 @@ class Player:
             told.append("the trace has no times: all of it happens at once")
         elif not self._dated and self._config is not None and any(rule.hours for rule in self._config.rules):
             told.append("the trace has no date: hours are judged as on the first of January 1970")
+        if self._skipped:
+            told.append(f"{self._skipped} silences of more than {LONGEST_GAP / 3600:g} hours are cut to that")
+        if self._ticks <= 0:
+            told.append("nobody answers us for so long that our timers are not played to the end")
         others = sum(each.source not in self._parts and each.destination not in self._parts for each in self._seen)
         if others:
             told.append(f"{others} messages between others are left out")

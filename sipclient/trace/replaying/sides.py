@@ -30,7 +30,7 @@ class Seen(msgspec.Struct):
     @property
     def is_request(self) -> bool:
         """Whether it asks rather than answers."""
-        return isinstance(self.message, Request)
+        return not self.record.data.startswith(b"SIP/2.0 ")
 
     @property
     def status(self) -> int:
@@ -63,10 +63,18 @@ def _seen(record: Record) -> Seen:
         call, method = message.call_id, message.cseq.method
         if not record.transport:
             transport = message.via.transport.lower()
+        _read(message)
     except MalformedMessage:
-        pass  # what it is of, nobody can say: it is shown to the engine all the same, where it was received
+        message = None  # it is shown to the engine all the same, where it was received
     transport = transport if transport in ("udp", "tcp", "tls", "ws", "wss") else "udp"
     return Seen(record, record.at, record.source, record.destination, message, transport, call, method)
+
+
+def _read(message: Request | Response) -> None:
+    """Everything that a replay must understand of a message. Raises MalformedMessage."""
+    _ = message.hop, message.via, message.from_tag, message.to_tag, message.contacts, message.authorizations
+    if isinstance(message, Request):
+        _ = message.event, message.uri
 
 
 def _place(seen: Seen, places: dict[str, tuple[Address, Address]]) -> None:
@@ -90,19 +98,13 @@ def _filled(given: Address, told: Address) -> Address:
 
 
 def _sent_by(message: Request | Response) -> Address:
-    try:
-        via = message.via
-    except MalformedMessage:
-        return NOWHERE
+    via = message.via
     port = via.rport if isinstance(via.rport, int) else via.port or 5060
     return Address(via.received or via.host, port)
 
 
 def _asked(message: Request) -> Address:
-    try:
-        uri = message.uri
-    except MalformedMessage:
-        return NOWHERE
+    uri = message.uri
     return Address(uri.host, uri.port or 5060) if isinstance(uri, SipUri) else NOWHERE
 
 
@@ -156,10 +158,7 @@ def _named(seen: list[Seen], us: str) -> Sides:
 
 def _sender(seen: Seen) -> str:
     """The address-of-record in From."""
-    try:
-        uri = seen.message.from_.uri if seen.message is not None else None
-    except MalformedMessage:
-        return ""
+    uri = seen.message.from_.uri if seen.message is not None else None
     return f"{uri.scheme}:{uri.user}@{uri.host}" if isinstance(uri, SipUri) and uri.user else ""
 
 

@@ -14,7 +14,7 @@ from sipclient.errors import TraceError
 from sipclient.protocol.account import Account
 from sipclient.protocol.events import AddAccount, Answer, Flow, FlowOpened, Invite, Packet, Send, Watch
 from sipclient.rules import Job
-from sipclient.trace import replay
+from sipclient.trace import read, replay
 from sipclient.trace.replaying.exact import replay_run
 from sipclient.trace.replaying.journal import (
     Entry,
@@ -180,6 +180,9 @@ def test_its_messages_are_a_trace_like_any_other() -> None:
     outcome = replay(records)
     assert outcome.summary.calls == ("to 7000: NORMAL_CLEARING, answered",)
     assert set(outcome.summary.verdicts) == {"identical"}
+    assert read(RUN).records == tuple(records)
+    assert read(RUN).format == f"sipclient journal, {len(records)} messages"
+    assert read(RUN.read_bytes().rstrip(b"\n")).records == tuple(records)
 
 
 # --- files ------------------------------------------------------------------------------------------
