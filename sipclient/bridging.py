@@ -17,7 +17,8 @@ class Bridge:
 
     Packets go from one to the other untouched where both speak one codec, and are transcoded where they do not
     (which needs the extra `media` for all but G.711). Keys are carried across, by RTP or INFO, as each side takes
-    them. Entered, leaving parts the calls again.
+    them. Where one side transfers the other (a REFER, on an account with `refer="allow"`), whoever that leads to takes
+    its place while the bridge is awaited: `a` and `b` are those who talk now. Entered, leaving parts the calls again.
     """
 
     def __init__(self, a: Call, b: Call, hangup: bool) -> None:
@@ -30,14 +31,7 @@ class Bridge:
         self.b = b
         self._hangup = hangup
         self._parted = asyncio.Event()
-        a.voice.bridge_to(b.voice)
-        try:
-            b.voice.bridge_to(a.voice)
-        except BaseException:
-            a.voice.bridge_to(None)
-            raise
-        a.carry_keys_to(b)
-        b.carry_keys_to(a)
+        _join(a, b)
 
     def __repr__(self) -> str:
         return f"<Bridge {self.a!r} {'and' if not self._parted.is_set() else 'parted from'} {self.b!r}>"
@@ -67,6 +61,17 @@ class Bridge:
             call.voice.bridge_to(None)
 
     async def _until_over(self) -> None:
+        await self._until_one_ends()
+        while not self._parted.is_set() and self._hand_over():
+            await self._until_one_ends()
+        if self._parted.is_set():
+            return
+        self.part()
+        if self._hangup:
+            for call in (self.a, self.b):
+                call.hangup()
+
+    async def _until_one_ends(self) -> None:
         waits = [asyncio.ensure_future(wait) for wait in (self.a.ended(), self.b.ended(), self._parted.wait())]
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
@@ -74,12 +79,27 @@ class Bridge:
             for wait in waits:
                 wait.cancel()
             await asyncio.gather(*waits, return_exceptions=True)
-        if self._parted.is_set():
-            return
-        self.part()
-        if self._hangup:
-            for call in (self.a, self.b):
-                call.hangup()
+
+    def _hand_over(self) -> bool:
+        """Whether the side that has gone had transferred the other one: then who that led to has its place."""
+        gone, stays = (self.a, self.b) if self.a.end is not None else (self.b, self.a)
+        heir = gone.successor
+        if stays.end is not None or heir is None or heir.answered_at is None or heir.end is not None:
+            return False
+        _join(heir, stays)
+        self.a, self.b = (heir, stays) if gone is self.a else (stays, heir)
+        return True
+
+
+def _join(a: Call, b: Call) -> None:
+    a.voice.bridge_to(b.voice)
+    try:
+        b.voice.bridge_to(a.voice)
+    except BaseException:
+        a.voice.bridge_to(None)
+        raise
+    a.carry_keys_to(b)
+    b.carry_keys_to(a)
 
 
 def bridge(a: Call, b: Call, *, hangup: bool = True) -> Bridge:

@@ -224,11 +224,13 @@ class Connecting:
     async def _hang_up(self, cause: str = "") -> None:
         """Both calls end; the cause of a failure is told to whoever had answered, where it has a number."""
         self._silence()
-        for call in self._calls.values():
+        bridge = self._bridge  # after a transfer others talk than were called
+        calls = (bridge.a, bridge.b) if bridge is not None else tuple(self._calls.values())
+        for call in calls:
             call.hangup(cause if cause in _NUMBERED else None)
         with suppress(TimeoutError):
             async with asyncio.timeout(FAREWELL):
-                for call in self._calls.values():
+                for call in calls:
                     await call.ended()
 
     def _tell(self, side: str, state: str, call: Call, attempt: int = 0) -> None:

@@ -215,6 +215,30 @@ async def test_wrong_use_is_told_before_anybody_is_called(desk: Desk) -> None:
         await desk.client.bridge("[sip_h_Via=x]1001", "1002")
 
 
+async def test_a_transfer_by_one_side_leads_the_other_to_who_is_called(pbx: Any) -> None:
+    """RFC 5589 §6.1: the first transfers the second to 1003, and is gone."""
+    ours = pbx.account(register=False, keepalive=0.0, refer="allow")
+    async with asyncio.timeout(TIMEOUT), Client(ours, follow=lambda contact: True) as client:
+        async with pbx.client.incoming() as calls:
+            desk = Desk(client, calls)
+            bridging = desk.bridge("1001", "1002")
+            far_a = await (await desk.next()).answer()
+            far_b = await (await desk.next()).answer()
+            bridge = await bridging
+            first, over = bridge.a, asyncio.ensure_future(bridge)
+            transferring = asyncio.create_task(far_a.transfer("sip:1003@127.0.0.1"))
+            far_c = await (await desk.next()).answer()
+            await transferring
+            await first.ended()
+            far_c.play(TONE_1000)
+            await hears(far_b, 1000)
+            assert bridge.a is first.successor and bridge.b.end is None
+            far_c.hangup()
+            await over
+            await far_b.ended()
+        assert client.failures == 0
+
+
 async def test_an_account_without_sound_cannot_be_bridged(pbx: Any) -> None:
     async with Client(pbx.account(register=False, keepalive=0.0, media="none")) as client:
         with pytest.raises(InvalidValue, match="no sound"):
