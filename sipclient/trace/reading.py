@@ -13,6 +13,7 @@ from sipclient.trace.documents import Documents
 from sipclient.trace.lines import Lines, coding_of
 from sipclient.trace.packets import PacketReader, record_of
 from sipclient.trace.record import MediaStream, Record, Trace
+from sipclient.trace.remarks import Remark
 from sipclient.trace.replaying import journal
 from sipclient.trace.source import Progress, Source, open_source
 from sipclient.trace.text import TextReader
@@ -26,14 +27,15 @@ JSON = re.compile(r"[{\[]\s*(?:[\"{\[\]}]|$)")
 class Scan:
     """A trace read record by record, in bounded memory: iterate over it once.
 
-    `form`, `notes` and `streams` are complete when the iteration has ended. Raises TraceError, while it is made or
-    iterated over, for what is no trace: one sentence that says what was found instead.
+    `form`, `notes`, `streams` and `remarks` are complete when the iteration has ended. Raises TraceError, while it is
+    made or iterated over, for what is no trace: one sentence that says what was found instead.
     """
 
     def __init__(self, trace: str | Path | bytes, progress: Progress | None = None) -> None:
         self.form = ""
         self.notes: list[str] = []
         self.streams: tuple[MediaStream, ...] = ()
+        self.remarks: list[Remark] = []
         self._is_3cx = False
         self._source = open_source(trace, progress)
         try:
@@ -95,6 +97,8 @@ class Scan:
             return
         else:
             reader = TreeReader(Lines(source)) if MARK.search(text) else TextReader(Lines(source))
+        if isinstance(reader, TextReader):
+            self.remarks = reader.remarks
         yield from reader
         self.form = _in_words(list(reader.forms))
 
@@ -104,7 +108,8 @@ class Scan:
             return f"{source.name} is {self.form}, but there is no SIP message in it{because}"
         if self._is_3cx:
             return f"{source.name} is a log of 3CX, which holds no SIP messages: export a capture (pcap) there instead"
-        return f"{source.name} is no trace of a form that is known here, and holds no SIP message"
+        said = f"; its line {self.remarks[0].line} says: {self.remarks[0].text}" if self.remarks else ""
+        return f"{source.name} is no trace of a form that is known here, and holds no SIP message{said}"
 
 
 def _in_words(names: list[str]) -> str:
@@ -145,4 +150,4 @@ def read(trace: str | Path | bytes, progress: Progress | None = None) -> Trace:
     """
     scan = Scan(trace, progress)
     records = tuple(scan)
-    return Trace(scan.form, records, tuple(scan.notes), scan.streams)
+    return Trace(scan.form, records, tuple(scan.notes), scan.streams, tuple(scan.remarks))

@@ -6,6 +6,8 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
+from sipclient.trace.remarks import Remark
+
 Clock = Literal["wall", "year", "day", "relative", ""]
 Direction = Literal["sent", "received", ""]
 
@@ -83,6 +85,7 @@ class Trace(msgspec.Struct, frozen=True):
     records: tuple[Record, ...]
     notes: tuple[str, ...] = ()  # what the reader of it should know: a cut file, encrypted connections
     streams: tuple[MediaStream, ...] = ()
+    remarks: tuple[Remark, ...] = ()  # lines of a log between the messages that say why something failed
 
     @property
     def format(self) -> str:

@@ -13,7 +13,7 @@ from sipclient.trace.hosts import UNKNOWN, Hosts
 from sipclient.trace.reading import Scan
 from sipclient.trace.record import MediaStream, Record, Trace
 
-MOST_MESSAGES = 100_000  # that are looked at; of more the first
+MOST_MESSAGES = 50_000  # that are looked at; of more the first
 MOST_BYTES = 128 << 20
 MOST_OF_A_KIND = 100  # exchanges of one method in one call
 _SIGHTING = 0.01  # seconds: a copy that comes sooner was captured twice, for nobody sends again so soon (T1 is 0.5)
@@ -124,7 +124,7 @@ def gather(scan: Scan) -> Trace:
         else:
             beyond += 1
     notes = [f"of {len(records) + beyond} messages the first {len(records)} are looked at"] if beyond else []
-    return Trace(scan.form, tuple(records), (*scan.notes, *notes), scan.streams)
+    return Trace(scan.form, tuple(records), (*scan.notes, *notes), scan.streams, tuple(scan.remarks))
 
 
 def tell(trace: Trace) -> Story:

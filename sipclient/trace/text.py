@@ -15,7 +15,9 @@ from sipclient.trace.inference import inferred
 from sipclient.trace.lines import Line, Lines
 from sipclient.trace.moments import moment
 from sipclient.trace.record import Clock, Record
+from sipclient.trace.remarks import Remark, remark
 
+_MOST_REMARKS = 200
 _MAX_BLOCK = 1 << 18  # characters of one message with what surrounds it
 _LINE = 24  # characters that a line counts at least
 _DAY, _HALF_DAY = 86400, 43200
@@ -40,10 +42,12 @@ class _Block(msgspec.Struct):
 
 
 class TextReader:
-    """Iterate over it for the records; `forms` counts them by the name of their form."""
+    """Iterate over it for the records; `forms` counts them by the name of their form, `remarks` are lines between them
+    that say why something failed."""
 
     def __init__(self, lines: Lines) -> None:
         self.forms: dict[str, int] = {}
+        self.remarks: list[Remark] = []
         self._lines = lines
         self._block: _Block | None = None
         self._days: dict[str, tuple[float, int]] = {}
@@ -54,6 +58,8 @@ class TextReader:
         yield from self._flush()
 
     def _line(self, line: Line) -> Iterator[Record]:
+        if len(self.remarks) < _MOST_REMARKS and (said := remark(line.number, line.text)) is not None:
+            self.remarks.append(said)
         if not line.text.strip(" \t\f"):  # of no form, and very many in some files
             if self._block is not None:
                 yield from self._content(line, "", self._block.prefixed or False, "", "")

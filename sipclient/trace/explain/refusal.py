@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+
+import msgspec
 
 from sipclient.sdp import SessionDescription, lint
 from sipclient.trace.damage import UNKNOWN
@@ -12,6 +14,7 @@ from sipclient.trace.explain.offers import CHECKS
 from sipclient.trace.explain.refused import Refused, refusals
 from sipclient.trace.explain.said import said
 from sipclient.trace.legs import Link
+from sipclient.trace.remarks import Remark
 from sipclient.trace.story import Call, Story
 from sipclient.trace.vendors import ASTERISK, FREESWITCH
 
@@ -30,15 +33,15 @@ def explain_refusals(story: Story, links: tuple[Link, ...]) -> tuple[list[Findin
     cases, beyond = refusals(story, links)
     calls = {call.call_id: call for call in story.calls}
     for case in cases:
-        findings += _of_one(case, calls)
+        findings += _of_one(case, calls, story.trace.remarks)
         unseen += _unseen(case)
     if beyond:
         unseen.append(f"the causes of {counted(beyond, 'more refusal')}: the first {len(cases)} are looked at")
     return findings, unseen
 
 
-def _of_one(case: Refused, calls: Mapping[str, Call]) -> Iterator[Finding]:
-    found = [finding for check in CHECKS if (finding := check(case)) is not None]
+def _of_one(case: Refused, calls: Mapping[str, Call], remarks: Sequence[Remark]) -> Iterator[Finding]:
+    found = [_confirmed(finding, case, remarks) for check in CHECKS if (finding := check(case)) is not None]
     other = other_leg(case, calls)
     place = next((number for number, each in enumerate(found) if each.rank > 1), len(found))
     found[place:place] = [other] if other is not None else []
@@ -51,6 +54,16 @@ def _of_one(case: Refused, calls: Mapping[str, Call]) -> Iterator[Finding]:
     if not found:
         found = [_nothing_stands_out(case)]
     yield from found
+
+
+def _confirmed(finding: Finding, case: Refused, remarks: Sequence[Remark]) -> Finding:
+    """The finding, sure where the log says the same between the offer and its refusal."""
+    begin = case.request.record.line if case.request is not None else 0
+    said = [each for each in remarks if each.finding == finding.id and begin < each.line < case.answer.record.line]
+    if not said:
+        return finding
+    words = f"{finding.evidence}; line {said[-1].line} of the log says so: {shown(said[-1].text, 160)}"
+    return msgspec.structs.replace(finding, confidence="high", evidence=words)
 
 
 def _nothing_stands_out(case: Refused) -> Finding:

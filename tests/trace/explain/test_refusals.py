@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sipclient.trace import Record, Trace, read
+from sipclient.trace import Record, Trace, TraceError, read
 from sipclient.trace.explain import Finding, explain
 from tests.trace.scene import audio, say, trace
 
@@ -232,6 +232,51 @@ def test_freeswitch_without_a_candidate_acl() -> None:
     assert "192.168.1.20" in finding.evidence
     assert "2001:db8::10" in finding.evidence
     assert "apply-candidate-acl" in finding.fix
+
+
+LOG = """recv 900 bytes from udp/[203.0.113.9]:5060 at 10:00:00.000000:
+------------------------------------------------------------------------
+INVITE sip:600@pbx.example.com SIP/2.0
+Via: SIP/2.0/UDP 203.0.113.9:5060;branch=z9hG4bK1
+From: <sip:1001@pbx.example.com>;tag=a
+To: <sip:600@pbx.example.com>
+Call-ID: 1@203.0.113.9
+CSeq: 1 INVITE
+Content-Type: application/sdp
+Content-Length: {length}
+
+{sdp}
+------------------------------------------------------------------------
+2026-11-26 10:00:00.100000 98.00% [DEBUG] switch_core_media.c:4155 NO candidate ACL defined, Defaulting to wan.auto
+2026-11-26 10:00:00.100000 98.00% [DEBUG] switch_core_media.c:4309 sofia/wan/1001 no suitable candidates found.
+send 300 bytes to udp/[203.0.113.9]:5060 at 10:00:00.200000:
+------------------------------------------------------------------------
+SIP/2.0 488 Not Acceptable Here
+Via: SIP/2.0/UDP 203.0.113.9:5060;branch=z9hG4bK1
+From: <sip:1001@pbx.example.com>;tag=a
+To: <sip:600@pbx.example.com>;tag=b
+Call-ID: 1@203.0.113.9
+CSeq: 1 INVITE
+Server: Jio
+Content-Length: 0
+
+------------------------------------------------------------------------
+"""
+
+
+def test_what_the_log_says_between_the_messages_settles_it() -> None:
+    sdp = audio(*ICE, candidate("192.168.1.20"), **WEBRTC)
+    text = LOG.format(sdp=sdp, length=len(sdp.replace("\n", "\r\n")) + 2)
+    finding = first(read(text.encode()))
+    assert (finding.id, finding.confidence) == ("ice-candidates-refused", "high")
+    assert "of the log says so" in finding.evidence
+    quiet = first(read("\n".join(line for line in text.splitlines() if "[DEBUG]" not in line).encode()))
+    assert (quiet.id, quiet.confidence) == ("ice-candidates-refused", "medium")
+
+
+def test_a_log_without_sip_is_no_trace_but_what_it_says_is_told() -> None:
+    with pytest.raises(TraceError, match=r"holds no SIP message; its line 3 says: .*Defaulting to wan\.auto"):
+        read(TRACES / "freeswitch" / "04-488-freeswitch-log.txt")
 
 
 def test_asterisk_without_the_codec() -> None:
