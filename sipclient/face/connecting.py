@@ -79,6 +79,7 @@ class Connecting:
         self._calls: dict[str, Call] = {}  # those that were answered
         self._playing: dict[str, Playing] = {}
         self._bridge: Bridge | None = None
+        self._failure: BridgeFailed | None = None  # which is being told to who waits
 
     def __repr__(self) -> str:
         return f"<Connecting {self.id!r} {self._bridge or self._calls}>"
@@ -103,9 +104,9 @@ class Connecting:
                 await (self._both() if self._wishes.at_once else self._one_after_the_other())
             self._join()
         except TimeoutError:
-            await self._hang_up("NO_ANSWER")
-            waited_for = "b" if "a" in self._calls else "a"
-            raise BridgeFailed(waited_for, 0, "NO_ANSWER", f"not answered within {self._wishes.timeout:g} s") from None
+            failure = self._failure or self._overdue()
+            await self._hang_up(failure.cause)
+            raise failure from None
         except BridgeFailed as failure:
             await self._hang_up(failure.cause)
             raise
@@ -114,6 +115,10 @@ class Connecting:
             raise
         assert self._bridge is not None
         return self._bridge
+
+    def _overdue(self) -> BridgeFailed:
+        waited_for = "b" if "a" in self._calls else "a"
+        return BridgeFailed(waited_for, 0, "NO_ANSWER", f"not answered within {self._wishes.timeout:g} s")
 
     # --- one leg and the other ----------------------------------------------------------------------
 
@@ -201,6 +206,7 @@ class Connecting:
 
     async def _say_why(self, waiting: str, failure: BridgeFailed) -> None:
         """The announcement, or the busy or congestion tone of the ringback's country; then the call is hung up."""
+        self._failure = failure
         call = self._calls[waiting]
         self._silence()
         call.voice.bridge_to(None)

@@ -108,6 +108,15 @@ async def test_a_busy_number_is_told_to_who_waits(desk: Desk) -> None:
     assert "cause=17" in far_a.end.reason or far_a.end.q850 == 17
 
 
+async def test_the_time_limit_of_the_whole_cuts_the_tone_and_not_the_cause(desk: Desk) -> None:
+    bridging = desk.bridge("1001", "1002", timeout=1.5)
+    far_a = await (await desk.next()).answer()
+    (await desk.next()).reject(486)
+    async with failing(bridging) as caught:
+        await far_a.ended()
+    assert (caught.value.leg, caught.value.cause) == ("b", "USER_BUSY")
+
+
 async def test_an_announcement_in_place_of_a_tone(desk: Desk) -> None:
     bridging = desk.bridge("1001", "1002", announcement="%(300,0,1000)")
     far_a = await (await desk.next()).answer()
