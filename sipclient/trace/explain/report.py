@@ -26,6 +26,7 @@ def report(told: Explanation, width: int = 100) -> Iterator[tuple[str, Role]]:
     yield "", "text"
     if not told.findings:
         yield from _wrapped("Nothing is wrong in what this trace shows.", width, "", "fine")
+        yield "", "text"
     for place, finding in enumerate(told.findings, 1):
         yield from _finding(place, finding, width)
     if told.unseen:
