@@ -9,7 +9,6 @@ from itertools import pairwise
 import msgspec
 
 from sipclient.config import AccountConfig, Config
-from sipclient.errors import MalformedMessage
 from sipclient.message import Message, Request, SipUri
 from sipclient.protocol.account import Account
 from sipclient.protocol.events import Target
@@ -84,9 +83,9 @@ class Casting:
             and "@" not in message.uri_text
         )
 
-    def account_for(self, user: str) -> Cast | None:
+    def account_for(self, user: str) -> Cast:
         """The account of that user; else the first."""
-        return next((each for each in self.casts if each.user == user), self.casts[0] if self.casts else None)
+        return next((each for each in self.casts if each.user == user), self.casts[0])
 
     def _add(self, seen: Seen, call: str) -> None:
         message = seen.message
@@ -197,18 +196,12 @@ def _own(message: Message | None, *, outward: bool) -> tuple[str, str]:
 
 def ends(message: Message | None) -> bool:
     """Whether a REGISTER ends what was registered (RFC 3261 §10.2.2)."""
-    try:
-        return message is not None and (message.expires == 0 or any(each.expires == 0 for each in message.contacts))
-    except MalformedMessage:
-        return False
+    return message is not None and (message.expires == 0 or any(each.expires == 0 for each in message.contacts))
 
 
 def _expires(message: Message | None) -> float:
     """What a REGISTER asks for: in its Contact, or its Expires."""
     if not isinstance(message, Request) or message.method != "REGISTER":
         return 0.0
-    try:
-        asked = [each.expires for each in message.contacts if each.expires is not None]
-        return float(asked[0] if asked else message.expires or 0)
-    except MalformedMessage:
-        return 0.0
+    asked = [each.expires for each in message.contacts if each.expires is not None]
+    return float(asked[0] if asked else message.expires or 0)

@@ -86,9 +86,7 @@ class Expected:
         return next((value for value in values if value), "")
 
     def _waiting(self, call: str) -> list[Seen]:
-        mine = self._by_call.get(call)
-        if mine is None:
-            return []
+        mine = self._by_call.get(call, [])
         if len(mine) > 32 and id(mine[0]) in self._claimed:  # what is done needs no look again
             mine = self._by_call[call] = [each for each in mine if id(each) not in self._claimed]
         return [each for each in mine if id(each) not in self._claimed]

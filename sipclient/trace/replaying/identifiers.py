@@ -92,7 +92,7 @@ class Translation:
         """What we send, in the trace's words. `call` is the trace's Call-ID."""
         data = _OURS.sub(lambda found: self._theirs.get(found[0], found[0]), data)
         shift = self._shift.get(call, 0) if request else 0
-        return _CSEQ.sub(lambda found: found[1] + b"%d" % (int(found[2]) + shift), data, count=1) if shift else data
+        return _shifted(data, shift) if shift else data
 
     def inward(self, data: bytes, call: str, *, response: bool) -> bytes:
         """What the trace received, in the engine's words. `call` is the trace's Call-ID."""
@@ -108,8 +108,12 @@ class Translation:
         head = _THEIRS.sub(ours, head)
         shift = self._shift.get(call, 0) if response else 0
         if shift:
-            head = _CSEQ.sub(lambda found: found[1] + b"%d" % max(0, int(found[2]) - shift), head, count=1)
+            head = _shifted(head, -shift)
         return head + blank + body
+
+
+def _shifted(data: bytes, by: int) -> bytes:
+    return _CSEQ.sub(lambda found: found[1] + b"%d" % max(0, int(found[2]) + by), data, count=1)
 
 
 def _raw(text: str) -> bytes:

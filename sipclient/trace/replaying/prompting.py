@@ -109,7 +109,7 @@ class Prompter:
         if request.method == "REGISTER":
             return self._register(seen, request)
         cast = self._casting.account_for(_user(request.from_))
-        if cast is None or request.method in ("ACK", "PRACK"):
+        if request.method in ("ACK", "PRACK"):
             return []
         if request.method == "CANCEL":
             return self._hang_up(seen, request)

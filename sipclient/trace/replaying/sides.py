@@ -73,6 +73,7 @@ def _seen(record: Record) -> Seen:
 def _read(message: Request | Response) -> None:
     """Everything that a replay must understand of a message. Raises MalformedMessage."""
     _ = message.hop, message.via, message.from_tag, message.to_tag, message.contacts, message.authorizations
+    _ = message.expires
     if isinstance(message, Request):
         _ = message.event, message.uri
 
@@ -128,9 +129,7 @@ def sides_of(seen: list[Seen], us: str = "") -> Sides:
     ours = frozenset(address for address, score in scores.items() if score > 0)
     if ours:
         return Sides(ours, "they register or subscribe" if len(ours) > 1 else "it registers or subscribes")
-    first = next((each for each in seen if each.is_request), seen[0] if seen else None)
-    if first is None:
-        return Sides(frozenset(), "there is no message")
+    first = next((each for each in seen if each.is_request), seen[0])
     if first.record.direction == "received" or first.status:
         return Sides(frozenset((first.destination,)), "it was asked first, and wrote the trace")
     return Sides(frozenset((first.source,)), "it asked first")
