@@ -13,6 +13,7 @@ from sipclient.config.values import quoted
 from sipclient.dialling.plan import Leg, Plan
 from sipclient.dialling.variables import Settings
 from sipclient.errors import InvalidValue
+from sipclient.message import check_header_value
 
 LONGEST = 16_384  # characters
 MOST_LEGS = 100
@@ -30,6 +31,7 @@ def parse_dial_string(text: str, accounts: Collection[str] = ()) -> Plan:
     through the account PROFILE where there is one of that name; `user/NNNN` calls an extension. `{...}` before all
     holds for all, `[...]` before one for that one. Raises InvalidValue with one sentence.
     """
+    check_header_value(text, "dial string")
     if len(text) > LONGEST:
         raise InvalidValue(f"a dial string of {len(text)} characters: {LONGEST} is the most")
     if bad := next((each for each in text if not each.isprintable()), ""):

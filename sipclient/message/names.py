@@ -111,8 +111,8 @@ def check_header_name(name: str) -> None:
 def check_call_id(text: str) -> str:
     """The text, where it is 1 to 160 of `A-Z a-z 0-9 . _ ~ + -` and may begin a Call-ID (RFC 3261 §25.1), or stand in a
     URL, as it is. Raises InvalidValue."""
-    if not _CALL_ID.fullmatch(text):
-        raise InvalidValue(f"{text[:40]!r} is no id: it has 1 to 160 letters, digits and . _ ~ + -")
+    if not isinstance(text, str) or not _CALL_ID.fullmatch(text):
+        raise InvalidValue(f"{str(text)[:40]!r} is no id: it has 1 to 160 letters, digits and . _ ~ + -")
     return text
 
 

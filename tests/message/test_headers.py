@@ -190,6 +190,12 @@ def test_what_does_not_split(value: str) -> None:
 def test_an_id_of_the_users_own_may_begin_a_call_id() -> None:
     """RFC 3261 §25.1."""
     assert check_call_id("Order.17_~+-a") == "Order.17_~+-a"
-    for wrong in ("", "a b", "a@b", "a" * 161, "ä", "a\r\n"):
+    for wrong in ("", "a b", "a@b", "a" * 161, "ä", "a\r\n", 17):
         with pytest.raises(InvalidValue, match="is no id"):
-            check_call_id(wrong)
+            check_call_id(wrong)  # type: ignore[arg-type]
+
+
+def test_a_number_is_no_text() -> None:
+    for check in (check_header_name, check_header_value):
+        with pytest.raises(InvalidValue, match="is text, not 17"):
+            check(17)  # type: ignore[operator]
