@@ -192,7 +192,9 @@ class Carrier:
             dtls.agree(agreed.dtls, agreed.rtcp_mux, wait=moves)
             self._dtls, self._srtp = dtls, None
             return dtls
-        self._dtls = None
+        if self._dtls is not None:
+            self._dtls.abandon()
+            self._dtls = None
         if agreed.crypto is not None:
             srtp = self._srtp
             if srtp is None:

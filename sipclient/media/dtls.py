@@ -154,6 +154,11 @@ class DtlsTransport(SrtpTransport):
         self._tell = failed
         super().start(rtp, rtcp, failed)
 
+    def abandon(self) -> None:
+        """Another kind of media was agreed on: no handshake of before fails the call any more."""
+        self._forget()
+        self._tell = None
+
     def close(self) -> None:
         """Say goodbye, and no more."""
         for each in (self._main, self._second):

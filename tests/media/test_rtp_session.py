@@ -170,6 +170,24 @@ async def test_hold_and_resume_by_us(loop: VirtualLoop, engine: RtpEngine, phone
     await session.close()
 
 
+async def test_a_handshake_that_is_not_wanted_any_more_ends_no_call(
+    loop: VirtualLoop, engine: RtpEngine, phone: Phone
+) -> None:
+    """DTLS was offered, and then plain RTP in its place, within the ten seconds that DTLS has."""
+    session = RtpSession("127.0.0.1", engine=engine)
+    failures: list[str] = []
+    session.watch(failures.append)
+    fingerprint = "a=fingerprint:sha-256 " + ":".join(["AB"] * 32)
+    offer = phone.describe("a=setup:passive", fingerprint).replace(b"RTP/AVP", b"UDP/TLS/RTP/SAVP")
+    assert b"fingerprint" in await session.answer(offer)
+    loop.run_for(1.0)
+    await session.answer(phone.describe())
+    loop.run_for(15.0)
+    assert failures == []
+    await session.close()
+    assert loop.waiting == 0
+
+
 async def test_early_media_and_then_the_answer_from_elsewhere(
     loop: VirtualLoop, engine: RtpEngine, phone: Phone
 ) -> None:
