@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from sipclient.errors import CallFailed, InvalidValue, MalformedBody, MediaError, SipError
 from sipclient.face.voice import Voice
-from sipclient.media.dtmf import KeyPress, check_keys, info_body, parse_info
+from sipclient.media.dtmf import KeyPress, check_keys, check_times, info_body, parse_info
 from sipclient.protocol.causes import cause_of
 from sipclient.protocol.events import (
     CallEnded,
@@ -134,6 +134,7 @@ class Keypad:
         if method not in _METHODS:
             raise InvalidValue(f"{method!r}: keys go by {', '.join(_METHODS)}")
         pressed = [check_keys(part) for part in keys.replace("p", ",").split(",")]
+        check_times(seconds, gap)
         by_rtp = method != "info" and self._voice.takes_keys(required=method == "rtp")
         for place, part in enumerate(pressed):
             if place:

@@ -105,6 +105,12 @@ class EventPacket(msgspec.Struct, frozen=True):
     first: bool
 
 
+def check_times(seconds: float, gap: float) -> None:
+    """Raises InvalidValue for a time no key is held, or no gap lasts."""
+    if not 0 < seconds <= _LONGEST_PRESS or not 0 <= gap <= _LONGEST_PRESS:
+        raise InvalidValue(f"a key is held for more than 0 and up to {_LONGEST_PRESS} seconds, so is its gap")
+
+
 class EventWriter:
     """Makes event packets of keys, one each time it is asked: updates while the key is down, then its end three
     times (RFC 4733 §2.5.1.4), then nothing for the gap. `waiting` counts the keys that are not done, the one that
@@ -127,8 +133,7 @@ class EventWriter:
         codes = [_CODES[key] for key in check_keys(keys)]
         if self.waiting + len(codes) > _PENDING:
             raise InvalidValue(f"more than {_PENDING} keys would wait to be sent")
-        if not 0 < seconds <= _LONGEST_PRESS or not 0 <= gap <= _LONGEST_PRESS:
-            raise InvalidValue(f"a key is held for more than 0 and up to {_LONGEST_PRESS} seconds, so is its gap")
+        check_times(seconds, gap)
         self._keys.extend((code, seconds, gap) for code in codes)
         self.waiting += len(codes)
 

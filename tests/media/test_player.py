@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import random
 import struct
 import wave
 from array import array
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -414,3 +416,26 @@ def test_an_endless_loop_of_nothing_ends(tmp_path: Path) -> None:
 def test_the_first_that_cannot_be_played_closes_the_others(tmp_path: Path) -> None:
     with pytest.raises(MediaError, match=r"gone\.wav"):
         open_source(wav(tmp_path / "a.wav", bytes(320), 8000), tmp_path / "gone.wav")
+
+
+@pytest.mark.parametrize(
+    ("what", "options", "words"),
+    [
+        ((), {}, "nothing was named"),
+        (("us-ring",), {"loops": 0}, "loops = 0: once or more"),
+        (("us-ring",), {"loops": -1}, "None for no end"),
+        (("us-ring",), {"pause": -1}, "pause = -1: 0 to"),
+        (("us-ring",), {"pause": math.nan}, "pause = nan"),
+        (("us-ring",), {"pause": math.inf}, "pause = inf"),
+        (("\0.wav",), {}, "null byte"),
+        (("a" * 5000,), {}, r"a{80}\.\.\.: File name too long"),
+        (("tone_stream://path=\0",), {}, "null byte"),
+        (("tone_stream://path=" + "a" * 5000,), {}, "File name too long"),
+        (("",), {}, "no file"),
+    ],
+)
+def test_what_a_careless_user_asks_for_is_told_at_once(what: tuple[str, ...], options: Any, words: str) -> None:
+    """What a call would meet only later, with nobody there to be told."""
+    with pytest.raises(MediaError, match=words) as told:
+        open_source(*what, **options)
+    assert "\0" not in str(told.value) and len(str(told.value)) < 200

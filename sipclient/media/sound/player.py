@@ -26,6 +26,7 @@ _FILE = "file://"
 _SCRIPT_STARTS = ("%(", "$", "v=", "L=", "l=", "d=", "w=", "r=", "c=", ">=", "<=", "+=", SCHEME)
 _SCRIPT_PATH = "path="
 _LONGEST_SCRIPT = 65536
+_LONGEST_PAUSE = 86_400.0  # seconds
 _log = logging.getLogger(__name__)
 
 
@@ -175,6 +176,12 @@ def open_source(*what: str | Path, rate: int = 8000, loops: int | None = 1, paus
     number, as in FreeSWITCH, asks for noise that is the softer the greater it is. `loops` None: without end.
     `pause`: seconds of silence before each repetition. Raises MediaError that names what cannot be played, and why.
     """
+    if not what:
+        raise MediaError("nothing was named to be played")
+    if loops is not None and loops < 1:
+        raise MediaError(f"loops = {loops}: once or more, or None for no end")
+    if not 0 <= pause <= _LONGEST_PAUSE:
+        raise MediaError(f"pause = {pause}: 0 to {_LONGEST_PAUSE:g} seconds of silence before each repetition")
     readers: list[Reader] = []
     try:
         for each in what:
@@ -222,21 +229,27 @@ def _script_file(written: str) -> ToneScript:
     try:
         with Path(name).open(encoding="utf-8") as file:
             script = file.read(_LONGEST_SCRIPT + 1)
-    except OSError as error:
-        raise MediaError(f"{name}: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
         raise MediaError(f"{name} is not a tone script: it is no text") from error
+    except (OSError, ValueError) as error:
+        raise MediaError(f"{_shown(name)}: {getattr(error, 'strerror', None) or error}") from error
     return parse_tones(";".join((script, *settings)))
 
 
+def _shown(name: str | Path) -> str:
+    """A name as it fits into an error of one line."""
+    text = str(name)
+    return ascii(text[:80])[1:-1] + "..." * (len(text) > 80) if len(text) > 80 or not text.isprintable() else text
+
+
 def _file(path: Path) -> Reader:
-    if path.exists() and not path.is_file():  # a pipe would be waited for
-        raise MediaError(f"{path}: that is no file")
     try:
+        if path.exists() and not path.is_file():  # a pipe would be waited for
+            raise MediaError(f"{path}: that is no file")
         with path.open("rb") as file:
             head = file.read(12)
-    except OSError as error:
-        raise MediaError(f"{path}: {error.strerror or error}") from error
+    except (OSError, ValueError) as error:  # a name no file can have is a ValueError
+        raise MediaError(f"{_shown(path)}: {getattr(error, 'strerror', None) or error}") from error
     if path.suffix.lower() not in (".wav", ".wave") and head[8:] != b"WAVE":
         return AvReader(path)
     try:

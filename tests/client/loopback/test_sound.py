@@ -136,6 +136,9 @@ async def test_a_key_that_is_none_and_a_way_there_is_not(pbx: Any) -> None:
             await ours.dtmf("x")
         with pytest.raises(ValueError, match="auto, rtp, info"):
             await ours.dtmf("1", method="tone")
+        for method, seconds, gap in (("info", float("nan"), 0.1), ("auto", 0.1, -1.0), ("rtp", 0.0, 0.1)):
+            with pytest.raises(ValueError, match="held for more than 0"):
+                await ours.dtmf("1", method=method, seconds=seconds, gap=gap)
         with pytest.raises(MediaError, match="no keys by RTP"):
             await ours.dtmf("1", method="rtp")
         await ours.dtmf("1")  # then it goes by INFO
