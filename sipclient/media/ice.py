@@ -204,6 +204,8 @@ class IceTransport:
         except MediaError as error:
             self._gave_up(agent, str(error))
             return
+        if agent not in self._runs:  # ended meanwhile, and the cancellation came when the way was found already
+            return
         before = None
         if agent is self._next:
             before, self._agent, self._next = self._agent, agent, None

@@ -180,7 +180,8 @@ class Agent(Connection):
         self.remote_username, self.remote_password = theirs.ufrag, theirs.pwd
         self.learn(theirs)
         try:
-            await asyncio.wait_for(self.connect(), within)
+            async with asyncio.timeout(within):  # wait_for loses a cancellation that comes with the end (Python < 3.12)
+                await self.connect()
         except (ConnectionError, TimeoutError):
             tried = ", ".join(sorted({f"{host} port {port}" for host, port in self._tried()})) or "no address of it"
             raise MediaError(f"ICE found no way to the peer in {within:.0f} seconds; tried {tried}") from None

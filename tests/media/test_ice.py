@@ -14,6 +14,7 @@ from sipclient import sdp
 from sipclient.errors import MediaError
 from sipclient.media import RtpEngine, ice
 from sipclient.media.ice import IceTransport
+from sipclient.media.ice_agent import Agent
 from sipclient.media.ice_servers import IceServers, Place
 from tests.media.pipe import Ear
 
@@ -410,3 +411,27 @@ async def test_what_is_closed_while_it_gathers_keeps_no_socket() -> None:
     assert (await other.gather(True)).candidates[0].port == low
     other.close()
     await other.closed()
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_what_is_closed_when_the_way_is_found_ends(
+    make: Make, monkeypatch: pytest.MonkeyPatch, turns: int
+) -> None:
+    """Whoever hangs up in that very moment: every task ends, and every socket is given back."""
+    found = asyncio.Event()
+
+    async def connect(agent: Agent) -> None:
+        await found.wait()
+
+    monkeypatch.setattr(Agent, "connect", connect)
+    a, b = make(), make()
+    ours, theirs = await a.gathered(True), await b.gathered()
+    assert ours.candidates
+    a.transport.connect(theirs)
+    await asyncio.sleep(0.01)
+    found.set()
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    a.transport.close()
+    async with asyncio.timeout(2):
+        await a.transport.closed()
