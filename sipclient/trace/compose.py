@@ -7,6 +7,7 @@ right. RFC 3261 §7, §18.3.
 from __future__ import annotations
 
 import re
+from itertools import takewhile
 
 import msgspec
 
@@ -14,6 +15,7 @@ from sipclient.trace.damage import HEADER, KNOWN, START
 from sipclient.trace.lines import bytes_of
 from sipclient.trace.repair import Mended, mend
 
+_RULER = re.compile(r"[=\-_*#]{3,}")
 _LENGTH = re.compile(r"^(content-length|l)[ \t]*:[ \t]*(\d{1,7})[ \t]*$", re.I)
 _TYPE = re.compile(r"^(?:content-type|c)[ \t]*:[ \t]*([^\s;]+)", re.I)
 _SDP_LINE = re.compile(r"^[a-z]=")
@@ -164,7 +166,8 @@ def _unspaced(pieces: list[Piece]) -> list[Piece]:
 def _exact(pieces: list[Piece], length: int) -> bytes | None:
     """The body, where some way of ending its lines gives it just the length that its head says.
 
-    Where several do, the one is taken after which nothing is left but empty lines, and which has none itself.
+    Where several do, the one is taken after which nothing is left but empty lines or a line of rules (`=====`), and
+    which has no empty one itself.
     """
     if length < 1:
         return b"" if length == 0 else None
@@ -180,7 +183,8 @@ def _ended(pieces: list[Piece], length: int, end: str) -> tuple[bytes, int] | No
         if len(body) != length:
             body += (end or piece.end).encode()
         if len(body) == length:
-            clean = not any(rest.text.strip() for rest in pieces[place + 1 :])
+            left = takewhile(lambda rest: not _RULER.fullmatch(rest.text.strip()), pieces[place + 1 :])
+            clean = not any(rest.text.strip() for rest in left)
             return bytes(body), 2 * clean + bool(piece.text.strip())
         if len(body) > length:
             break

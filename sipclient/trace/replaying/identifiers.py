@@ -73,6 +73,11 @@ class Translation:
         for mine in ours.authorizations:
             self._same(call, "cnonce", mine.params.get("cnonce", ""), cnonces.get(mine.params.get("nonce", ""), ""))
 
+    def bind_earlier(self, ours: Request, notify: Request) -> None:
+        """A SUBSCRIBE of ours stands for one that the trace does not show, but whose NOTIFY it has."""
+        self._same(notify.call_id, "call-id", ours.call_id, notify.call_id)
+        self._same(notify.call_id, "tag", ours.from_tag, notify.to_tag)
+
     def _same(self, call: str, role: str, ours: str, theirs: str, *, latest: bool = False) -> None:
         """`latest`: there are telephones that give each response to one request a tag of its own."""
         mine, other = _raw(ours), _raw(theirs)

@@ -36,6 +36,7 @@ from sipclient.protocol.events import (
 from sipclient.trace.record import Address
 from sipclient.trace.replaying.casting import Cast, Casting
 from sipclient.trace.replaying.compare import LATE, judge, masked
+from sipclient.trace.replaying.earlier import Earlier, accepted
 from sipclient.trace.replaying.expected import Expected
 from sipclient.trace.replaying.identifiers import Tokens, Translation
 from sipclient.trace.replaying.outcome import Difference, Line, Verdict
@@ -75,8 +76,8 @@ class Part:
         self._prompts: list[Seen] = []
         self._went: dict[bytes, Seen | None] = {}  # what we sent, and what it stands for
         self._steered: dict[int, str] = {}  # requests that our own timer would have sent at another time
-        self._flows: set[Flow] = set()
-        self._remote: dict[str, Target] = {}
+        self._earlier = Earlier([each for each in seen if each.destination == address], self.sent)
+        self._unseen: list[Request] | None = None  # what is sent while nobody looks
 
     @property
     def deadline(self) -> float | None:
@@ -92,7 +93,8 @@ class Part:
         """The trace shows a message that reached us."""
         self._now, self._context, self._prompts = now, seen.call, []
         if not self.prompter.casts_ready:
-            self._begin(seen)
+            self._begin()
+        self._subscribe_earlier(seen)
         self._tell(Line(now - self._zero, "received", seen.text, str(seen.source), seen.record.line))
         flow = self._flow(seen.transport, seen.source)
         data = self._translation.inward(seen.record.data, seen.call, response=not seen.is_request)
@@ -115,11 +117,27 @@ class Part:
 
     # --- the engine ---------------------------------------------------------------------------------
 
-    def _begin(self, seen: Seen) -> None:
+    def _begin(self) -> None:
         """An account that was there before the trace began: it must be known to be reached."""
         for cast in self.casting.casts:
             for command in self.prompter.account(cast):
                 self._do(command)
+
+    def _subscribe_earlier(self, seen: Seen) -> None:
+        """A subscription that was there before the trace began is made unseen, with the identifiers of its NOTIFY."""
+        extension, first = self._earlier.of(seen)
+        cast = self.casting.account_for("") if first else None
+        if cast is None or cast.account.register:  # one that registers subscribes after that, so the trace shows it
+            return
+        self._unseen = []
+        self._do(self.prompter.watch_earlier(cast, extension, tuple(first)))
+        asked, self._unseen = self._unseen, None
+        for subscribe in asked:
+            notify = first[subscribe.event[0]].message
+            if isinstance(notify, Request):
+                self._translation.bind_earlier(subscribe, notify)
+                flow = self._flow(seen.transport, seen.source)
+                self._answer(Packet(flow, accepted(subscribe, notify)))
 
     def _do(self, command: Command) -> None:
         try:
@@ -189,6 +207,9 @@ class Part:
     def _send(self, send: Send) -> None:
         if not send.data.strip():
             return  # a keep-alive of streams, which no reader of traces shows
+        if self._unseen is not None:
+            self._unseen += [each for each in (parse(send.data),) if isinstance(each, Request)]
+            return
         if send.data in self._went:
             original = self._went[send.data]
             again = self._expected.repeat_of(original) if original is not None else None

@@ -167,6 +167,11 @@ class Prompter:
         whole = extension if extension and "@" not in extension else request.uri_text
         return [Watch(id, key, whole, tuple(packages))]
 
+    def watch_earlier(self, cast: Cast, extension: str, packages: tuple[str, ...]) -> Command:
+        """Watch what was watched before the trace began."""
+        self.inferred.append(f"{extension} was watched before the trace began ({', '.join(packages)})")
+        return Watch(next(self._ids), cast.account.key, extension, packages)
+
     def _invite(self, seen: Seen, request: Request, cast: Cast) -> list[Command]:
         known = self.calls.get(seen.call)
         to = request.uri_text

@@ -119,3 +119,13 @@ def test_an_hour_of_ten_thousand_messages_of_ours_replays_to_the_byte() -> None:
     assert time.process_time() - began < 20  # about 3 seconds; the rest is for machines that are slow or busy
     assert set(first.summary.verdicts) == {"identical"} and not first.summary.differences
     assert str(replay(records)) == str(first)
+
+
+def test_bodies_between_rules_keep_their_line_ends_and_what_was_watched_before_is_understood() -> None:
+    for name in ("notify-pidf.txt", "notify-xpidf.txt", "notify-cpim.txt"):
+        outcome = replay(read(ASTERISK / name))
+        assert "1001 was watched before the trace began (presence)" in outcome.summary.inferred
+        assert not any("refused" in line.text for line in outcome.lines)
+        assert all(line.text == "SIP/2.0 200 OK" for line in outcome.lines if line.kind == "sent")
+    states = [line.text for line in replay(read(ASTERISK / "notify-pidf.txt")).lines if line.kind == "state"]
+    assert states[0] == "1001: unknown -> ready" and "1001: ready -> ringing" in states
