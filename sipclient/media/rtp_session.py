@@ -95,6 +95,8 @@ class RtpSession:
             asked = sdp.Wants(
                 agreed.ice is not None, agreed.dtls is not None, agreed.crypto is not None, agreed.rtcp_mux
             )
+        if (asked.ice or asked.dtls or asked.sdes) and not has_extra():
+            raise MediaError(f"media {self._security} needs the extra: pip install 'sipclient[media]'")
         offer = sdp.make_offer(await self._able(asked, offering=True), self._sent)
         checked = sdp.negotiate(offer)  # as one would who can do everything: what is refused so, nobody takes
         if isinstance(checked, sdp.Refusal):

@@ -298,6 +298,16 @@ async def test_without_the_extra_the_refusal_says_what_to_install(phone: Make, m
     assert await phone("rtp").answer(await phone("rtp").offer())
 
 
+@pytest.mark.parametrize("kind", ["srtp", "webrtc"])
+async def test_without_the_extra_nothing_is_offered_that_needs_it(
+    phone: Make, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.setattr("sipclient.media.rtp_session.has_extra", lambda: False)
+    with pytest.raises(MediaError, match=rf"media {kind} needs the extra: pip install 'sipclient\[media\]'"):
+        await phone(kind).offer()
+    await call(phone("rtp"), phone("rtp"))
+
+
 async def test_closing_in_the_middle_of_anything_is_harmless(phone: Make) -> None:
     a, b = phone("webrtc"), phone("webrtc")
     offer = await a.offer()
