@@ -376,6 +376,7 @@ async def test_a_bridge_to_nobody(pbx: Any, sipclient: Any, robot_toml: Any) -> 
 async def test_a_bridge_that_is_wrong_use(
     pbx: Any, sipclient: Any, robot_toml: Any, arguments: tuple[str, ...], words: str
 ) -> None:
+    robot_toml.write(robot_toml.text.replace('media = "none"', 'media = "rtp"'))
     bridge = await sipclient("bridge", *arguments)
     assert await bridge.end() == 2
     errors = await bridge.errors()

@@ -81,7 +81,7 @@ async def test_its_certificate_must_be_the_announced_one(make: Make) -> None:
 
 
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
-async def test_our_relay_as_the_only_way(make: Make, coturn: Coturn, transport: str) -> None:
+async def test_our_relay_as_the_only_way(coturn: Coturn, make: Make, transport: str) -> None:
     """RFC 8656: what we send leaves from coturn, and what comes to us goes there."""
     url = f"{coturn.url}?transport={transport}"
     session, peer = make(host=HOST, servers=IceServers("", url, USER, PASSWORD, relay_only=True))
@@ -91,7 +91,7 @@ async def test_our_relay_as_the_only_way(make: Make, coturn: Coturn, transport: 
     await both_hear(session, peer)
 
 
-async def test_its_relay_as_the_only_way(make: Make, coturn: Coturn) -> None:
+async def test_its_relay_as_the_only_way(coturn: Coturn, make: Make) -> None:
     server = RTCIceServer(coturn.url, USER, PASSWORD)
     session, peer = make("rtp", host=HOST, peer=WebrtcPeer(THEIRS, OURS, [server], relay_only=True))
     await peer.apply(await session.answer(await peer.offer()))
@@ -99,7 +99,7 @@ async def test_its_relay_as_the_only_way(make: Make, coturn: Coturn) -> None:
 
 
 async def test_coturn_tells_us_our_address_and_a_wrong_password_costs_the_relay_only(
-    make: Make, coturn: Coturn, caplog: pytest.LogCaptureFixture
+    coturn: Coturn, make: Make, caplog: pytest.LogCaptureFixture
 ) -> None:
     place = f"{HOST}:{coturn.port}"
     session, peer = make(host=HOST, servers=IceServers(f"stun:{place}", f"turn:{place}", USER, "not this one"))
