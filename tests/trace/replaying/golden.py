@@ -24,6 +24,11 @@ def transcript_of(path: Path) -> str:
     return str(replay(read(path)))
 
 
+def golden_of_run(path: Path) -> Path:
+    """Where the transcript of a run is kept."""
+    return GOLDEN / f"run-{path.name.removesuffix('-0001.sipjournal')}.txt"
+
+
 def transcript_of_run(path: Path) -> str:
     """What the replay of a run's journal says."""
     return str(replay_run(read_journal(path)))
@@ -36,5 +41,4 @@ if __name__ == "__main__":
         except TraceError as error:
             print(error)
     for each in RUNS:
-        golden = GOLDEN / f"run-{each.name.removesuffix('-0001.sipjournal')}.txt"
-        golden.write_text(transcript_of_run(each))
+        golden_of_run(each).write_text(transcript_of_run(each))

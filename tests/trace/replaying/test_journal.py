@@ -27,7 +27,7 @@ from sipclient.trace.replaying.journal import (
     read_journal,
     records_of,
 )
-from tests.trace.replaying.golden import GOLDEN, TRACES
+from tests.trace.replaying.golden import GOLDEN, RUNS, TRACES, golden_of_run
 
 RUN = TRACES / "runs" / "lab-one-call-0001.sipjournal"
 FLOW = Flow("udp", "192.0.2.1", 5060, "192.0.2.2", 5060)
@@ -111,6 +111,13 @@ def test_a_run_replays_to_the_byte_and_twice_the_same() -> None:
     assert set(first.summary.verdicts) == {"identical"} and first.equal
     assert first.summary.rules == ("q: would have acted 1 time",)
     assert str(first) == (GOLDEN / "run-lab-one-call.txt").read_text()
+
+
+@pytest.mark.parametrize("path", RUNS, ids=lambda path: path.name)
+def test_every_run_that_is_kept_replays_to_the_byte(path: Path) -> None:
+    outcome = replay_run(read_journal(path))
+    assert set(outcome.summary.verdicts) == {"identical"} and not outcome.summary.inferred
+    assert str(outcome) == golden_of_run(path).read_text()
 
 
 def test_other_rules_are_asked_about_the_same_run() -> None:

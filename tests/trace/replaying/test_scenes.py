@@ -258,3 +258,27 @@ def test_the_beginning_of_a_journal_and_what_is_nested_come_back() -> None:
 def test_a_capture_over_tls_that_was_decrypted() -> None:
     trace = read(TRACES / "freeswitch" / "03-wss-opus.txt")
     assert replay(trace).summary.verdicts["identical"] == 1
+
+
+PIDF = (
+    '<?xml version="1.0"?><presence xmlns="urn:ietf:params:xml:ns:pidf" entity="sip:7000@192.0.2.2"><tuple id="1">'
+    "<status><basic>open</basic></status><note>Ready</note></tuple></presence>"
+)
+
+
+@pytest.mark.parametrize(
+    ("state", "package", "sent"),
+    [
+        ("active;expires=60", "presence", "200 OK"),
+        ("active", "presence", "200 OK"),
+        (";", "presence", "400"),
+        ("active", "conference", "481"),
+    ],
+)
+def test_what_was_watched_before_the_trace_began(state: str, package: str, sent: str) -> None:
+    more = f"Event: {package}\r\nSubscription-State: {state}\r\nContent-Type: application/pidf+xml\r\n"
+    notify = request("NOTIFY", sent=False, tag=True, more=more, body=PIDF)
+    notify = notify.replace(b"Content-Type: application/sdp\r\n", b"")
+    outcome = played(("<", notify))
+    assert lines(outcome, "sent")[0].startswith(f"SIP/2.0 {sent}")
+    assert ("7000: unknown -> ready" in lines(outcome, "state")) is (sent == "200 OK")
