@@ -294,11 +294,22 @@ def test_commands_for_the_other_kind_of_call_do_nothing(line) -> None:
         {"codecs": "PCMU"},
         {"refer": "maybe"},
         {"rtp_ports": ("a", "b")},
+        {"password": object()},
     ],
 )
 def test_accounts_that_cannot_be(bench, changes) -> None:
     with pytest.raises(InvalidValue):
         bench.robot.do(AddAccount(bench.account(**changes)))
+
+
+def test_a_kind_of_text_is_text(bench) -> None:
+    class Word(str):
+        """As a configuration has them."""
+
+        __slots__ = ()
+
+    bench.add(address=Word("sip:robot@pbx.test"), media=Word("none"))
+    assert bench.pbx.requests("REGISTER")
 
 
 @pytest.mark.parametrize("host", ["198.51.100.7", "2001:db8::7", "robot.example.com"])
