@@ -439,3 +439,24 @@ def test_what_a_careless_user_asks_for_is_told_at_once(what: tuple[str, ...], op
     with pytest.raises(MediaError, match=words) as told:
         open_source(*what, **options)
     assert "\0" not in str(told.value) and len(str(told.value)) < 200
+
+
+async def test_whatever_a_reader_raises_is_the_end_of_what_is_played() -> None:
+    class Surprised:
+        rate = 8000
+        closed = False
+
+        def read(self, samples: int) -> bytes:
+            raise ZeroDivisionError("no such thing")
+
+        def rewind(self) -> None: ...
+
+        def close(self) -> None:
+            self.closed = True
+
+    reader = Surprised()
+    player = Player([reader])
+    assert player.frame(160, 8000) is None and player.frame(160, 8000) is None
+    assert reader.closed
+    with pytest.raises(MediaError, match="broke off: ZeroDivisionError: no such thing"):
+        await player.finished

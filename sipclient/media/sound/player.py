@@ -78,6 +78,11 @@ class Player:
             self._close()
             self.finished.fail(error)
             return None
+        except Exception as error:  # of a library that a file has surprised: whoever waits for the end must hear of it
+            _log.exception("what was played broke off")
+            self._close()
+            self.finished.fail(MediaError(f"what was played broke off: {type(error).__name__}: {error}"))
+            return None
         if len(out) < 2 * samples:
             self.stop()
             return out + silence(samples - len(out) // 2) if out else None
