@@ -205,7 +205,7 @@ def records_of(entries: Iterable[Entry]) -> Iterator[Record]:
             began, zero = float(entry.value.get("wall", 0.0)), float(entry.value.get("now", 0.0))
         now = entry.at or now
         value = entry.value
-        if not isinstance(value, Packet | Send) or not value.data.strip():
+        if not now or not isinstance(value, Packet | Send) or not value.data.strip():  # no time yet: its input is gone
             continue
         flow, received = value.flow, isinstance(value, Packet)
         here, there = Address(flow.local_host, flow.local_port), Address(flow.remote_host, flow.remote_port)

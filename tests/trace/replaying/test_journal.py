@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -190,6 +191,13 @@ def test_its_messages_are_a_trace_like_any_other() -> None:
     assert read(RUN).records == tuple(records)
     assert read(RUN).format == f"sipclient journal, {len(records)} messages"
     assert read(RUN.read_bytes().rstrip(b"\n")).records == tuple(records)
+
+
+def test_a_run_whose_beginning_is_gone_begins_where_its_time_is_known() -> None:
+    entries = read_journal(RUN)
+    place = next(number for number, each in enumerate(entries) if each.what == "send")
+    records = list(records_of(entries[place:]))
+    assert records[0].at > 1.0 and max(b.at - a.at for a, b in pairwise(records)) < 60.0
 
 
 # --- files ------------------------------------------------------------------------------------------
