@@ -262,8 +262,8 @@ class Call:
     # --- for the client -----------------------------------------------------------------------------
 
     def place(self, invite: Invite) -> None:
-        """Send the INVITE as soon as the media have an offer for it; InvalidValue where that is at once."""
-        if self._descriptions.none:
+        """Send the INVITE, at once or as soon as the media have an offer for it; InvalidValue where that is at once."""
+        if self._descriptions.none or invite.late_offer:
             self._placed = True
             self._line.do(invite)
         else:

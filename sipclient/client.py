@@ -264,14 +264,16 @@ class Client:
         account: Which = None,
         media: str | None = None,
         private: bool = False,
+        late_offer: bool = False,
     ) -> Call:
         """Place a call and give it at once, for `async for state in call`.
 
         `to` is a number, a user or a URI; `caller_id` is `"Name" <user>` or a user; `timeout` is in seconds
         until it must be answered; `media` is `rtp` or `none` where it is not the account's; `private` asks
-        the PBX to hide the caller (RFC 3323). Raises InvalidValue for what must not reach the wire.
+        the PBX to hide the caller (RFC 3323); `late_offer` sends the INVITE without a description and answers that
+        of the 200 (RFC 3261 §13.2.1), which not every PBX takes. Raises InvalidValue for what must not reach the wire.
         """
-        invite = self._invite(to, caller_id, headers, timeout, account=account, private=private)
+        invite = self._invite(to, caller_id, headers, timeout, account=account, private=private, late_offer=late_offer)
         return self._place(invite, media or "")
 
     def call(
@@ -284,6 +286,7 @@ class Client:
         account: Which = None,
         media: str | None = None,
         private: bool = False,
+        late_offer: bool = False,
     ) -> Dialling:
         """A call to await (the answered Call) or to enter (leaving hangs up); arguments as `dial` has them.
 
@@ -291,7 +294,9 @@ class Client:
         """
 
         async def place() -> Call:
-            invite = self._invite(to, caller_id, headers, timeout, account=account, private=private)
+            invite = self._invite(
+                to, caller_id, headers, timeout, account=account, private=private, late_offer=late_offer
+            )
             return await self._place_in_turn(invite, media or "")
 
         return Dialling(place)
@@ -305,6 +310,7 @@ class Client:
         *,
         account: Which = None,
         private: bool = False,
+        late_offer: bool = False,
         call_id: str = "",
     ) -> Invite:
         """The command behind `dial` and `call`, with an id of its own; nothing is sent. Raises InvalidValue."""
@@ -315,7 +321,17 @@ class Client:
             raise InvalidValue(f"a timeout is a number of seconds above 0, not {timeout!r}")
         pairs, limit = _checked(headers), float(timeout or 0.0)
         key = self.account(account).key
-        return Invite(self.next_id(), key, to, caller_id, pairs, timeout=limit, private=private, call_id=call_id)
+        return Invite(
+            self.next_id(),
+            key,
+            to,
+            caller_id,
+            pairs,
+            timeout=limit,
+            private=private,
+            late_offer=late_offer,
+            call_id=call_id,
+        )
 
     def _place(self, invite: Invite, media: str = "", codecs: tuple[str, ...] = ()) -> Call:
         """Place the call of an Invite at once, with the media and codecs of its account or those named here."""

@@ -78,6 +78,7 @@ class Invite(Value, frozen=True):
     session_expires: float = 1800.0  # 0: no session timer offered
     flow: Flow | None = None  # where it goes, for a PBX calling its phones; None: to the account's server
     call_id: str = ""  # what its Call-ID begins with; empty: something nobody can guess
+    late_offer: bool = False  # whoever places it makes no offer for it: `body` stays empty
 
 
 class Follow(Value, frozen=True):

@@ -71,6 +71,22 @@ async def test_each_side_hears_what_the_other_plays(pbx: Any) -> None:
         assert ours.stats is not None and ours.stats.codec == "PCMU" and ours.stats.received > 0
 
 
+async def test_who_is_called_may_make_the_offer(pbx: Any) -> None:
+    """RFC 3261 §13.2.1: no description in the INVITE, theirs in the 200, ours in the ACK."""
+    async with asyncio.timeout(TIMEOUT), Client(pbx.account(register=False, keepalive=0.0)) as client:
+        async with pbx.client.incoming() as calls:
+            placed = client.dial("7000", late_offer=True)
+            incoming = await anext(calls)
+            assert not incoming.request.body
+            theirs, ours = await incoming.answer(), await placed.answered()
+            ours.play(TONE_440)
+            theirs.play(TONE_1000)
+            await asyncio.gather(hears(theirs, 440), hears(ours, 1000))
+            ours.hangup()
+            await asyncio.gather(ours.ended(), theirs.ended())
+        assert client.failures == 0
+
+
 async def test_what_ends_by_itself_is_awaited_and_then_there_is_silence(pbx: Any) -> None:
     async with talking(pbx) as (_, ours, theirs):
         await ours.play("%(200,0,440)", "silence_stream://60", loops=2)
