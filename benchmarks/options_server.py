@@ -9,21 +9,23 @@ from sipclient.face.identifiers import SystemIdentifiers
 from sipclient.face.shell import Driver
 from sipclient.protocol.account import Account
 from sipclient.protocol.agent import UserAgent
-from sipclient.protocol.events import AddAccount
+from sipclient.protocol.events import AddAccount, ServerChanged
 from sipclient.transport import Network
 
 
 async def serve_sipclient(port: int, asker: int) -> None:
     server = f"udp:127.0.0.1:{asker}"
     account = Account("sip:bench@127.0.0.1", register=False, keepalive=0, server=server, local=f"127.0.0.1:{port}")
+    known = asyncio.Event()  # whose OPTIONS are answered is not known before the server was looked up
     driver = Driver(
         UserAgent(SystemIdentifiers()),
         lambda deliver: Network(deliver, {account.key: account}.__getitem__),
-        lambda event: None,
+        lambda event: known.set() if isinstance(event, ServerChanged) else None,
         asyncio.get_running_loop(),
     )
     driver.do(AddAccount(account))
     await driver.network.listen("udp", "127.0.0.1", port)
+    await known.wait()
     print(f"port {port}", flush=True)
     await asyncio.Event().wait()
 
