@@ -356,7 +356,7 @@ class _Reinvite:
 
     def on_cancel(self, transaction: ServerTransaction, cancel: Request) -> None:
         """The peer takes its offer back (RFC 3261 §9.2)."""
-        self._session.withdraw_offer()
+        self._session.offers.withdraw()
 
     def on_failure(self, transaction: ServerTransaction, reason: str) -> None:
         """The call outlives its stream; where it does not, the missing ACK tells."""

@@ -172,13 +172,13 @@ class IncomingInvite:
     def offer(self, method: str, body: bytes, content_type: str) -> None:
         """Offer a new description in the call."""
         if self._acked:
-            self.session.offer(method, body, content_type)
+            self.session.offers.offer(method, body, content_type)
         else:
             self._stack.core.emit(OfferAnswered(self.id, 481, "the call is not answered"))
 
     def answer_offer(self, status: int, body: bytes, content_type: str, warnings: Warnings) -> None:
         """The answer to the peer's new description."""
-        self.session.answer_offer(status, body, content_type, warnings)
+        self.session.offers.answer(status, body, content_type, warnings)
         self._answer_held()
 
     @property
@@ -239,7 +239,7 @@ class IncomingInvite:
         self._reliable = None
         self.session.described = self._described
         if request.body and self._described and not self._answered:
-            self.session.on_offer(transaction, request, flow)  # RFC 3262 §5: the 200 to the PRACK must answer it
+            self.session.offers.received(transaction, request, flow)  # RFC 3262 §5: the 200 to the PRACK must answer it
         else:
             transaction.respond(200, response(request, to, 200))
         self._answer_held()

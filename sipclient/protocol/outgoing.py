@@ -328,7 +328,7 @@ class OutgoingCall:
         if session is None:
             return
         if self._late is None:
-            session.answer_offer(status, body, content_type, warnings)
+            session.offers.answer(status, body, content_type, warnings)
             return
         exchange, self._late = self._late, None
         session.local_body = (body, content_type)
@@ -349,7 +349,7 @@ class OutgoingCall:
     def offer(self, method: str, body: bytes, content_type: str) -> None:
         """Offer a new description in the call."""
         if self._session is not None:
-            self._session.offer(method, body, content_type)
+            self._session.offers.offer(method, body, content_type)
         else:
             self._stack.core.emit(OfferAnswered(self.id, 481, "the call is not answered"))
 
