@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Protocol, TypeAlias
 
@@ -105,12 +105,15 @@ class Dialog:
         self.remote_cseq = number
         return True
 
-    def follow_line(self) -> bool:
-        """Leave the address that is no longer ours (RFC 5626 §5.3 the other way round); False where it was not ours."""
+    def follow_line(self, opened: Set[Flow] = frozenset()) -> bool:
+        """Leave the address that is no longer ours (RFC 5626 §5.3 the other way round); False where it was not ours.
+
+        Of streams other than the account's only those that we `opened`, from there, are left.
+        """
         left, now, flow = self.line.left, self.line.flow, self.flow
         if left is None or now is None:
             return False
-        if flow == left:
+        if flow == left or (flow in opened and flow.local_host == left.local_host != now.local_host):
             self.flow = now
         elif not (flow.reliable or now.reliable) and flow.local_host == left.local_host:
             self.flow = Flow(flow.transport, now.local_host, now.local_port, flow.remote_host, flow.remote_port)

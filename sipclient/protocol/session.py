@@ -169,7 +169,7 @@ class Session:
 
     def follow_line(self) -> None:
         """Our address is another one: the peer is told, where it knows the old one."""
-        if not self.ended and self.confirmed and self.dialog.follow_line():
+        if not self.ended and self.confirmed and self.dialog.follow_line(self.stack.flows.ours):
             self.offers.tell_address()
 
     def request(self, request: int, method: str, headers: Headers, body: bytes, content_type: str) -> None:

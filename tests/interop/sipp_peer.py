@@ -40,22 +40,23 @@ class Sipp:
         transport: str = "udp",
         pause: int = 300,
         echo: bool = False,
+        media: str = HOST,
     ) -> Run:
         """Play a scenario `calls` times (0: until stopped) from `port`, to the port `to` where it begins itself.
 
         A `<pause/>` without a length of its own takes `pause` milliseconds. `keys` are SIPp's own keywords; `words`
         are filled in before SIPp reads the file, for what it wants literally (methods and status codes). `echo`: what
-        comes to its media port, and to the one after next, goes back to its sender.
+        comes to its media port on the host `media`, and to the one after next, goes back to its sender.
         """
-        port = port or free_port()
+        port, media_port = port or free_port(), free_port(run=4)
         stem = f"{scenario}-{next(self._serial)}"
         messages, errors, logs = (self._directory / f"{stem}.{end}" for end in ("messages", "errors", "logs"))
         file = fill(SCENARIOS / f"{scenario}.xml", words, self._directory / f"{stem}.xml")
         command = [
             self._binary,
             *([f"{HOST}:{to}"] if to else []),
-            *("-sf", str(file), "-i", HOST, "-p", str(port), "-mi", HOST),
-            *("-mp", str(free_port(run=4)), "-nostdin", "-pause_msg_ign"),
+            *("-sf", str(file), "-i", HOST, "-p", str(port), "-mi", media),
+            *("-mp", str(media_port), "-nostdin", "-pause_msg_ign"),
             *("-t", {"udp": "u1", "tcp": "t1"}[transport], "-d", str(pause)),
             *("-trace_msg", "-message_file", str(messages), "-trace_err", "-error_file", str(errors)),
             *("-trace_logs", "-log_file", str(logs)),
@@ -65,7 +66,7 @@ class Sipp:
             *(("-au", login[0], "-ap", login[1]) if login[0] else ()),
         ]
         child = Child(command, self._directory / f"{stem}.screen", directory=self._directory)
-        run = Run(child, port, messages, errors, logs)
+        run = Run(child, port, media_port, messages, errors, logs)
         self._runs.append(run)
         if not to:
             child.wait_ready(lambda: _bound(port, transport))
@@ -80,8 +81,9 @@ class Sipp:
 class Run:
     """One SIPp process."""
 
-    def __init__(self, child: Child, port: int, messages: Path, errors: Path, logs: Path) -> None:
+    def __init__(self, child: Child, port: int, media_port: int, messages: Path, errors: Path, logs: Path) -> None:
         self.port = port
+        self.media_port = media_port
         self._child = child
         self._messages = messages
         self._errors = errors

@@ -7,11 +7,13 @@ import struct
 from pathlib import Path
 
 import pytest
+from interop.processes import HOST
 from interop.sipp_line import called, calling
 from interop.sipp_peer import Run, Sipp
 from interop.waiting import until
 
 from sipclient import Call
+from sipclient.media.carrier import Carrier
 from sipclient.media.codecs import encoder
 from sipclient.media.rtp import RtpPacket
 from sipclient.media.rtp_session import RtpSession
@@ -22,6 +24,8 @@ from tests.media.tone import Humming, Listener
 LIMIT = 25
 TONE = 440  # Hz, ours
 KEYS = "159#"
+NEXT = {"HOST": "[media_ip]", "PORT": "[media_port+2]"}  # where SIPp echoes, too
+ELSEWHERE = "127.0.0.2"
 
 
 def agreed(call: Call) -> AudioStream:
@@ -48,13 +52,20 @@ async def hears(call: Call, frequency: int = TONE) -> None:
     stream.leave(ear)
 
 
+def heard_from(call: Call) -> object:
+    """Where the last good packet came from."""
+    carrier = call.voice.stream.transport
+    assert isinstance(carrier, Carrier) and carrier._udp is not None
+    return carrier._udp._rtp_lane.sure
+
+
 def hum(call: Call) -> None:
     call.voice.stream.source = Humming(TONE)
 
 
 async def test_a_reinvite_moves_the_media_and_the_next_takes_them_back(sipp: Sipp) -> None:
     """RFC 3264 §8.3.1: to another port in the middle of a call, and both ways of the sound go with it."""
-    run = sipp.start("sound_moves", words={"MORE": "a=sendrecv"}, echo=True, pause=2500)
+    run = sipp.start("sound_moves", words={**NEXT, "MORE": "a=sendrecv"}, echo=True, pause=2500)
     async with asyncio.timeout(LIMIT), calling(run.port, media="rtp") as client, client.call("7000") as call:
         hum(call)
         first = agreed(call).port
@@ -70,9 +81,33 @@ async def test_a_reinvite_moves_the_media_and_the_next_takes_them_back(sipp: Sip
         await run.finish()
 
 
+async def test_a_reinvite_moves_the_media_to_another_host(sipp: Sipp) -> None:
+    """RFC 3264 §8.3.1: another address, where another SIPp sends back what it hears. What we hear in between has been
+    there, for only there our packets go, and only from there packets are taken."""
+    there = sipp.start("silent", echo=True, media=ELSEWHERE)
+    place = {"HOST": ELSEWHERE, "PORT": str(there.media_port), "MORE": "a=sendrecv"}
+    run = sipp.start("sound_moves", words=place, echo=True, pause=2500)
+    async with asyncio.timeout(LIMIT), calling(run.port, media="rtp") as client, client.call("7000") as call:
+        hum(call)
+        first = (agreed(call).host, agreed(call).port)
+        assert first[0] == HOST
+        await hears(call)
+        await until(lambda: agreed(call).host == ELSEWHERE, "the re-INVITE")
+        await hears(call)
+        assert (agreed(call).host, agreed(call).port) == (ELSEWHERE, there.media_port)
+        assert heard_from(call) == (ELSEWHERE, there.media_port)
+        await until(lambda: agreed(call).host == HOST, "the second re-INVITE")
+        await hears(call)
+        assert (agreed(call).host, agreed(call).port) == heard_from(call) == first
+        await until(lambda: len(run.sent(b"ACK")) == 2, "it is acknowledged")
+        assert stats(call).lost < 10
+        call.hangup()
+        await run.finish()
+
+
 async def test_a_reinvite_to_a_place_that_only_sends(sipp: Sipp) -> None:
     """Music on hold from another port: nothing is sent there; then the call goes on where it was."""
-    run = sipp.start("sound_moves", words={"MORE": "a=sendonly"}, echo=True, pause=1500)
+    run = sipp.start("sound_moves", words={**NEXT, "MORE": "a=sendonly"}, echo=True, pause=1500)
     async with asyncio.timeout(LIMIT), calling(run.port, media="rtp") as client, client.call("7000") as call:
         hum(call)
         await hears(call)

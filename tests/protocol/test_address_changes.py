@@ -126,6 +126,28 @@ def test_a_call_is_asked_for_a_description_and_offers_it_from_there(bench) -> No
     assert bench.pbx.requests("BYE")[0].via.host == NEW
 
 
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+def test_a_call_whose_invite_was_too_large_for_a_datagram_moves_too(bench, transport) -> None:
+    """Its dialog has a stream of its own, opened by us from the address that is gone."""
+    moving = Moving(bench)
+    contact = ("Contact", f"<sip:pbx@10.0.0.1:5060;transport={transport}>")
+    bench.pbx.handler = transaction_free(
+        lambda each: [] if each.method == "ACK" else [moving.pbx.reply(each, 200, contact, body=SDP)]
+    )
+    moving.call(body=SDP + b"a=ptime:20\r\n" * 100)
+    assert bench.pbx.requests("INVITE")[-1].via.transport == "TCP"
+    moving.move()
+    assert bench.robot.of(OfferWanted) == [OfferWanted(1, NEW)]
+    bench.robot.do(Offer(1, SDP))
+    bench.wire.run(0.1)
+    reinvite = bench.pbx.requests("INVITE")[-1]
+    assert NEW in reinvite.contact_uri
+    assert (reinvite.via.transport, reinvite.via.host) == (transport.upper(), NEW)
+    bench.robot.do(Hangup(1))
+    bench.wire.run(0.1)
+    assert bench.pbx.requests("BYE")[0].via.host == NEW
+
+
 def test_a_call_without_a_description_is_reinvited_at_once(bench) -> None:
     moving = Moving(bench)
     moving.call(body=b"")
