@@ -9,7 +9,7 @@ from sipclient.message.address import USUAL, NameAddr, parse_name_addr, parse_na
 from sipclient.message.headers import Headers
 from sipclient.message.limits import MAX_DELTA, MAX_VALUES
 from sipclient.message.memo import Memo
-from sipclient.message.text import Params, number
+from sipclient.message.text import Params, number, split_commas
 from sipclient.message.values import (
     Challenge,
     Credentials,
@@ -250,7 +250,7 @@ def reasons(headers: Headers) -> tuple[Reason, ...]:
     found = []
     for line in headers.lines("reason"):
         try:
-            found += [parse_reason(part) for part in Headers([("Reason", line)]).values("Reason")]
+            found += [parse_reason(part) for part in split_commas(line) if part]
         except MalformedMessage:
             continue
     return tuple(found)

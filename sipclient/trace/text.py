@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import msgspec
 
 from sipclient.trace.compose import Composed, Piece, carries_sip, compose, length_of
-from sipclient.trace.damage import START, undone
+from sipclient.trace.damage import KNOWN, START, undone
 from sipclient.trace.forms import BARE, LOG_LINE
 from sipclient.trace.headings import Heading, bare, heading, peeled
 from sipclient.trace.inference import inferred
@@ -64,10 +64,12 @@ class TextReader:
             if self._block is not None:
                 yield from self._content(line, "", self._block.prefixed or False, "", "")
             return
-        text, stamp, name = peeled(line.text)
-        found = heading(line, line.text, stamp, self._lines)
-        if found is None and text is not line.text:
-            found = heading(line, text, stamp, self._lines)
+        text, stamp, name, found = line.text, "", "", None
+        if not _is_of_message(text):
+            text, stamp, name = peeled(line.text)
+            found = heading(line, line.text, stamp, self._lines)
+            if found is None and text is not line.text:
+                found = heading(line, text, stamp, self._lines)
         if found is not None:
             yield from self._flush()
             self._block = _Block(found)
@@ -187,6 +189,11 @@ class TextReader:
         days += at < before - _HALF_DAY
         self._days[name] = at, days
         return at + days * _DAY
+
+
+def _is_of_message(text: str) -> bool:
+    """Whether a line begins as a header or an SDP line does, and so as no heading or prefix: most lines do."""
+    return (text[1:2] == "=" and text[0].islower()) or text.partition(":")[0].lower() in KNOWN
 
 
 def _within(block: _Block) -> bool:

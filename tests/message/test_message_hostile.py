@@ -60,6 +60,54 @@ def test_any_bytes(data: bytes) -> None:
     use(b"OPTIONS sip:a@h SIP/2.0\r\n" + data + b"\r\n\r\n")
 
 
+EVERY = b"""INVITE sip:bob@h SIP/2.0
+Via: SIP/2.0/UDP h:5060;branch=z9hG4bKa;rport
+From: "A" <sip:a@h>;tag=1
+To: <sip:b@h>;tag=2
+Call-ID: c@h
+CSeq: 1 INVITE
+Contact: <sip:a@h;transport=udp>;expires=60;+sip.instance="<urn:uuid:1>"
+Max-Forwards: 70
+Route: <sip:p@h;lr>, <sip:q@h;lr>
+Record-Route: <sip:p@h;lr>
+Path: <sip:p@h;lr>
+Service-Route: <sip:p@h;lr>
+Expires: 60
+Min-Expires: 60
+Min-SE: 90
+Session-Expires: 1800;refresher=uac
+Retry-After: 5 (busy);duration=9
+Allow: INVITE, ACK
+Supported: 100rel, timer
+Require: timer
+Unsupported: x
+Event: dialog;id=1
+Subscription-State: active;expires=60;reason=timeout
+RSeq: 1
+RAck: 1 1 INVITE
+Reason: SIP;cause=200;text="Call completed, elsewhere", Q.850;cause=16
+Refer-To: <sip:c@h?Replaces=a%40b%3Bto-tag%3D1%3Bfrom-tag%3D2>
+Referred-By: <sip:a@h>
+Replaces: c@d;to-tag=1;from-tag=2
+P-Asserted-Identity: "A" <sip:a@h>, <tel:+1>
+Remote-Party-ID: "A" <sip:a@h>;party=calling;privacy=off
+Privacy: id
+Diversion: <sip:d@h>;reason=busy
+WWW-Authenticate: Digest realm="r", nonce="n", qop="auth", algorithm=MD5
+Authorization: Digest username="u", realm="r", nonce="n", uri="sip:h", response="0", qop=auth, nc=00000001, cnonce="c"
+Warning: 304 h "no"
+Content-Type: application/sdp;x=y
+Content-Length: 0
+
+""".replace(b"\n", b"\r\n")
+
+
+@pytest.mark.parametrize("strange", [b"\x10", b"\x7f", b'"', b"\xff", b"\t"])
+def test_a_strange_byte_anywhere_in_any_header(strange: bytes) -> None:
+    for place in range(len(EVERY)):
+        use(EVERY[:place] + strange + EVERY[place:])
+
+
 @st.composite
 def mutated(draw: st.DrawFn) -> bytes:
     data = bytearray(draw(st.sampled_from(SEEDS)))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sipclient.errors import InvalidValue
-from sipclient.protocol.events import AddAccount, Command, Effect, Input
+from sipclient.protocol.events import AddAccount, Command, Effect, Hangup, Input
 from sipclient.robot.tape import Tape, TapedEngine
 from sipclient.robot.trace_dir import TraceDir, taped
 from sipclient.trace.replaying.journal import decode, read_journal
@@ -71,8 +71,8 @@ def test_the_tape_of_a_run(tmp_path: Path) -> None:
         tape.adopted()
     entries = read_journal(tmp_path)
     assert [each.what for each in entries] == ["begin", "tick", "observe", "rules"]
-    assert entries[0].value["wall"] == BEGAN.timestamp()
-    assert "7000" in entries[0].value["config"] and "8000" in entries[3].value
+    assert entries[0].value.wall == BEGAN.timestamp()
+    assert "7000" in entries[0].value.config and "8000" in entries[3].value
 
 
 class Broken:
@@ -94,6 +94,6 @@ def test_what_broke_the_engine_is_written_before() -> None:
     with pytest.raises(RuntimeError):
         engine.tick(1.0)
     with pytest.raises(RuntimeError):
-        engine.do("anything", 2.0)  # type: ignore[arg-type]
+        engine.do(Hangup(1), 2.0)
     assert [each.at for each in decode(written, "here")] == [1.0, 2.0]
     assert AddAccount.__name__ not in str(written)

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Iterable
-from datetime import datetime
-from typing import get_args
 
 import msgspec
 
-from sipclient import __version__
 from sipclient.config import Config, load
 from sipclient.errors import InvalidValue, SipError, TraceError
 from sipclient.message import MalformedMessage, parse
@@ -20,21 +17,19 @@ from sipclient.protocol.events import (
     Effect,
     Event,
     ExtensionChanged,
-    Input,
     Invite,
     Packet,
     Send,
 )
-from sipclient.rules import Job
 from sipclient.trace.record import Address
 from sipclient.trace.replaying.compare import judge, masked
-from sipclient.trace.replaying.journal import Entry
+from sipclient.trace.replaying.journal import Decision, Entry
 from sipclient.trace.replaying.journal import masked as hidden
 from sipclient.trace.replaying.outcome import Line, Replay, Summary
 from sipclient.trace.replaying.rehearsal import NO_DATE, Rehearsal, said
 from sipclient.trace.replaying.words import words_of
 
-_HOLDS: dict[str, tuple[type, ...]] = {"receive": get_args(Input), "do": get_args(Command), "tick": (bool,)}
+_INPUTS = ("receive", "do", "tick")
 
 
 class Dictated:
@@ -71,11 +66,11 @@ class Again:
             raise TraceError(f"{form} has no beginning: it is no journal of a run, or its first lines are gone")
         head = self._entries[0].value
         self._form = form
-        self._zero = float(head.get("now", 0.0))
+        self._zero = head.now
         self._given = config
-        self._config = config or _config(head.get("config", ""))
+        self._config = config or _config(head.config)
         self._draws = Dictated()
-        self._agent = UserAgent(self._draws, user_agent=head.get("product", f"sipclient/{__version__}"))
+        self._agent = UserAgent(self._draws, user_agent=head.product)
         self._rehearsal = Rehearsal(self._config, NO_DATE, self._zero, self._rule)
         self._lines: list[Line] = []
         self._states: dict[str, str] = {}
@@ -102,9 +97,7 @@ class Again:
 
     def _step(self, entry: Entry, came: list[Entry], number: int) -> None:
         what, value = entry.what, entry.value
-        if what in _HOLDS:
-            if not isinstance(value, _HOLDS[what]):
-                raise TypeError(f"entry {number} ({what}) holds no such thing")
+        if what in _INPUTS:
             for each in came:
                 if each.what == "draw":
                     self._draws.note(*each.value)
@@ -118,7 +111,7 @@ class Again:
         elif what == "observe":
             self._rehearsal.memory.observe(*value)
         elif what == "resume":
-            self._rehearsal.memory.resume(msgspec.convert(value, Job), entry.at)
+            self._rehearsal.memory.resume(value, entry.at)
         elif what == "rules" and self._given is None:
             self._rehearsal.adopt(_config(value))
 
@@ -190,13 +183,13 @@ class Again:
     # --- the rules ----------------------------------------------------------------------------------
 
     def _decide(self, entry: Entry) -> None:
-        event, wall = entry.value["event"], datetime.fromisoformat(entry.value["wall"])
+        decision: Decision = entry.value
         self._now = entry.at
-        told = [said(action, entry.at) for action in self._rehearsal.judge(event, entry.at, wall)]
+        told = [said(action, entry.at) for action in self._rehearsal.judge(decision.event, entry.at, decision.wall)]
         for text in told:
             self._rule(entry.at, text)
-        if self._given is None and told != entry.value["said"]:
-            self._rule(entry.at, f"but in the run it was: {'; '.join(entry.value['said']) or 'nothing'}")
+        if self._given is None and told != decision.said:
+            self._rule(entry.at, f"but in the run it was: {'; '.join(decision.said) or 'nothing'}")
             self._inferred.append("the rules decide otherwise than in the run")
 
     def _rule(self, now: float, text: str) -> None:

@@ -13,14 +13,15 @@ import json
 import re
 import tomllib
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from pathlib import Path
-from typing import Any, Final, get_args
+from typing import Annotated, Any, Final, get_args
 
 import msgspec
 
 from sipclient.errors import TraceError
 from sipclient.protocol.events import Command, Input, Packet, Send
-from sipclient.rules.values import Event
+from sipclient.rules.values import Event, Job
 from sipclient.trace.record import Address, Direction, Record
 
 VERSION: Final = 1
@@ -37,8 +38,12 @@ _SECRETS = re.compile(
     rb"|(?P<ice>\ba=ice-pwd:)(?P<word>[^\s]+)",
     re.IGNORECASE,
 )
+_SHOWN = 120  # characters of what is wrong with a line
 _SAID_NOWHERE = frozenset({"password", "turn_password", "secret"})
 _LEFT_OUT = ("web", "webhooks", "store", "listen")  # no part of what the engine and the rules decide
+
+
+Seconds = Annotated[float, msgspec.Meta(ge=0.0, lt=1e12)]
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -47,7 +52,34 @@ class Entry(msgspec.Struct, frozen=True):
 
     what: str
     value: Any
-    at: float = 0.0
+    at: Seconds = 0.0
+
+
+class Beginning(msgspec.Struct, frozen=True):
+    """The first line: the version of the form, who wrote it, when by both clocks, and the robot.toml that held."""
+
+    sipclient: int = 0
+    product: str = "sipclient"
+    wall: Seconds = 0.0  # since 1970, when the engine's clock was at `now`
+    now: Seconds = 0.0
+    config: str = ""
+
+
+class Decision(msgspec.Struct, frozen=True):
+    """A question to the rules and what they said."""
+
+    event: Any
+    wall: datetime
+    said: list[str]
+
+
+_KINDS: dict[str, tuple[type, ...]] = {
+    "receive": get_args(Input), "do": get_args(Command), "send": (Send,), "event": get_args(Event),
+}  # fmt: skip
+_SHAPES: dict[str, Any] = {
+    "tick": bool, "draw": tuple[str, str | float], "remember": list[str], "observe": tuple[str, str, str],
+    "resume": Job, "rules": str, "decide": Decision,
+}  # fmt: skip
 
 
 # --- writing ----------------------------------------------------------------------------------------
@@ -166,21 +198,41 @@ def decode(lines: Iterable[bytes], name: str) -> Iterator[Entry]:
         if cut:
             raise TraceError(f"{name}:{number - 1}: this is no line of a journal: {cut}")
         try:
-            yield _entry(json.loads(line))
+            yield _entry(json.loads(line, parse_constant=_no_number))
         except (ValueError, TypeError, LookupError, RecursionError, binascii.Error) as error:
-            cut = str(error) or type(error).__name__
+            cut = " ".join(str(error).split())[:_SHOWN] or type(error).__name__
+
+
+def _no_number(name: str) -> float:
+    raise ValueError(f"{name} is no number")
 
 
 def _entry(whole: Any) -> Entry:
     if not isinstance(whole, dict):
         raise TypeError("it is no object")
     if "sipclient" in whole:
-        if whole["sipclient"] != VERSION:
-            raise ValueError(f"version {whole['sipclient']} of the form is not known here")
-        return Entry("begin", whole)
-    at = float(whole.pop("at", 0.0))
+        head = msgspec.convert(whole, Beginning)
+        if head.sipclient != VERSION:
+            raise ValueError(f"version {head.sipclient} of the form is not known here")
+        return Entry("begin", head)
+    at = msgspec.convert(whole.pop("at", 0.0), Seconds)
     ((what, value),) = whole.items()
-    return Entry(what, _value(value), at)
+    if what in _SHAPES:
+        held = msgspec.convert(value, _SHAPES[what])
+        if isinstance(held, Decision):
+            held = msgspec.structs.replace(held, event=_of_kind("event", held.event))
+        return Entry(what, held, at)
+    return Entry(what, _of_kind(what, value), at)
+
+
+def _of_kind(what: str, value: Any) -> Any:
+    """The value as one of the structs that such an entry holds; of an entry that is not known here as it is."""
+    if what not in _KINDS:
+        return value
+    held = _value(value)
+    if not isinstance(held, _KINDS[what]):
+        raise TypeError(f"{what!r} holds no such thing")
+    return held
 
 
 def _value(value: Any) -> Any:
@@ -188,8 +240,8 @@ def _value(value: Any) -> Any:
         kind = value.get("type")
         if kind in _TYPES:
             return msgspec.convert({k: _value(v) for k, v in value.items() if k != "type"}, _TYPES[kind])
-        if value.keys() == {"text"}:
-            return value["text"].encode()
+        if value.keys() == {"text"} and isinstance(value["text"], str):
+            return value["text"].encode("utf-8", "surrogatepass")
         if value.keys() == {"base64"}:
             return base64.b64decode(value["base64"], validate=True)
         return {key: _value(each) for key, each in value.items()}
@@ -202,7 +254,7 @@ def records_of(entries: Iterable[Entry]) -> Iterator[Record]:
     now = zero
     for number, entry in enumerate(entries, 1):
         if entry.what == "begin":
-            began, zero = float(entry.value.get("wall", 0.0)), float(entry.value.get("now", 0.0))
+            began, zero = entry.value.wall, entry.value.now
         now = entry.at or now
         value = entry.value
         if not now or not isinstance(value, Packet | Send) or not value.data.strip():  # no time yet: its input is gone

@@ -18,6 +18,7 @@ from sipclient.rules import Job
 from sipclient.trace import read, replay
 from sipclient.trace.replaying.exact import replay_run
 from sipclient.trace.replaying.journal import (
+    Beginning,
     Entry,
     decode,
     encode,
@@ -50,7 +51,7 @@ def there_and_back(what: str, value: Any, at: float | None = None) -> Entry:
         ("do", Watch(1, "pbx", "1001")),
         ("do", Invite(2, "pbx", "7000", headers=(("X-Ext", "1001"),), body=b"v=0\r\n")),
         ("do", Answer(2, body=b"")),
-        ("draw", ["branch", "abc"]),
+        ("draw", ("branch", "abc")),
         ("remember", ["q/pbx/1001/1"]),
     ],
 )
@@ -66,8 +67,8 @@ def test_an_account_loses_its_passwords_and_nothing_else() -> None:
     assert back == msgspec.structs.replace(account, password="***", turn_password="***")
 
 
-def test_a_job_comes_back_as_plain_values() -> None:
-    assert msgspec.convert(there_and_back("resume", JOB, 1.0).value, Job) == JOB
+def test_a_job_comes_back() -> None:
+    assert there_and_back("resume", JOB, 1.0).value == JOB
 
 
 def test_what_only_a_password_or_a_key_makes_is_masked() -> None:
@@ -156,8 +157,8 @@ def test_what_was_tampered_with_shows() -> None:
 
 def test_other_decisions_than_in_the_run_are_said() -> None:
     entries = read_journal(RUN)
-    place = next(number for number, each in enumerate(entries) if each.what == "decide" and each.value["said"])
-    told = replay_run(changed(entries, place, {**entries[place].value, "said": []}))
+    place = next(number for number, each in enumerate(entries) if each.what == "decide" and each.value.said)
+    told = replay_run(changed(entries, place, msgspec.structs.replace(entries[place].value, said=[])))
     assert told.summary.inferred == ("the rules decide otherwise than in the run",)
     assert any(line.text == "but in the run it was: nothing" for line in told.lines)
 
@@ -170,8 +171,8 @@ def test_draws_that_are_missing_are_made_up_the_same_each_time() -> None:
 
 def test_what_the_store_knew_comes_first() -> None:
     entries = read_journal(RUN)
-    known = [Entry("observe", ["pbx", "1001", "ready"]), Entry("resume", msgspec.to_builtins(JOB), entries[2].at)]
-    rules = [Entry("rules", entries[0].value["config"]), Entry("rules", ""), Entry("unheard-of", 1)]
+    known = [Entry("observe", ("pbx", "1001", "ready")), Entry("resume", JOB, entries[2].at)]
+    rules = [Entry("rules", entries[0].value.config), Entry("rules", ""), *decode([b'{"unheard-of":1}'], "here")]
     assert replay_run([entries[0], *known, *rules]).lines == ()
 
 
@@ -238,6 +239,20 @@ def test_a_last_line_that_was_cut_is_left_out() -> None:
         (b"[]", "it is no object"),
         (b"{}", "not enough values"),
         (b'{"sipclient":99}', "version 99 of the form is not known here"),
+        (b'{"sipclient":1,"now":"soon"}', r"Expected `float`, got `str` - at `\$.now`"),
+        (b'{"sipclient":1,"wall":[]}', r"Expected `float`, got `array` - at `\$.wall`"),
+        (b'{"at":NaN,"tick":true}', "NaN is no number"),
+        (b'{"at":1e300,"tick":true}', "Expected `float` < 1000000000000.0"),
+        (b'{"tick":1}', "Expected `bool`, got `int`"),
+        (b'{"draw":5}', "Expected `array`, got `int`"),
+        (b'{"draw":["spread"]}', "Expected `array` of length 2, got 1"),
+        (b'{"receive":{"text":[]}}', "'receive' holds no such thing"),
+        (b'{"receive":{"type":"Watch","id":1,"account":"a","extension":"1"}}', "'receive' holds no such thing"),
+        (b'{"do":"nothing"}', "'do' holds no such thing"),
+        (b'{"send":{"data":{"text":"x"}}}', "'send' holds no such thing"),
+        (b'{"decide":{}}', "missing required field `event`"),
+        (b'{"decide":{"event":1,"wall":"2026-01-01T00:00:00","said":[]}}', "'event' holds no such thing"),
+        (b'{"resume":{}}', "missing required field"),
         (b'{"do":{"type":"Watch"}}', "missing required field `id`"),
         (b'{"receive":{"base64":"!"}}', "base64|padding|Incorrect"),
         (b"[" * 100_000, "recursion"),
@@ -253,13 +268,7 @@ def test_a_damaged_line_is_named(line: bytes, words: str) -> None:
     [
         [],
         [Entry("tick", True, 1.0)],
-        [Entry("begin", {"config": "no toml"})],
-        [Entry("begin", {"now": "soon"})],
-        [Entry("begin", {}), Entry("decide", {}, 1.0)],
-        [Entry("begin", {}), Entry("receive", "nothing", 1.0)],
-        [Entry("begin", {}), Entry("do", "nothing", 1.0)],
-        [Entry("begin", {}), Entry("resume", {}, 1.0)],
-        [Entry("begin", {}), Entry("tick", True, 1.0), Entry("draw", 5)],
+        [Entry("begin", Beginning(config="no toml"))],
     ],
 )
 def test_what_is_no_run_is_one_sentence(entries: list[Entry]) -> None:

@@ -23,7 +23,7 @@ from sipclient.rules import Requested, RequestExpired
 from sipclient.trace import Address, Record, Replay, read, replay
 from sipclient.trace.replaying.compare import differences
 from sipclient.trace.replaying.exact import replay_run
-from sipclient.trace.replaying.journal import Entry, decode, encode
+from sipclient.trace.replaying.journal import Beginning, Decision, Entry, decode, encode
 from sipclient.trace.replaying.rehearsal import Rehearsal, said
 from tests.trace.replaying.golden import TRACES
 
@@ -237,7 +237,7 @@ def test_a_ping_on_a_stream_is_compared_and_not_shown() -> None:
     flow = Flow("tcp", "192.0.2.1", 4000, "192.0.2.2", 5060, 1)
     account = Account("sip:robot@192.0.2.2", server="tcp:192.0.2.2", register=False, keepalive=30.0)
     entries = [
-        Entry("begin", {"now": 1000.0}),
+        Entry("begin", Beginning(now=1000.0)),
         Entry("do", AddAccount(account), 1000.0),
         Entry("receive", Resolved(1, (Target("tcp", "192.0.2.2", 5060),)), 1000.0),
         Entry("receive", FlowOpened(2, flow), 1000.0),
@@ -249,10 +249,12 @@ def test_a_ping_on_a_stream_is_compared_and_not_shown() -> None:
 
 def test_the_beginning_of_a_journal_and_what_is_nested_come_back() -> None:
     (begin,) = decode([encode("begin", {"now": 1.0})], "here")
-    assert begin == Entry("begin", {"sipclient": 1, "now": 1.0})
+    assert begin == Entry("begin", Beginning(1, now=1.0))
     event = ExtensionChanged(1, "pbx", "1001", State.READY, State.RINGING)
-    (decided,) = decode([encode("decide", {"event": event, "said": []}, 2.0)], "here")
-    assert decided == Entry("decide", {"event": event, "said": []}, 2.0)
+    (decided,) = decode(
+        [encode("decide", {"event": event, "wall": "2026-11-27T00:00:00+00:00", "said": []}, 2.0)], "here"
+    )
+    assert decided == Entry("decide", Decision(event, datetime(2026, 11, 27, tzinfo=UTC), []), 2.0)
 
 
 def test_a_capture_over_tls_that_was_decrypted() -> None:
