@@ -85,7 +85,7 @@ class Jobs:
         state = JobState.FAILED if record.cause else JobState.ABANDONED
         self._ledger.outcome(msgspec.structs.replace(record, state=state))
         if state is JobState.ABANDONED:
-            self._tell(told.JobAbandoned(id, str(record.detail.get("to", "")), reason))
+            self._tell(told.JobAbandoned(id, str(record.detail.get("to", "")), reason, record.attempt))
 
     async def _place(self, job: Job, state: ExtensionRecord | None) -> None:
         try:

@@ -13,11 +13,9 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Literal, TextIO, TypeAlias
 
-import msgspec
-
 from sipclient.protocol.events import Flow, Input, Packet, Send
 from sipclient.robot.masked import first_line, whole
-from sipclient.robot.told import Notice, Received, Sent, Told
+from sipclient.robot.told import Notice, Received, Sent, Told, as_json
 
 Format: TypeAlias = Literal["text", "json"]
 
@@ -99,8 +97,7 @@ class LibraryLog(logging.Handler):
 
 
 def _json(news: Told, at: datetime) -> str:
-    body = msgspec.json.encode(news).decode()
-    return f'{{"at":"{at.isoformat(timespec="milliseconds")}",{body[1:]}\n'
+    return f"{as_json(news, at)}\n"
 
 
 def _text(news: Told, at: datetime) -> str:

@@ -68,4 +68,4 @@ class Recovery:
     def _abandon(self, record: JobRecord, reason: str) -> None:
         self._ledger.outcome(msgspec.structs.replace(record, state=JobState.ABANDONED))
         to = record.detail.get("to") or record.detail.get("hook") or ""
-        self._tell(told.JobAbandoned(record.id, str(to), reason))
+        self._tell(told.JobAbandoned(record.id, str(to), reason, record.attempt))

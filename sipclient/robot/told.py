@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import ClassVar
 
 import msgspec
@@ -27,6 +28,16 @@ class Told(msgspec.Struct, frozen=True, tag_field="event", tag=_kebab):
     def words(self) -> str:
         """The line for people."""
         return ""
+
+    def name(self) -> str:
+        """What `event` says in JSON."""
+        return str(self.__struct_config__.tag)
+
+
+def as_json(news: Told, at: datetime) -> str:
+    """One object, the same in the log, in the stream of events and for webhooks."""
+    body = msgspec.json.encode(news).decode()
+    return f'{{"at":"{at.isoformat(timespec="milliseconds")}",{body[1:]}'
 
 
 # --- the robot itself -------------------------------------------------------------------------------
@@ -321,6 +332,7 @@ class JobAbandoned(Told, frozen=True):
     job: str
     to: str
     reason: str
+    attempt: int = 1
 
     def words(self) -> str:
         to = f" to {self.to}" if self.to else ""

@@ -3,5 +3,17 @@
 from sipclient.errors import StoreError
 from sipclient.store.base import UNFINISHED, ExtensionRecord, JobRecord, JobState, Store
 from sipclient.store.opening import open_store
+from sipclient.store.outbox import Letter, Outbox, Unended
 
-__all__ = ["UNFINISHED", "ExtensionRecord", "JobRecord", "JobState", "Store", "StoreError", "open_store"]
+__all__ = [
+    "UNFINISHED",
+    "ExtensionRecord",
+    "JobRecord",
+    "JobState",
+    "Letter",
+    "Outbox",
+    "Store",
+    "StoreError",
+    "Unended",
+    "open_store",
+]

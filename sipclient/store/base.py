@@ -9,6 +9,8 @@ from typing import Any, Protocol
 
 import msgspec
 
+from sipclient.store.outbox import Outbox
+
 
 class JobState(StrEnum):
     """How far a job is."""
@@ -64,6 +66,10 @@ class Store(Protocol):
     store cannot be read or written; nothing of that call was kept then. InvalidValue says that a record
     cannot be written at all, such as a moment without a time zone.
     """
+
+    @property
+    def outbox(self) -> Outbox:
+        """Events on their way to webhooks, in the same database."""
 
     async def add_job(self, job: JobRecord, extensions: Iterable[ExtensionRecord] = ()) -> bool:
         """Write a new job and, in the same breath, these states. False where the id was there already: then

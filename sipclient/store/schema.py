@@ -41,6 +41,25 @@ MIGRATIONS: tuple[Migration, ...] = (
             PRIMARY KEY (account, extension)
         ) WITHOUT ROWID""",
     ),
+    (
+        """CREATE TABLE letter (
+            hook TEXT NOT NULL,
+            seq INTEGER NOT NULL,
+            id TEXT NOT NULL,
+            at TEXT NOT NULL,
+            body TEXT NOT NULL,
+            waits INTEGER NOT NULL,
+            PRIMARY KEY (hook, seq)
+        ) WITHOUT ROWID""",
+        "CREATE UNIQUE INDEX letter_once ON letter (hook, id)",
+        "CREATE INDEX letter_waiting ON letter (hook, seq) WHERE waits",
+        """CREATE TABLE unended (
+            id TEXT PRIMARY KEY NOT NULL,
+            job TEXT NOT NULL,
+            called TEXT NOT NULL,
+            at TEXT NOT NULL
+        ) WITHOUT ROWID""",
+    ),
 )
 
 

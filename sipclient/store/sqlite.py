@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import msgspec
 
-from sipclient.errors import InvalidValue, StoreError
+from sipclient.errors import StoreError
 from sipclient.store.base import UNFINISHED, ExtensionRecord, JobRecord, JobState
+from sipclient.store.moments import text_of
+from sipclient.store.outbox import SqliteOutbox
 from sipclient.store.worker import Worker
 
 _PRUNED = 2000  # jobs forgotten in one transaction: others wait no longer than that takes
@@ -49,6 +51,7 @@ class SqliteStore:
 
     def __init__(self, worker: Worker) -> None:
         self._worker = worker
+        self.outbox = SqliteOutbox(worker)
 
     async def add_job(self, job: JobRecord, extensions: Iterable[ExtensionRecord] = ()) -> bool:
         """See Store."""
@@ -62,7 +65,7 @@ class SqliteStore:
 
     async def update_job(self, job: JobRecord) -> bool:
         """See Store."""
-        row = (job.state, job.attempt, job.cause, job.status, _text(job.updated), _json(job.detail), job.id)
+        row = (job.state, job.attempt, job.cause, job.status, text_of(job.updated), _json(job.detail), job.id)
         return await self._worker.run(lambda connection: connection.execute(_UPDATE_JOB, row).rowcount == 1)
 
     async def job(self, id: str) -> JobRecord | None:
@@ -95,7 +98,7 @@ class SqliteStore:
 
     async def prune(self, before: datetime) -> int:
         """See Store."""
-        moment = _text(before)
+        moment = text_of(before)
         pruned = 0
         while True:
             count = await self._worker.run(lambda connection: connection.execute(_PRUNE, (moment,)).rowcount)
@@ -110,26 +113,19 @@ class SqliteStore:
 # --- records to rows and back ---------------------------------------------------------------------------
 
 
-def _text(moment: datetime) -> str:
-    """UTC, always as long, so that the text sorts as the moments do."""
-    if moment.tzinfo is None:
-        raise InvalidValue(f"a moment in the store needs a time zone, and {moment.isoformat()} has none")
-    return moment.astimezone(UTC).isoformat(timespec="microseconds")
-
-
 def _json(detail: dict[str, Any]) -> str:
     return msgspec.json.encode(detail).decode()
 
 
 def _job_row(job: JobRecord) -> tuple[Any, ...]:
-    moments = (_text(job.created), _text(job.updated))
+    moments = (text_of(job.created), text_of(job.updated))
     head = (job.id, job.rule, job.account, job.extension, job.episode, str(job.state), job.attempt, job.cause)
     return (*head, job.status, *moments, _json(job.detail))
 
 
 def _extension_row(record: ExtensionRecord) -> tuple[Any, ...]:
     head = (record.account, record.extension, str(record.state), record.episode)
-    return (*head, int(record.open), _text(record.changed))
+    return (*head, int(record.open), text_of(record.changed))
 
 
 def _job(row: tuple[Any, ...]) -> JobRecord:

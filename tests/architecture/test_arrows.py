@@ -31,6 +31,7 @@ ROOMS: dict[str, frozenset[str]] = {
     FACE: SHELL,
     "robot": SHELL | {FACE},
     "lab": SHELL | {FACE},
+    "web": SHELL | {FACE, "robot"},
     "cli": SHELL | {FACE, "robot", "lab", "web"},
 }
 PURE = ("message", "sdp", "presence", "config", "protocol", "rules", "dialling", "trace")

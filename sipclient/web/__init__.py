@@ -1,0 +1,1 @@
+"""The robot over HTTP: API, events, page, webhooks."""
