@@ -1,4 +1,4 @@
-"""Any other file: mp3, ogg, flac, m4a, video too, by PyAV; what is played is its first sound track, made mono."""
+"""Any other file: mp3, ogg, flac, m4a, video too, by PyAV; of it the first sound track, made mono or stereo."""
 
 from __future__ import annotations
 
@@ -20,25 +20,30 @@ _MOST_FAULTS = 50  # packets in a row that do not decode: this is no longer a sc
 
 
 class AvReader:
-    """One file, open. Raises MediaError where PyAV is missing, or finds no sound in it."""
+    """One file, open. Raises MediaError where PyAV is missing, or finds no sound in it.
 
-    def __init__(self, path: Path) -> None:
+    `stereo`: two interleaved channels where the file has as many; `channels` says what came of it.
+    """
+
+    def __init__(self, path: Path, stereo: bool = False) -> None:
         self._av = pyav.needed(f"playing {path.name}")
         self._path = path
+        self._stereo = stereo
         self._container: InputContainer | None = None
         self._resampler: AudioResampler
         self._kind: tuple[str, str, int] | None = None  # of the frames that it takes
         self.rewind()
 
     def read(self, samples: int) -> bytes:
-        """The next samples, mono; fewer where it ends, none after that. Raises MediaError where it is damaged."""
-        while len(self._held) < 2 * samples:
+        """The next samples of each channel; fewer where it ends, then none. Raises MediaError where it is damaged."""
+        wanted = 2 * self.channels * samples
+        while len(self._held) < wanted:
             part = next(self._parts, None)
             if part is None:
                 break
             self._held += part
-        out = bytes(self._held[: 2 * samples])
-        del self._held[: 2 * samples]
+        out = bytes(self._held[:wanted])
+        del self._held[:wanted]
         return out
 
     def rewind(self) -> None:
@@ -58,6 +63,7 @@ class AvReader:
             what = f"its sampling rate is {self.rate} Hz" if context is not None else "there is no sound in it"
             what = "its sound is coded in a way nobody here knows" if tracks and context is None else what
             raise MediaError(f"{self._path} cannot be played: {what}")
+        self.channels = 2 if self._stereo and context is not None and context.channels > 1 else 1
         self._kind = None
         self._held = bytearray()
         self._parts = self._decoded(self._container)
@@ -91,5 +97,7 @@ class AvReader:
         kind = (frame.format.name, frame.layout.name, frame.sample_rate)
         if kind != self._kind:  # files that were joined may change in the middle
             self._kind = kind
-            self._resampler = self._av.AudioResampler(format="s16", layout="mono", rate=self.rate)
-        return b"".join(bytes(part.planes[0])[: 2 * part.samples] for part in self._resampler.resample(frame))
+            layout = "stereo" if self.channels == 2 else "mono"
+            self._resampler = self._av.AudioResampler(format="s16", layout=layout, rate=self.rate)
+        width = 2 * self.channels
+        return b"".join(bytes(part.planes[0])[: width * part.samples] for part in self._resampler.resample(frame))
