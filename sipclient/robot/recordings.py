@@ -1,0 +1,172 @@
+"""The folder of recordings: which are made, which are there, and what they look like."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from sipclient.errors import InvalidValue, MediaError
+from sipclient.face.tasks import Tasks
+from sipclient.robot import told
+from sipclient.robot.told import Told
+
+if TYPE_CHECKING:
+    from sipclient.face.voice import RecordingCall
+    from sipclient.media.sound.waveform import Waveform
+
+FORMS = {".wav": "audio/wav", ".mp3": "audio/mpeg", ".opus": "audio/ogg", ".ogg": "audio/ogg"}
+LONGEST_NAME = 120  # characters
+LISTED = 1000  # files: the newest
+KNOWN = 1000  # recordings of which it is known whose they are, and waveforms that are kept
+_UNFIT = re.compile(r"[^A-Za-z0-9@._-]+")
+
+
+class RecordingShape(msgspec.Struct, frozen=True):
+    """One recording. `id` is its file's name; `call` and `bridge` are whose it is, empty where that is not known."""
+
+    id: str
+    call: str
+    bridge: str
+    format: str
+    bytes: int
+    created: datetime
+    complete: bool
+
+
+class _Whose(msgspec.Struct):
+    call: str
+    bridge: str
+    complete: bool = False
+
+
+class Recordings:
+    """What `[web] recordings` names: a folder, made when it is first needed.
+
+    `tell` hears of each recording that is complete, or that the disk would not take.
+    """
+
+    def __init__(self, folder: str | Path, tell: Callable[[Told], None]) -> None:
+        self.folder = Path(folder)
+        self._tell = tell
+        self._whose: dict[str, _Whose] = {}
+        self._waveforms: dict[tuple[str, int, int, int], Waveform] = {}
+        self._reading = asyncio.Lock()
+        self._tasks = Tasks()
+
+    def place(self, wish: str, whose: str) -> Path:
+        """Where to record: `wish` is a name, or only an ending such as `mp3`; empty, or without a name, it is named
+        after `whose` it is. Raises InvalidValue for a name that is none, and MediaError without a folder for it."""
+        name, dot, ending = wish.rpartition(".")
+        if not dot and f".{wish.lower()}" in FORMS:
+            name, ending = "", wish
+        elif not wish:
+            name, ending = "", "wav"
+        name = name or _UNFIT.sub("-", whose).strip(".-")[:LONGEST_NAME] or "call"
+        if f".{ending.lower()}" not in FORMS:
+            raise InvalidValue(f'"{_shown(wish)}" is no recording: its name ends in {", ".join(FORMS)}')
+        if len(name) > LONGEST_NAME or name.startswith(".") or _UNFIT.search(name):
+            raise InvalidValue(
+                f'"{_shown(wish)}" is no name of a recording: letters, digits and @ . _ - are, {LONGEST_NAME} at most'
+            )
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise MediaError(f"nothing can be recorded: {self.folder}: {error.strerror}") from error
+        return self.folder / f"{name}.{ending.lower()}"
+
+    def begun(self, recording: RecordingCall, call: str = "", bridge: str = "") -> str:
+        """A recording is made; its id. When it is complete, or has failed, that is told."""
+        id = recording.path.name
+        self._whose[id] = whose = _Whose(call, bridge)
+        while len(self._whose) > KNOWN:
+            del self._whose[next(iter(self._whose))]
+        self._tell(told.RecordingBegan(id, call, bridge))
+        self._tasks.spawn(self._follow(id, whose, recording))
+        return id
+
+    async def all(self) -> list[RecordingShape]:
+        """The newest, newest first."""
+        return await asyncio.to_thread(self._listed)
+
+    async def get(self, id: str) -> RecordingShape | None:
+        """One."""
+        return await asyncio.to_thread(self._looked_up, id)
+
+    def path(self, id: str) -> Path:
+        """The file of an id that `get` knows."""
+        return self.folder / id
+
+    async def waveform(self, id: str, bars: int) -> Waveform:
+        """What it looks like. One is drawn at a time. Raises MediaError for what is no sound."""
+        from sipclient.media.sound.waveform import waveform  # only where somebody looks
+
+        path = self.folder / id
+        async with self._reading:
+            try:
+                state = await asyncio.to_thread(path.stat)
+            except OSError as error:
+                raise MediaError(f"{id} cannot be read: {error.strerror}") from error
+            key = (id, state.st_mtime_ns, state.st_size, bars)
+            found = self._waveforms.get(key)
+            if found is None:
+                found = self._waveforms[key] = await asyncio.to_thread(waveform, path, bars)
+                while len(self._waveforms) > 32:
+                    del self._waveforms[next(iter(self._waveforms))]
+            return found
+
+    async def aclose(self) -> None:
+        """Wait a moment for what is being completed."""
+        await self._tasks.close(2.0)
+
+    async def _follow(self, id: str, whose: _Whose, recording: RecordingCall) -> None:
+        try:
+            made = await recording
+        except MediaError as error:
+            self._tell(told.RecordingFailed(id, whose.call, whose.bridge, str(error)))
+        else:
+            lost = made.lost
+            self._tell(told.RecordingComplete(id, whose.call, whose.bridge, made.seconds, made.bytes, lost))
+        finally:
+            whose.complete = True
+
+    # --- in a thread --------------------------------------------------------------------------------
+
+    def _listed(self) -> list[RecordingShape]:
+        try:
+            with os.scandir(self.folder) as entries:
+                names = [(entry.stat().st_mtime, entry.name) for entry in entries if _fits(entry.name)]
+        except OSError:
+            return []
+        newest = sorted(names, reverse=True)[:LISTED]
+        return [shape for _, name in newest if (shape := self._looked_up(name)) is not None]
+
+    def _looked_up(self, id: str) -> RecordingShape | None:
+        if not _fits(id):
+            return None
+        path = self.folder / id
+        try:
+            state = path.lstat()
+        except OSError:
+            return None
+        if not os.path.isfile(path) or path.is_symlink():
+            return None
+        whose = self._whose.get(id) or _Whose("", "", complete=True)
+        created = datetime.fromtimestamp(state.st_mtime, UTC)
+        form = FORMS[path.suffix.lower()]
+        return RecordingShape(id, whose.call, whose.bridge, form, state.st_size, created, whose.complete)
+
+
+def _fits(id: str) -> bool:
+    """Whether a name is one of ours: no way leads out of the folder."""
+    return not id.startswith(".") and not _UNFIT.search(id) and Path(id).suffix.lower() in FORMS
+
+
+def _shown(text: str) -> str:
+    return repr(text[:80])[1:-1]
