@@ -40,6 +40,11 @@ _OTHER_NAT = r"\((?:no )?NAT\) to (?P<peer>\S+?)"
 _RESENT = r"(?P<way>(?:Reliably )?Transmitting|Retransmitting #\d+)"
 _IOS = r"^(?:.*?(?P<when>[A-Z][a-z]{2} +\d+ [\d:.]+|\d\d:\d\d:\d\d(?:\.\d+)?))?.*?SIP[/ ]Msg[/:]ccsipDisplayMsg:"
 
+_AVAYA = (
+    r"(?:\w+::\w+\(\): )?(?P<way>In|Out)bound SIP message (?:from ip = |from |to )(?P<peer>\S+?)"
+    r"(?: port: (?P<port>\d+))?"
+)
+
 FORMS: tuple[Form, ...] = (
     _form("FreeSWITCH siptrace", " bytes ", _SOFIA, r"^\s*-{40,}\s*$", need=True, end=r"^\s*-{40,}\s*$"),
     _form("sofia-sip dump", " bytes ", _SOFIA, end=r"^\x0b"),
@@ -90,6 +95,16 @@ FORMS: tuple[Form, ...] = (
     _form("AudioCodes syslog", " SIP Message ",
           r"^(?P<when>.*?)---- (?P<way>Outgoing|Incoming) SIP Message (?:to|from) (?P<peer>\S+) (?:from|to) "
           r"SIPInterface #\d+ (?:\(.*?\) )?(?P<via>UDP|TCP|TLS|WSS|WS)\b.*?----\s*(?P<rest>.*)$", manner="chunks"),
+    _form("Avaya traceSM", "--",
+          r"^(?P<when>\d\d/\d\d/\d{4} \d\d:\d\d:\d\d\.\d+) (?P<way>-->|<--)\s*$",
+          r"^(?:(?:in|e)gress: \{ L(?P<here>[^/\s]+)/R(?P<peer>[^/\s]+)/(?P<via>\w+)\b.*\}\s*"
+          r"|(?P<aside>octets: .*|(?:in|e)gress: \{.*)|-{20}\s*)$", need=True, end=r"^-{20}\s*$"),
+    _form("Avaya SIPMESSAGE log", "SIPMESSAGE: ",
+          r"(?P<when>[A-Z][a-z]{2} +\d+ [\d:]+) \S+ SIPMESSAGE: \S+ (?P<year>\d{4}) (?P<ms>\d{3}) \d+ \S+ \| \d+ "
+          rf"(?:\[Part 0?1 of \d+\]|{_AVAYA})\s*$", rf"^{_AVAYA}\s*$"),
+    _form("Avaya SIPMESSAGE log", " bytes ",
+          r"^\[(?P<when>\d{4}/\d\d/\d\d [\d:]+)\] (?P<way>SENDING|RECEIVED) \d+ bytes (?:to|from) (?P<peer>\S+) \{\s*$",
+          end=r"^\}\s*$"),
     _form("sippy b2bua log", " message ",
           r"^(?P<when>(?:\d+ [A-Z][a-z]{2} )?[\d:.]+)/\w+/[\w-]+: (?P<way>RECEIVED|SENDING) message (?:from|to) "
           r"(?P<peer>\S+?):\s*$"),
@@ -120,10 +135,13 @@ PREFIXES: tuple[Prefix, ...] = (
     Prefix("", re.compile(
         r"^\[(?P<when>[A-Z][a-z]{2} +\d+ [\d:.]+|\d{4}-\d\d-\d\d [\d:.]+)\] ?"
         r"(?:[A-Z]+\[\d+\](?:\[C-\w+\])?:? ?(?:[\w.-]+:(?:\d+:?)?(?: \w+:)? )?)?")),  # Asterisk
+    Prefix("", re.compile(r"^(?P<when>)[TR]X (?=\S+ sips?:|SIP/2\.0 )")),  # Avaya's phones, before the start line
     Prefix("", re.compile(r"^(?P<when>)%%(?: |$)")),  # the comments of our own Mermaid diagrams
     Prefix("AudioCodes syslog", re.compile(
         r"^(?P<when>\d\d:\d\d:\d\d\.\d+)\s+\S+\s+local\d\.\w+\s+(?:\[\w+=[^\]]*\]\s*)+(?:\(N\s+\d+\)\s?)?")),
 )  # fmt: skip
+
+NEXT_PART = re.compile(r"SIPMESSAGE: .*\[Part (?!0*1 )\d+ of \d+\]\s*$")  # of a message that Avaya's phones cut in two
 
 LOG_LINE = re.compile(
     r"^(?:[0-9a-f-]{36} )?\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+ (?:[\d.]+% )?"

@@ -18,6 +18,7 @@ _WAYS: dict[str, Direction] = {
     "recv": "received", "received": "received", "rx": "received", "read": "received", "incoming": "received",
     "send": "sent", "sent": "sent", "tx": "sent", "sending": "sent", "transmitting": "sent", "outgoing": "sent",
     "reliably transmitting": "sent", "retransmitting": "sent",
+    "-->": "received", "<--": "sent", "in": "received", "out": "sent",
 }  # fmt: skip
 _VIAS = {"U": "UDP", "T": "TCP"}
 _KEYS = {"time": "when", "proto": "via", "srcip": "src", "srcport": "sport", "dstip": "dst", "dstport": "dport"}
@@ -92,7 +93,8 @@ def peeled(text: str) -> tuple[str, str, str]:
 
 
 def _heading(form: Form, line: int, parts: dict[str, str], stamp: str) -> Heading:
-    at, clock = moment(parts.get("when", ""))
+    when = parts.get("when", "")
+    at, clock = moment(f"{when}.{parts['ms']} {parts['year']}" if "year" in parts else when)
     if not clock:
         at, clock = moment(stamp)
     way = re.sub(r" #\d+$", "", parts.get("way", "").lower())

@@ -17,6 +17,7 @@ _CTIME = re.compile(rf"(?P<name>[A-Z][a-z]{{2}}) +(?P<day>\d{{1,2}}) {_TIME} (?P
 _AMERICAN = re.compile(
     rf"(?P<month>\d{{1,2}})/(?P<day>\d{{1,2}})/(?P<year>\d{{4}}), {_TIME} (?P<half>[AP]M)(?:,(?P<ms>\d{{3}}))?"
 )
+_DAY_MONTH = re.compile(rf"(?P<day>\d\d)/(?P<month>\d\d)/(?P<year>\d{{4}}) {_TIME}")
 _SYSLOG = re.compile(rf"(?P<name>[A-Z][a-z]{{2}}) +(?P<day>\d{{1,2}}) {_TIME}")
 _DAY_FIRST = re.compile(rf"(?P<day>\d{{1,2}}) (?P<name>[A-Z][a-z]{{2}}) {_TIME}")
 _LOGCAT = re.compile(rf"(?<!\d)(?P<month>\d\d)-(?P<day>\d\d) {_TIME}")
@@ -25,7 +26,8 @@ _UPTIME = re.compile(r"(?<![\d:])(?P<days>\d\d):(?P<h>\d\d):(?P<m>\d\d):(?P<s>\d
 _CLOCK = re.compile(rf"(?<![\d:]){_TIME}(?![\d:])")
 _SECONDS = re.compile(r"^\s*\+?(?P<seconds>\d{1,12}\.\d+)\s*$")
 _FORMS: tuple[tuple[re.Pattern[str], Clock], ...] = (
-    (_ISO, "wall"), (_LONG, "wall"), (_CTIME, "wall"), (_AMERICAN, "wall"), (_SYSLOG, "year"), (_DAY_FIRST, "year"),
+    (_ISO, "wall"), (_LONG, "wall"), (_CTIME, "wall"), (_AMERICAN, "wall"), (_DAY_MONTH, "wall"),
+    (_SYSLOG, "year"), (_DAY_FIRST, "year"),
     (_LOGCAT, "year"), (_EPOCH, "wall"), (_UPTIME, "relative"), (_CLOCK, "day"), (_SECONDS, "relative"),
 )  # fmt: skip
 _LEAP = 2024  # a year that has every day there is

@@ -9,7 +9,7 @@ import msgspec
 
 from sipclient.trace.compose import Composed, Piece, carries_sip, compose, length_of
 from sipclient.trace.damage import KNOWN, START, undone
-from sipclient.trace.forms import BARE, LOG_LINE
+from sipclient.trace.forms import BARE, LOG_LINE, NEXT_PART
 from sipclient.trace.headings import Heading, bare, heading, peeled
 from sipclient.trace.inference import inferred
 from sipclient.trace.lines import Line, Lines
@@ -39,6 +39,14 @@ class _Block(msgspec.Struct):
     begun: bool = False  # the start line was seen
     stamp: str = ""  # the time in a logger's prefix
     indent: int = 0  # blanks before the start line, and before each of its lines
+    cut: bool = False  # the next line goes on where the last one was cut
+
+    def go_on(self) -> None:
+        """The next part of the message begins, which was cut wherever a packet was full."""
+        self.cut = True
+        if self.pieces and not self.pieces[-1].text and self.pieces[-1].end == "\n":  # the logger's, after a whole line
+            self.pieces.pop()
+            self.cut, self.need = False, -1
 
 
 class TextReader:
@@ -63,6 +71,9 @@ class TextReader:
         if not line.text.strip(" \t\f"):  # of no form, and very many in some files
             if self._block is not None:
                 yield from self._content(line, "", self._block.prefixed or False, "", "")
+            return
+        if self._block is not None and "[Part " in line.text and NEXT_PART.search(line.text):
+            self._block.go_on()
             return
         text, stamp, name, found = line.text, "", "", None
         if not _is_of_message(text):
@@ -131,6 +142,11 @@ class TextReader:
             block.begun, block.prefixed, block.stamp, block.form = True, was_prefixed, stamp, name
             block.indent = len(piece.text) - len(piece.text.lstrip())
         if block is None or not block.begun:
+            return
+        last = block.pieces[-1] if block.pieces else None
+        cut, block.cut = block.cut, False
+        if cut and last is not None and last.end != "\r\n" and not _is_of_message(piece.text):
+            last.text, last.end, last.raw = last.text + piece.text, piece.end, None
             return
         if block.indent and not piece.text[: block.indent].strip():
             piece.text = piece.text[block.indent :]

@@ -150,7 +150,8 @@ def look_at(given: Trace) -> None:
     assert page(drawn, given, told.findings).endswith("</html>")
     assert sequence(drawn).startswith("sequenceDiagram")
     hidden(given)
-    str(replay(given))
+    with contextlib.suppress(TraceError):  # of RTP alone there is nothing to replay
+        str(replay(given))
 
 
 def run_again(data: bytes) -> None:

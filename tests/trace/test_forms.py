@@ -20,6 +20,8 @@ TABLE = [
     ("asterisk-chan-sip.txt", "Asterisk chan_sip debug", "", 0.0, "sent", "", NONE, PBX),
     ("asterisk-pjsip.txt", "Asterisk PJSIP log", "wall", 1786961011.0, "sent", "UDP", NONE, PBX),
     ("audiocodes.txt", "AudioCodes syslog", "day", 36211.123, "sent", "UDP", NONE, PBX),
+    ("avaya-sipmessage.txt", "Avaya SIPMESSAGE log", "wall", 1786961011.123, "sent", "", NONE, PBX),
+    ("avaya-tracesm.log", "Avaya traceSM", "wall", 1786961011.123, "sent", "UDP", US, PBX),
     ("bare.txt", "bare SIP messages", "", 0.0, "", "", NONE, NONE),
     ("baresip.txt", "baresip log", "day", 36211.123, "", "UDP", US, PBX),
     ("call.hep", "HEP3", "wall", WALL, "", "UDP", US, PBX),
@@ -125,6 +127,20 @@ HEADINGS = [
      "pjsua log", "sent", "TLS", Address("54.36.237.135", 5061), "day"),
     ("SipService           pjsua_core.c  .RX 1482 bytes Request msg INVITE/cseq=102 (rdata0x7c1607db40) "
      "from TLS 192.168.1.1:5061:", "pjsua log", "received", "TLS", Address("192.168.1.1", 5061), ""),
+    ("<166>Nov 17 14:25:18 192.168.7.112 SIPMESSAGE: +02:00 2020 463 1 .TEL | 0 "
+     "CSIPServer::SendToNetwork(): Outbound SIP message to 10.134.117.194:5061\nTX ",
+     "Avaya SIPMESSAGE log", "sent", "", Address("10.134.117.194", 5061), "wall"),
+    ("2022-02-11 16:48:54 135.105.129.244 Feb 11 16:48:52 135.105.129.244 SIPMESSAGE: +01:00 2022 695 1 .TEL | 0 "
+     "CNetworkInputManager::ProcessInput(): Inbound SIP message from ip = 10.134.117.194 port: 5061",
+     "Avaya SIPMESSAGE log", "received", "", Address("10.134.117.194", 5061), "wall"),
+    ("Jan 25 16:52:13 192.168.7.113 SIPMESSAGE: +01:00 2022 483 1 .TEL | 0 [Part 01 of 02]\n"
+     "CSIPServer::SendToNetwork(): Outbound SIP message to 135.64.253.72:5061",
+     "Avaya SIPMESSAGE log", "sent", "", Address("135.64.253.72", 5061), "wall"),
+    ("[2022/01/25 16:52:13:483] SENDING 666 bytes to 135.64.253.72:5061 {\n",
+     "Avaya SIPMESSAGE log", "sent", "", Address("135.64.253.72", 5061), "wall"),
+    ("com.avaya.asm  SIPMSGT \n" + "-" * 20 + "\n17/11/2020 14:25:18.463 --> \n"
+     "ingress: { L10.1.1.1:5061/R10.134.117.194:36422/TLS/ }\n" + "-" * 20,
+     "Avaya traceSM", "received", "TLS", Address("10.134.117.194", 36422), "wall"),
     ("-" * 47 + " 2026-05-15T16:24:27.276466Z\nUDP message sent [589] bytes:",
      "SIPp messages", "sent", "UDP", NONE, "wall"),
     ("-" * 47 + " 2019-08-17 16:28:42.417383\nTCP message received [825] bytes :\n",
@@ -257,3 +273,19 @@ def test_every_record_says_where_it_stands() -> None:
     sip = build.message().decode()
     records: tuple[Record, ...] = read(f"one\ntwo\n{sip}\n{sip}".encode()).records
     assert [record.line for record in records] == [3, 3 + sip.count("\n") + 1]
+
+
+@pytest.mark.parametrize("cuts", [(100,), (60, 150), (100, 101, 250)])
+@pytest.mark.parametrize("end", [b"\r\n", b"\n"])
+def test_a_message_that_a_telephone_cut_in_parts_is_whole_again(cuts: tuple[int, ...], end: bytes) -> None:
+    sip = build.message("INVITE", "a", b"v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nt=0 0\r\n")
+    written = sip.replace(b"\r\n", end)
+    lines = [place + len(end) for place in range(len(written)) if written[place:].startswith(end)]
+    for begins in (cuts, (lines[3], lines[5])):  # within lines, and where lines end
+        parts = [written[a:b] for a, b in zip((0, *begins), (*begins, None), strict=True)]
+        head = b"<166>Nov 17 14:25:18 192.0.2.1 SIPMESSAGE: +02:00 2020 463 1 .TEL | 0 [Part %02d of %02d]\n%s"
+        told = b"CSIPServer::SendToNetwork(): Outbound SIP message to 192.0.2.2:5061\nTX "
+        data = b"\n".join(head % (number, len(parts), (told if number == 1 else b"") + part)
+                          for number, part in enumerate(parts, 1))  # fmt: skip
+        (record,) = read(data).records
+        assert (record.data, record.repairs) == (sip, ())
