@@ -4,11 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(VENV)/.run
 DEV := $(VENV)/.dev
+CORE := build/compiled/.built
 COVERAGE ?= 100
 ROOMS := message sdp presence protocol config rules dialling
 COVERED := $(addprefix coverage-,$(ROOMS))
 
-.PHONY: demo test lint coverage bench soak docs clean $(COVERED)
+.PHONY: demo test lint coverage compiled bench soak docs clean $(COVERED)
 
 demo: $(RUN)            ## the main job against the embedded PBX, in one process
 	@$(BIN)/sipclient demo
@@ -32,7 +33,12 @@ $(COVERED): coverage-%: $(DEV)
 	  > .coverage-$*.txt 2>&1 || { cat .coverage-$*.txt; exit 1; }
 	@echo "$*: every branch by its own tests ($(COVERAGE) %)"
 
-bench: $(VENV)/.bench   ## against aiosipua and against a bare socket, medians and ratios in one run
+compiled: $(DEV) $(CORE)  ## the optional compiled core, which takes a C compiler, held to the tests of its rooms
+	$(BIN)/python -m pytest -o pythonpath="$(dir $(CORE)) tests ." -m "not interpreted" \
+	  tests/message tests/presence tests/protocol $(PYTEST)
+
+# Without a C compiler the figures of the compiled core are left out.
+bench: $(VENV)/.bench $(if $(shell command -v cc),$(CORE))  ## against aiosipua and a bare socket, ratios in one run
 	$(BIN)/python benchmarks/run.py
 
 soak: $(DEV)            ## the long versions of the robustness tests
@@ -56,6 +62,11 @@ $(RUN): pyproject.toml | $(BIN)/python
 $(DEV): pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,interop,bench]'
 	@touch $@ $(RUN)
+
+$(CORE): hatch_build.py pyproject.toml $(shell find sipclient -name '*.py') | $(BIN)/python
+	rm -rf $(dir $@)
+	SIPCLIENT_COMPILE=1 $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $(dir $@) .
+	@touch $@
 
 $(VENV)/.bench: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,bench]'

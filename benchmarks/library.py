@@ -1,4 +1,4 @@
-"""The main job with the library alone: fifteen lines of Python, no store. Arguments: the PBX's port, extensions.
+"""The main job with the library alone: fifteen lines of Python, no store. Arguments: the PBX's port, extensions, name.
 
 The garbage collector is spared as docs/library.md says (the floor leaves it nothing to do).
 """
@@ -12,8 +12,9 @@ import uvloop
 from sipclient import Account, Client
 
 
-async def main(port: int, count: int) -> None:
-    pbx = Account("sip:library@127.0.0.1", password="secret", server=f"udp:127.0.0.1:{port}", media="none", keepalive=0)
+async def main(port: int, count: int, name: str) -> None:
+    server = f"udp:127.0.0.1:{port}"
+    pbx = Account(f"sip:{name}@127.0.0.1", password="secret", server=server, media="none", keepalive=0)
     extensions = [str(10000 + number) for number in range(count)]
     async with Client(pbx) as client, asyncio.TaskGroup() as tasks:
         gc.collect()
@@ -31,4 +32,4 @@ async def tell_the_queue(client: Client, extension: str) -> None:
 
 
 if __name__ == "__main__":
-    uvloop.run(main(int(sys.argv[1]), int(sys.argv[2])))
+    uvloop.run(main(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]))

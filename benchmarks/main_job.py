@@ -13,11 +13,11 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
-from procs import Process, module, script, spread
+from procs import SUFFIX, Process, contestants, module, script, spread
 
 EXTENSIONS = 20
 AT_ONCE = 10  # extensions that change at the same time
-CONTESTANTS = ("floor", "library", "robot")
+CONTESTANTS = contestants("floor", "library", "library-compiled", "robot", "robot-compiled")
 WHAT = {
     "floor": "a bare socket, no stack, no store",
     "library": "sipclient.Client, no store",
@@ -25,7 +25,7 @@ WHAT = {
 }
 ROBOT = """
 [accounts.pbx]
-address   = "sip:robot@127.0.0.1"
+address   = "sip:{name}@127.0.0.1"
 password  = "secret"
 server    = "udp:127.0.0.1:{port}"
 media     = "none"
@@ -43,7 +43,7 @@ call = {{ account = "pbx", to = "7000", caller_id = '"Ext {{extension}} is free"
 headers = {{ X-Extension = "{{extension}}" }}, timeout = "45s" }}
 
 [store]
-url = "sqlite:robot.db"
+url = "sqlite:{name}.db"
 
 [dial]
 allow            = ["7000"]
@@ -54,11 +54,12 @@ calls_at_once    = 1000
 
 def start(name: str, port: str, folder: Path) -> Process:
     """One contestant, which registers and subscribes by itself."""
-    if name != "robot":
-        return script(f"{name}.py", port, EXTENSIONS)
-    file = folder / "robot.toml"
-    file.write_text(ROBOT.format(port=port, first=10000, last=10000 + EXTENSIONS - 1))
-    return module("sipclient", "run", str(file), quiet=True)
+    what, compiled = name.removesuffix(SUFFIX), name.endswith(SUFFIX)
+    if what != "robot":
+        return script(f"{what}.py", port, EXTENSIONS, name, compiled=compiled)
+    file = folder / f"{name}.toml"
+    file.write_text(ROBOT.format(name=name, port=port, first=10000, last=10000 + EXTENSIONS - 1))
+    return module("sipclient", "run", str(file), quiet=True, compiled=compiled)
 
 
 def round_of(pbx: Process, robot: Process, name: str, count: int) -> float:
@@ -99,7 +100,8 @@ def report(count: int = 500, rounds: int = 5) -> dict[str, float]:
     ratios = {}
     for name, values in found.items():
         ratios[name] = median(values) / floor
-        print(f"  {name:<18} {median(values):8.1f}   ({spread(values)})   {ratios[name]:5.2f} × floor   {WHAT[name]}")
+        what = WHAT[name.removesuffix(SUFFIX)]
+        print(f"  {name:<18} {median(values):8.1f}   ({spread(values)})   {ratios[name]:5.2f} × floor   {what}")
     return ratios
 
 

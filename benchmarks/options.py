@@ -6,9 +6,9 @@ import socket
 import sys
 from statistics import median
 
-from procs import Process, script, spread
+from procs import SUFFIX, Process, contestants, script, spread
 
-CONTESTANTS = ("sipclient", "sipclient-uvloop", "aiosipua")
+CONTESTANTS = contestants("sipclient", "sipclient-uvloop", "sipclient-uvloop-compiled", "aiosipua")
 WINDOW = 64  # requests under way at once: the server is never idle
 PATIENCE = 5.0  # seconds
 
@@ -66,7 +66,8 @@ def measure(count: int, rounds: int) -> dict[str, list[float]]:
     found: dict[str, list[float]] = {name: [] for name in CONTESTANTS}
     try:
         for name in CONTESTANTS:
-            servers[name] = script("options_server.py", name, asker.port)
+            compiled = name.endswith(SUFFIX)
+            servers[name] = script("options_server.py", name.removesuffix(SUFFIX), asker.port, compiled=compiled)
         ports = {name: int(server.hear("port")) for name, server in servers.items()}
         for port in ports.values():
             asker.ask(port, count // 10 + 1)
@@ -90,7 +91,7 @@ def report(count: int = 5000, rounds: int = 5) -> dict[str, float]:
     ratios = {}
     for name, values in found.items():
         ratios[name] = theirs / median(values)
-        print(f"  {name:<18} {median(values):8.1f}   ({spread(values)})   {ratios[name]:5.2f} × aiosipua")
+        print(f"  {name:<26} {median(values):8.1f}   ({spread(values)})   {ratios[name]:5.2f} × aiosipua")
     return ratios
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -11,18 +12,27 @@ from types import TracebackType
 from typing import Self
 
 HERE = Path(__file__).resolve().parent
+COMPILED = HERE.parent / "build" / "compiled"  # the package with its core compiled, where `make` could build it
+SUFFIX = "-compiled"  # of the contestants that run on it
+
+
+def contestants(*names: str) -> tuple[str, ...]:
+    """These, without those on the compiled core where it was not built."""
+    return tuple(name for name in names if not name.endswith(SUFFIX) or COMPILED.is_dir())
 
 
 class Process:
-    """A Python process. `cpu()` is what it used so far, user and system, in seconds."""
+    """A Python process, on the compiled core or not. `cpu()` is what it used so far, user and system, in seconds."""
 
-    def __init__(self, *arguments: str, quiet: bool = False) -> None:
+    def __init__(self, *arguments: str, quiet: bool = False, compiled: bool = False) -> None:
+        home = COMPILED if compiled else HERE.parent
         self._process = subprocess.Popen(
             [sys.executable, *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL if quiet else subprocess.PIPE,
             text=True,
-            cwd=HERE.parent,
+            cwd=home,
+            env={**os.environ, "PYTHONPATH": str(home)},
             bufsize=1,
         )
         self.pid = self._process.pid
@@ -65,14 +75,14 @@ class Process:
         return int(text.partition("VmRSS:")[2].split()[0]) * 1024
 
 
-def script(name: str, *arguments: object) -> Process:
+def script(name: str, *arguments: object, compiled: bool = False) -> Process:
     """One of the scripts of this folder, running."""
-    return Process(str(HERE / name), *map(str, arguments))
+    return Process(str(HERE / name), *map(str, arguments), compiled=compiled)
 
 
-def module(name: str, *arguments: str, quiet: bool = False) -> Process:
+def module(name: str, *arguments: str, quiet: bool = False, compiled: bool = False) -> Process:
     """A module as a program, running; `quiet` drops what it says."""
-    return Process("-m", name, *arguments, quiet=quiet)
+    return Process("-m", name, *arguments, quiet=quiet, compiled=compiled)
 
 
 def spread(values: Sequence[float]) -> str:

@@ -24,6 +24,13 @@ def main(scale: float = 1.0, rounds: int = 5) -> None:
     print(f"  OPTIONS for each CPU-second     {best:5.2f} × aiosipua's   (expected: at least 3)")
     print(f"  CPU for each busy→ready         {job['library']:5.2f} × the floor's  (expected: at most 3)")
     print(f"  the same with rules and store   {job['robot']:5.2f} × the floor's")
+    if "library-compiled" in job:
+        print("With the compiled core")
+        print(f"  OPTIONS for each CPU-second     {answered['sipclient-uvloop-compiled']:5.2f} × aiosipua's")
+        print(f"  CPU for each busy→ready         {job['library-compiled']:5.2f} × the floor's")
+        print(f"  the same with rules and store   {job['robot-compiled']:5.2f} × the floor's")
+    else:
+        print("The compiled core could not be built here (it takes a C compiler), and was left out.")
 
 
 if __name__ == "__main__":

@@ -16,8 +16,8 @@ from sipclient.lab.pbx import ACCOUNT, Pbx, lab_account
 from sipclient.lab.values import Queue, Settings, User
 from sipclient.presence import State
 from sipclient.protocol.agent import UserAgent
-from sipclient.protocol.core import Limits
 from sipclient.protocol.events import AccountRemoved, AddAccount, Command, Event, Input, RemoveAccount, Send
+from sipclient.protocol.limits import Limits
 from sipclient.transport import Network
 
 FAREWELL = 2.0  # seconds that hanging up may take when the lab closes

@@ -22,23 +22,21 @@ class Headers:
 
     __slots__ = ("_derived", "_known", "_lines", "index", "repeats")
 
-    index: dict[str, str]  # the first value of each header by its key (long form, lower case), blanks around it kept
-    _derived: dict[Callable[[Headers], Any], Any]
-    repeats: bool  # whether any name has more than one line; `repeated` says which
-
     def __init__(self, lines: Iterable[tuple[str, str]] = ()) -> None:
         self._known: list[Entry] | None = []
         self._lines: list[str] = []  # as received, until someone asks for more than the first of each name
-        self._changed()
+        self._derived: dict[Callable[[Headers], Any], Any] = {}
+        # The first value of each header by its key (long form, lower case), blanks around it kept.
+        self.index: dict[str, str] = {}
+        self.repeats = False  # whether any name has more than one line; `repeated` says which
         for name, value in lines:
             self.add(name, value)
 
     @classmethod
     def of_entries(cls, entries: list[Entry]) -> Headers:
         """Headers made of lines that were checked already. Takes the list over. For the parser."""
-        headers = cls.__new__(cls)
+        headers = cls()
         headers._known = entries
-        headers._lines = []
         headers._changed()
         return headers
 
@@ -46,12 +44,10 @@ class Headers:
     def of_lines(cls, lines: list[str], index: dict[str, str]) -> Headers:
         """Headers made of lines that were checked already, no name of which repeats, and their index. For the
         parser."""
-        headers = cls.__new__(cls)
+        headers = cls()
         headers._known = None
         headers._lines = lines
-        headers._derived = {}
         headers.index = index
-        headers.repeats = False
         return headers
 
     @property

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Self
 
 from sipclient.errors import InvalidValue, MalformedMessage
 from sipclient.message import readers
@@ -312,40 +311,41 @@ def _without_length(headers: Headers) -> Headers:
     return copy
 
 
-def _as_headers(headers: Headers | Iterable[tuple[str, str]]) -> Headers:
-    return headers.copy() if isinstance(headers, Headers) else Headers(headers)
+def _as_headers(headers: Headers | Iterable[tuple[str, str]], checked: bool) -> Headers:
+    if isinstance(headers, Headers):
+        return headers if checked else headers.copy()
+    return Headers(headers)
 
 
 class Request(Message):
-    """A request. `method` is as written (methods are case-sensitive), `uri_text` the Request-URI as written."""
+    """A request. `method` is as written (methods are case-sensitive), `uri_text` the Request-URI as written.
+
+    Headers are taken over where `checked` says that all parts were looked at already, as the parser does.
+    """
 
     __slots__ = ("_uri", "method", "uri_text")
 
     def __init__(
-        self, method: str, uri: str | Uri, headers: Headers | Iterable[tuple[str, str]] = (), body: bytes = b""
+        self,
+        method: str,
+        uri: str | Uri,
+        headers: Headers | Iterable[tuple[str, str]] = (),
+        body: bytes = b"",
+        *,
+        checked: bool = False,
     ) -> None:
         text = str(uri)
-        check_header_value(text, "Request-URI")
-        if not is_token(method):
-            raise InvalidValue(f"{method!r} is no method name")
-        if not text or " " in text or "\t" in text or "<" in text or ">" in text:
-            raise InvalidValue(f"{text!r} is no Request-URI")
+        if not checked:
+            check_header_value(text, "Request-URI")
+            if not is_token(method):
+                raise InvalidValue(f"{method!r} is no method name")
+            if not text or " " in text or "\t" in text or "<" in text or ">" in text:
+                raise InvalidValue(f"{text!r} is no Request-URI")
         self.method = method
         self.uri_text = text
         self._uri: tuple[str, Uri] | None = None
-        self.headers = _as_headers(headers)
+        self.headers = _as_headers(headers, checked)
         self.body = body
-
-    @classmethod
-    def of_parts(cls, method: str, uri_text: str, headers: Headers, body: bytes) -> Self:
-        """A request made of parts that were checked already. For the parser."""
-        request = cls.__new__(cls)
-        request.method = method
-        request.uri_text = uri_text
-        request._uri = None
-        request.headers = headers
-        request.body = body
-        return request
 
     @property
     def uri(self) -> Uri:
@@ -361,7 +361,7 @@ class Request(Message):
 
 
 class Response(Message):
-    """A response. An empty `reason` given by hand becomes the standard phrase."""
+    """A response. An empty `reason` given by hand becomes the standard phrase; `checked` as of a Request."""
 
     __slots__ = ("reason", "status")
 
@@ -371,24 +371,18 @@ class Response(Message):
         reason: str = "",
         headers: Headers | Iterable[tuple[str, str]] = (),
         body: bytes = b"",
+        *,
+        checked: bool = False,
     ) -> None:
-        if not 100 <= status <= 699:
-            raise InvalidValue(f"{status} is no status: 100 to 699")
-        check_header_value(reason, "reason phrase")
+        if not checked:
+            if not 100 <= status <= 699:
+                raise InvalidValue(f"{status} is no status: 100 to 699")
+            check_header_value(reason, "reason phrase")
+            reason = reason or reason_phrase(status)
         self.status = status
-        self.reason = reason or reason_phrase(status)
-        self.headers = _as_headers(headers)
+        self.reason = reason
+        self.headers = _as_headers(headers, checked)
         self.body = body
-
-    @classmethod
-    def of_parts(cls, status: int, reason: str, headers: Headers, body: bytes) -> Self:
-        """A response made of parts that were checked already. For the parser."""
-        response = cls.__new__(cls)
-        response.status = status
-        response.reason = reason
-        response.headers = headers
-        response.body = body
-        return response
 
     @property
     def status_class(self) -> int:

@@ -50,7 +50,7 @@ _NAMES = _LONG_FORMS.split()
 _SPELLING = {name.lower(): name for name in _NAMES}
 _CALL_ID = re.compile(r"[A-Za-z0-9._~+-]{1,160}")
 _TOKEN = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]+")
-_UNWRITABLE = re.compile("[\x00-\x08\x0a-\x1f\x7f\ud800-\udc7f\udd00-\udfff]")
+_UNWRITABLE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udc7f\udd00-\udfff]")
 
 
 class _Keys(dict[str, str]):
@@ -100,7 +100,7 @@ def is_token(text: str) -> bool:
 _SAID = 200  # characters of a text that says what is wrong with a value
 
 
-def check_header_name(name: str) -> None:
+def check_header_name(name: object) -> None:
     """Raise InvalidValue unless `name` is a token and so may name a header we send (RFC 3261 §25.1)."""
     if not isinstance(name, str):
         raise InvalidValue(f"the name of a header is text, not {name!r}"[:_SAID])
@@ -108,7 +108,7 @@ def check_header_name(name: str) -> None:
         raise InvalidValue(f"{name!r} is no header name: letters, digits and -.!%*_+`'~ only")
 
 
-def check_call_id(text: str) -> str:
+def check_call_id(text: object) -> str:
     """The text, where it is 1 to 160 of `A-Z a-z 0-9 . _ ~ + -` and may begin a Call-ID (RFC 3261 §25.1), or stand in a
     URL, as it is. Raises InvalidValue."""
     if not isinstance(text, str) or not _CALL_ID.fullmatch(text):
@@ -116,7 +116,7 @@ def check_call_id(text: str) -> str:
     return text
 
 
-def check_header_value(value: str, what: str = "header value") -> None:
+def check_header_value(value: object, what: str = "header value") -> None:
     """Raise InvalidValue if `value` holds CR, LF, NUL or another control; `what` names it in the text.
 
     HTAB is white space and stays. What would not encode as UTF-8 is refused too, apart from the surrogates

@@ -86,7 +86,7 @@ def _split_slowly(text: str, limits: Limits) -> tuple[str, Headers]:
 def _start(line: str, headers: Headers, limits: Limits) -> Request | Response:
     usual = _REQUEST_LINE.fullmatch(line)
     if usual is not None and len(usual[2]) <= limits.uri:
-        return Request.of_parts(usual[1], usual[2], headers, b"")
+        return Request(usual[1], usual[2], headers, checked=True)
     if line[:4].upper() == "SIP/":
         return _status_line(line, headers)
     method, _, rest = line.partition(" ")
@@ -101,20 +101,20 @@ def _start(line: str, headers: Headers, limits: Limits) -> Request | Response:
         raise MalformedMessage(f"the Request-URI is longer than {limits.uri} characters", 414)
     if not uri or _NOT_IN_URI.search(uri) is not None:
         raise MalformedMessage("the Request-URI is empty, or holds blanks, quotes or brackets")
-    return Request.of_parts(method, uri, headers, b"")
+    return Request(method, uri, headers, checked=True)
 
 
 def _status_line(line: str, headers: Headers) -> Response:
     usual = _USUAL_STATUS.fullmatch(line)
     if usual is not None:
-        return Response.of_parts(int(usual[1]), usual[2], headers, b"")
+        return Response(int(usual[1]), usual[2], headers, checked=True)
     status = line[8:11]
     if line[:8].upper() != "SIP/2.0 " or not (status.isascii() and status.isdigit()) or line[11:12] not in ("", " "):
         raise MalformedMessage("the status line is not `SIP/2.0 status reason`")
     number = int(status)
     if not 100 <= number <= 699:
         raise MalformedMessage(f"{number} is no status")
-    return Response.of_parts(number, line[12:], headers, b"")
+    return Response(number, line[12:], headers, checked=True)
 
 
 def _content_length(text: str) -> int:
@@ -158,7 +158,7 @@ def salvage(data: bytes, limits: Limits = DEFAULT) -> Request | None:
             entries.append((*read_name(name, line), value))
         except MalformedMessage:
             continue
-    request = Request.of_parts(method, rest.rpartition(" ")[0], Headers.of_entries(entries), b"")
+    request = Request(method, rest.rpartition(" ")[0], Headers.of_entries(entries), checked=True)
     try:
         _ = request.via, request.from_, request.to, request.call_id, request.cseq
     except MalformedMessage:

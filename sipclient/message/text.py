@@ -109,6 +109,11 @@ class Params(Mapping[str, str]):
     def __repr__(self) -> str:
         return f"Params({self._text!r})"
 
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Params):
+            return self._values == other._values
+        return self._values == dict(other) if isinstance(other, Mapping) else NotImplemented
+
     def __hash__(self) -> int:
         return hash(frozenset(self._values.items()))
 

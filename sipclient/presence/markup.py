@@ -95,7 +95,7 @@ class _Builder:
     def root(self) -> Element:
         return self.open[0].children[0]
 
-    def doctype(self, _name: str, _system: str | None, _public: str | None, has_internal_subset: bool) -> None:
+    def doctype(self, _name: str, _system: str | None, _public: str | None, has_internal_subset: int) -> None:
         if has_internal_subset:
             raise MalformedBody("the body declares entities or other markup of its own")
         self.has_doctype = True

@@ -123,5 +123,5 @@ def _basic(words: list[str]) -> str:
 
 
 def _told_by(words: list[str]) -> State | None:
-    state = busiest([state for word in words if (state := state_of(word))])
+    state = busiest([state for state in map(state_of, words) if state is not None])
     return None if state is State.UNKNOWN else state

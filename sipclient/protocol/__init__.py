@@ -2,7 +2,7 @@
 
 from sipclient.protocol.account import Account
 from sipclient.protocol.agent import UserAgent
-from sipclient.protocol.core import Limits
 from sipclient.protocol.identifiers import Identifiers
+from sipclient.protocol.limits import Limits
 
 __all__ = ["Account", "Identifiers", "Limits", "UserAgent"]

@@ -27,7 +27,7 @@ from sipclient.protocol.checks import (
     check_status,
     check_target,
 )
-from sipclient.protocol.core import Core, Limits
+from sipclient.protocol.core import Core
 from sipclient.protocol.dialog import Dialogs
 from sipclient.protocol.events import (
     AcceptSubscription,
@@ -55,6 +55,7 @@ from sipclient.protocol.exchange import LARGE, Stack
 from sipclient.protocol.identifiers import Identifiers
 from sipclient.protocol.inbound import Inbound
 from sipclient.protocol.keepalive import PING, PONG
+from sipclient.protocol.limits import Limits
 from sipclient.protocol.line import Line
 from sipclient.protocol.parts import unwrap
 from sipclient.protocol.plain import PlainRequest, PlainSubscription

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from sipclient.protocol.backoff import refresh_after
 from sipclient.protocol.core import Core
-from sipclient.protocol.timers import Timer
+from sipclient.protocol.timers import Timer, due_at
 
 
 class Lifetime:
@@ -29,15 +29,15 @@ class Lifetime:
     def shorten(self, seconds: float, *, first: bool) -> None:
         """The notifier says how long is left: never refresh later than that, but do not move an earlier refresh."""
         end = self._core.now + seconds
-        if first or self._end is None or end < self._end.when:
+        if first or self._end is None or end < due_at(self._end):
             self.end_in(seconds)
-        if self._refresh is None or self._refresh.when >= end:
+        if self._refresh is None or due_at(self._refresh) >= end:
             self.ask_in(refresh_after(self._core, seconds))
 
     def retry(self, wait: float, at_least: float) -> None:
         """Ask again after `wait`, and more than once before the end; but not before `at_least`."""
         if self._end is not None:  # pragma: no branch - what is refreshed has an end
-            wait = min(wait, max((self._end.when - self._core.now) / 2, 1.0))
+            wait = min(wait, max((due_at(self._end) - self._core.now) / 2, 1.0))
         self.ask_in(max(wait, at_least))
 
     def ask_in(self, seconds: float) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from heapq import heapify, heappop, heappush
-from typing import Any
+from typing import Any, TypeAlias
 
 # RFC 3261 §17.1.1.1 and Table 4, in seconds.
 T1 = 0.5
@@ -14,22 +14,17 @@ T4 = 5.0
 _SWEEP = 1024  # below this many dead entries a sweep would cost more than it frees
 
 
-class Timer(list[Any]):
-    """One deadline: `run(argument)` is called once at or after `when`, unless stopped before.
-
-    It is the heap's own entry, `[when, serial, run, argument]`: lists are compared without a call of ours, and one
-    object in place of an entry and a timer halves what a start costs.
-    """
-
-    __slots__ = ()
-
-    @property
-    def when(self) -> float:
-        """Monotonic seconds."""
-        return float(self[_WHEN])
-
+# One deadline, `[when, serial, run, argument]`: `run(argument)` runs once at or after `when`, unless stopped before.
+# It is the heap's own entry: lists are compared without a call of ours, and one object in place of an entry and a timer
+# halves what a start costs.
+Timer: TypeAlias = list[Any]
 
 _WHEN, _RUN, _ARGUMENT = 0, 2, 3
+
+
+def due_at(timer: Timer) -> float:
+    """When a timer runs, in monotonic seconds."""
+    return float(timer[_WHEN])
 
 
 class Timers:
@@ -45,7 +40,7 @@ class Timers:
     def start(self, when: float, run: Callable[[Any], None], argument: object = None) -> Timer:
         """Call `run(argument)` at `when` (monotonic seconds); equal times run in the order they were started."""
         self._serial += 1
-        timer = Timer((when, self._serial, run, argument))
+        timer = [when, self._serial, run, argument]
         heappush(self._heap, timer)
         self.live += 1
         return timer
@@ -67,7 +62,7 @@ class Timers:
         heap = self._heap
         while heap:
             if heap[0][_RUN] is not None:
-                return heap[0].when
+                return due_at(heap[0])
             heappop(heap)
         return None
 

@@ -48,7 +48,7 @@ def test_options(benchmarks: None) -> None:
     import options
 
     ratios = options.report(count=1000, rounds=1)  # enough for a clock of 10 ms to see
-    assert set(ratios) == {"sipclient", "sipclient-uvloop", "aiosipua"}
+    assert set(ratios) == set(options.CONTESTANTS) >= {"sipclient", "sipclient-uvloop", "aiosipua"}
     assert all(ratio > 0 for ratio in ratios.values())
 
 
@@ -60,7 +60,7 @@ def test_main_job_is_done_by_all_with_one_call_for_each_transition(
 
     monkeypatch.setattr(main_job, "EXTENSIONS", 3)
     ratios = main_job.report(count=20, rounds=1)  # raises where calls are missing or false
-    assert set(ratios) == {"floor", "library", "robot"}
+    assert set(ratios) == set(main_job.CONTESTANTS) >= {"floor", "library", "robot"}
 
 
 @needs_uvloop

@@ -6,7 +6,6 @@ import pytest
 from support.peer import Peer, transaction_free
 
 from sipclient.message import Request, Response, parse
-from sipclient.protocol.core import Limits
 from sipclient.protocol.events import (
     Answer,
     Answered,
@@ -24,6 +23,7 @@ from sipclient.protocol.events import (
     Ringing,
     SendInCall,
 )
+from sipclient.protocol.limits import Limits
 
 SDP = b"v=0\r\nm=audio 4000 RTP/AVP 0\r\n"
 CONTACT = ("Contact", "<sip:pbx@10.0.0.1:5060>")

@@ -12,7 +12,7 @@ from sipclient.message import Request, parse
 from sipclient.presence import State
 from sipclient.protocol import UserAgent
 from sipclient.protocol.account import Account
-from sipclient.protocol.core import Core, Limits
+from sipclient.protocol.core import Core
 from sipclient.protocol.events import (
     AcceptSubscription,
     AccountRemoved,
@@ -47,6 +47,7 @@ from sipclient.protocol.events import (
     Watch,
 )
 from sipclient.protocol.identity import parse_caller_id
+from sipclient.protocol.limits import Limits
 from sipclient.protocol.transaction import Transactions
 
 SDP = b"v=0\r\nm=audio 4000 RTP/AVP 0\r\n"

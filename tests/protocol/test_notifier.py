@@ -6,8 +6,8 @@ import pytest
 from support.peer import transaction_free
 
 from sipclient.message import Request
-from sipclient.protocol.core import Limits
 from sipclient.protocol.events import AcceptSubscription, Notify, Reject, SubscribeReceived, SubscriberGone
+from sipclient.protocol.limits import Limits
 
 CONTACT = ("Contact", "<sip:watcher@10.0.0.1:5060>")
 

@@ -457,7 +457,7 @@ def test_ten_thousand_subscriptions_ask_a_window_at_a_time(bench) -> None:
     from support.peer import Peer
     from support.wire import Wire
 
-    from sipclient.protocol.core import Limits
+    from sipclient.protocol.limits import Limits
 
     wire = Wire()
     robot = wire.node("10.0.0.2", limits=Limits(subscribe_window=10))

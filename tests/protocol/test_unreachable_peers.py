@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from support.peer import transaction_free
 
 from sipclient.message import Request, parse
@@ -48,6 +49,7 @@ def test_a_refusal_that_cannot_be_delivered_is_not_repeated_by_itself(bench) -> 
     assert bench.robot.agent.idle
 
 
+@pytest.mark.interpreted
 def test_eight_thousand_refusals_to_a_dead_address_are_told_once_each(bench, monkeypatch) -> None:
     """A dead peer gives one error for each datagram: that each of them went to every transaction took 37 seconds."""
     steps = 0

@@ -13,8 +13,8 @@ from support.wire import Node, Wire
 
 from sipclient.message import Request, Response, parse
 from sipclient.protocol.account import Account
-from sipclient.protocol.core import Limits
 from sipclient.protocol.events import AddAccount
+from sipclient.protocol.limits import Limits
 
 SOAK = os.environ.get("SIPCLIENT_SOAK") == "1"
 ROBOT, SERVER, STRANGER = "10.0.0.2", "10.0.0.1", "10.0.0.66"

@@ -18,7 +18,6 @@ from robustness.live import StreamPeer, agent, options
 
 from sipclient import Account, Client
 from sipclient.message import Response
-from sipclient.protocol.core import Limits
 from sipclient.protocol.events import (
     AcceptSubscription,
     IncomingCall,
@@ -29,6 +28,7 @@ from sipclient.protocol.events import (
     Ringing,
     SubscribeReceived,
 )
+from sipclient.protocol.limits import Limits
 
 CONNECTIONS = 500
 MEMORY = 64 * 2**20

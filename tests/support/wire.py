@@ -8,7 +8,6 @@ from collections.abc import Callable
 from itertools import count
 
 from sipclient.protocol.agent import UserAgent
-from sipclient.protocol.core import Limits
 from sipclient.protocol.events import (
     CloseFlow,
     Command,
@@ -26,6 +25,7 @@ from sipclient.protocol.events import (
     SendFailed,
     Target,
 )
+from sipclient.protocol.limits import Limits
 
 
 class SeededIdentifiers:
