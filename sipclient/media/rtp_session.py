@@ -17,6 +17,7 @@ from sipclient.media.loading import OF_DTLS, OF_ICE, OF_SRTP, load
 from sipclient.media.ports import EF
 from sipclient.media.repertoire import Repertoire
 from sipclient.media.rtp_stream import RtpStream
+from sipclient.sdp.bundle import carriers
 from sipclient.sdp.ice import ice_of
 
 _SESSION_BITS = 31  # an id for the o= line that also fits those who keep it in 32 bits with a sign
@@ -217,7 +218,7 @@ class RtpSession:
 
 def _ice_of(offer: sdp.SessionDescription) -> sdp.Ice | None:
     """The ICE credentials of the audio of an offer."""
-    found = (ice_of(media) for media in offer.media if media.kind == "audio" and media.port)
+    found = (ice_of(media) for media in carriers(offer))
     return next((ice for ice in found if ice is not None), None)
 
 

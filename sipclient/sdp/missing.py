@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from sipclient.sdp.bundle import carrier_of
 from sipclient.sdp.description import MediaDescription, SessionDescription
 from sipclient.sdp.ice import broken_candidates, credential
 from sipclient.sdp.match import no_address, shown
@@ -18,7 +19,8 @@ def missing(description: SessionDescription) -> list[Reason]:
     reasons = list(_of_session(description))
     for media in description.media:
         if media.kind == "audio":
-            reasons += _of_audio(media, description)
+            reasons += _of_way(carrier_of(media, description))
+            reasons += _of_labels(media, description)
     return reasons
 
 
@@ -45,7 +47,8 @@ def _place(description: SessionDescription, letter: str) -> int:
     return next(numbers, len(description.lines))
 
 
-def _of_audio(media: MediaDescription, description: SessionDescription) -> Iterator[Reason]:
+def _of_way(media: MediaDescription) -> Iterator[Reason]:
+    """What the line that says where the audio is must say of it."""
     if media.connection is None:
         yield no_address(media)
     rtcp = media.first("rtcp")
@@ -66,7 +69,6 @@ def _of_audio(media: MediaDescription, description: SessionDescription) -> Itera
         if media.inherited("setup") is None:
             text = "the a=setup line is missing: nobody knows who begins the DTLS handshake"
             yield Reason(text, media.line, ATTRIBUTE)
-    yield from _of_labels(media, description)
 
 
 def _of_labels(media: MediaDescription, description: SessionDescription) -> Iterator[Reason]:

@@ -7,6 +7,7 @@ import re
 import msgspec
 
 from sipclient.sdp.agreement import Answer, AudioStream, Capabilities, Wants
+from sipclient.sdp.bundle import carrier_of, carriers, idle_lines, told_once
 from sipclient.sdp.carriage import Carriage, answer_lines, for_offer
 from sipclient.sdp.codecs import Codec, events
 from sipclient.sdp.compose import audio_lines, describe, refused_lines, source_lines
@@ -21,6 +22,7 @@ from sipclient.sdp.stream import build
 
 _TIMING = re.compile(r"t=(\d{1,20} \d{1,20})\s*", re.ASCII)
 _QUESTION = Capabilities()
+_SILENCED = ("audio", "video")  # what can be taken without anything travelling on it
 
 
 def negotiate(offer: SessionDescription, capabilities: Capabilities = _QUESTION) -> Answer | Refusal:
@@ -36,26 +38,19 @@ def negotiate(offer: SessionDescription, capabilities: Capabilities = _QUESTION)
     """
     able = capabilities if capabilities.address else stand_in(capabilities, wants(offer))
     reasons: list[Reason] = []
-    agreed: _Agreed | None = None
-    sections: list[list[str]] = []
     for media in offer.media:
-        found = _agree(media, able, offer) if agreed is None and media.kind == "audio" else []
-        if isinstance(found, _Agreed):
-            agreed = found
-            sections.append(_section(media, agreed, able))
-        else:
+        if media.kind == "audio":
+            found = _agree(media, able, offer)
+            if isinstance(found, _Agreed):
+                sections = [_section(each, found, able) for each in offer.media]
+                return Answer(describe(able, _timing(offer), sections, _bundled(found, offer)), found.stream)
             reasons += found
-            sections.append(refused_lines(media))
-    if agreed is None:
-        return _refusal(offer, reasons)
-    mid = agreed.stream.mid
-    bundled = mid if mid and any(mid in bundle for bundle in offer.bundles) else ""
-    return Answer(describe(able, _timing(offer), sections, bundled), agreed.stream)
+    return _refusal(offer, reasons)
 
 
 def wants(offer: SessionDescription) -> Wants:
     """What the audio of an offer asks of us that has to be made ready before `negotiate`."""
-    audio = [media for media in offer.media if media.kind == "audio" and media.port]
+    audio = carriers(offer)
     if not audio:
         return Wants()
     checks = [ice for media in audio if (ice := ice_of(media))]
@@ -71,17 +66,21 @@ def wants(offer: SessionDescription) -> Wants:
 
 
 class _Agreed(msgspec.Struct, frozen=True):
+    """The audio taken, and the m-line on whose transport it is: mostly its own."""
+
+    media: MediaDescription
+    carrier: MediaDescription
     stream: AudioStream
     carriage: Carriage
 
 
 def _agree(media: MediaDescription, able: Capabilities, offer: SessionDescription) -> _Agreed | list[Reason]:
-    if media.port == 0:
+    carrier = carrier_of(media, offer)
+    if carrier.port == 0:
         return [_switched_off(media)]
-    shared = _shared(media, offer)
-    if shared is not None:
-        return [shared]
-    carriage = for_offer(media, able)
+    if carrier is not media and carrier.kind not in _SILENCED:
+        return [_not_taken(media, carrier)]
+    carriage = for_offer(carrier, able)
     sounds = [codec for codec in able.codecs if codec.is_sound]
     chosen: tuple[int, Codec] | None = None
     for payload in media.payloads:
@@ -96,7 +95,8 @@ def _agree(media: MediaDescription, able: Capabilities, offer: SessionDescriptio
     if isinstance(carriage, list):
         return carriage
     payloads = (chosen, *_beside(media, able, chosen[1]))
-    return _Agreed(build(media, carriage, chosen, payloads, payloads, (able.direction, able.ptime)), carriage)
+    stream = build(media, carriage, chosen, payloads, payloads, (able.direction, able.ptime), at=carrier)
+    return _Agreed(media, carrier, stream, carriage)
 
 
 def _switched_off(media: MediaDescription) -> Reason:
@@ -106,21 +106,9 @@ def _switched_off(media: MediaDescription) -> Reason:
     return Reason("the audio is switched off (port 0)", media.line)
 
 
-def _shared(media: MediaDescription, offer: SessionDescription) -> Reason | None:
-    """Why audio cannot be taken without the stream whose transport it uses from the start: RFC 9143 §7.3.2,
-    browsers under max-bundle. It has the other's credentials, and only the other has candidates."""
-    mid, ufrag = media.value("mid"), media.value("ice-ufrag")
-    if not mid or not ufrag or media.first("candidate") is not None:
-        return None
-    first = next((bundle[0] for bundle in offer.bundles if mid in bundle), mid)
-    for other in offer.media:
-        carries = other.value("mid") == first != mid and other.first("candidate") is not None
-        if carries and other.value("ice-ufrag") == ufrag:
-            text = (
-                f"the audio uses the address of the {shown(other.kind)} before it (a=group:BUNDLE), which is not taken"
-            )
-            return Reason(f"{text}: let audio be offered first", media.line)
-    return None
+def _not_taken(media: MediaDescription, carrier: MediaDescription) -> Reason:
+    text = f"the audio uses the address of the {shown(carrier.kind)} before it (a=group:BUNDLE), which is not taken"
+    return Reason(f"{text}: let audio be offered first", media.line)
 
 
 def _beside(media: MediaDescription, able: Capabilities, codec: Codec) -> list[tuple[int, Codec]]:
@@ -149,15 +137,31 @@ def _payload(media: MediaDescription, name: str, clock: int) -> Payload | None:
 
 
 def _section(media: MediaDescription, agreed: _Agreed, able: Capabilities) -> list[str]:
+    if media is agreed.media:
+        return _taken(agreed, able)
+    if media is agreed.carrier:
+        return idle_lines(media, able.port, answer_lines(media, agreed.carriage, able))
+    return refused_lines(media)
+
+
+def _bundled(agreed: _Agreed, offer: SessionDescription) -> str:
+    """The mids that stay of the audio's BUNDLE group, that of the transport first (RFC 9143 §7.3.2)."""
+    mid, carrier = agreed.stream.mid, agreed.carrier.value("mid")
+    if not mid or not any(mid in bundle for bundle in offer.bundles):
+        return ""
+    return mid if carrier == mid else f"{carrier} {mid}"
+
+
+def _taken(agreed: _Agreed, able: Capabilities) -> list[str]:
     """Our m-line: the profile and the codec's channels in the offerer's own spelling."""
-    stream = agreed.stream
+    media, stream = agreed.media, agreed.stream
     payloads = stream.receives
     if stream.codec.channels > 1:
         spelt = next(payload.channels for payload in media.payloads if payload.number == stream.payload_type)
         spoken = msgspec.structs.replace(stream.codec, channels=spelt)
         payloads = ((stream.payload_type, spoken), *payloads[1:])
     more = [f"a=mid:{stream.mid}"] if stream.mid else []
-    more += answer_lines(media, agreed.carriage, able)
+    more += answer_lines(agreed.carrier, agreed.carriage, able if agreed.carrier is media else told_once(able))
     if stream.dtls is not None:
         more += [*extension_line(media, AUDIO_LEVEL), *source_lines(able)]
     return audio_lines(able, media.lines[0].split()[2], payloads, stream.direction, stream.ptime, more)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sipclient.sdp.agreement import Accepted, AudioStream, Capabilities, Wants
+from sipclient.sdp.bundle import carrier_of, idle_lines, told_once
 from sipclient.sdp.carriage import Carriage, for_answer
 from sipclient.sdp.codecs import Codec, codec_meant, events
 from sipclient.sdp.compose import audio_lines, describe, refused_lines, revise, source_lines
@@ -35,15 +36,14 @@ def make_offer(capabilities: Capabilities, previous: SessionDescription | None =
         lines, mid = _section(able, None)
         return describe(able, "0 0", [lines], mid)
     audio = _audio_index(previous)
-    sections = [refused_lines(media) for media in previous.media]
     kept = previous.media[audio] if audio is not None else None
-    lines, mid = _section(able, kept)
-    if audio is None:
+    shares = any(media.port for media in previous.media if media is not kept)
+    lines, mid = _section(told_once(able) if shares else able, kept)
+    sections = [lines if media is kept else _other(media, able) for media in previous.media]
+    if kept is None:
         sections.append(lines)
-    else:
-        sections[audio] = lines
     timing = next((line[2:] for line in previous.session.lines if line.startswith("t=")), "0 0")
-    bundled = mid if kept is None or any(mid in bundle for bundle in previous.bundles) else ""
+    bundled = next((" ".join(bundle) for bundle in previous.bundles if mid in bundle), mid if kept is None else "")
     return revise(previous, describe(able, timing, sections, bundled))
 
 
@@ -55,18 +55,33 @@ def _section(able: Capabilities, kept: MediaDescription | None) -> tuple[list[st
     modern = security is Security.DTLS
     mid = kept.value("mid") if kept is not None else _MID if modern else ""
     more = [f"a=mid:{mid}"] if mid else []
-    if able.rtcp_mux and (modern or (kept is not None and kept.first("rtcp-mux") is not None)):
-        more.append("a=rtcp-mux")
-    if security is Security.SDES:
-        keys = enumerate(able.crypto, 1)
-        more += [crypto_line(CryptoKey(tag, key.suite, key.key)) for tag, key in keys]
-    if modern and able.dtls is not None:
-        more += dtls_lines(able.dtls, Setup.ACTPASS)  # the peer chooses: RFC 8842 §5.2
-    if able.ice is not None:
-        more += ice_lines(able.ice)
+    more += _transport_lines(able, kept, security)
     if modern:
         more += source_lines(able)
     return audio_lines(able, proto, payloads, able.direction, able.ptime, more), mid
+
+
+def _other(media: MediaDescription, able: Capabilities) -> list[str]:
+    """An m-line that is not our audio: what was refused stays so, what carries the audio goes on."""
+    if not media.port:
+        return refused_lines(media)
+    return idle_lines(media, able.port, _transport_lines(able, media, _security(media)))
+
+
+def _transport_lines(able: Capabilities, kept: MediaDescription | None, security: Security) -> list[str]:
+    """Where we are, and what encrypts."""
+    lines = []
+    modern = security is Security.DTLS
+    if able.rtcp_mux and (modern or (kept is not None and kept.first("rtcp-mux") is not None)):
+        lines.append("a=rtcp-mux")
+    if security is Security.SDES:
+        keys = enumerate(able.crypto, 1)
+        lines += [crypto_line(CryptoKey(tag, key.suite, key.key)) for tag, key in keys]
+    if modern and able.dtls is not None:
+        lines += dtls_lines(able.dtls, Setup.ACTPASS)  # the peer chooses: RFC 8842 §5.2
+    if able.ice is not None:
+        lines += ice_lines(able.ice)
+    return lines
 
 
 def _security(sent: MediaDescription) -> Security:
@@ -86,16 +101,17 @@ def accept(our_offer: SessionDescription, answer: SessionDescription) -> Accepte
         return Refusal((Reason("our own description has no audio", 0, MEDIA_TYPE),))
     if len(answer.media) <= index:
         return Refusal((Reason("the answer has no m= line in the place of our audio", len(answer.lines), MEDIA_TYPE),))
-    agreed = _agree(our_offer.media[index], answer.media[index])
+    theirs = answer.media[index]
+    agreed = _agree(our_offer.media[index], theirs, carrier_of(theirs, answer))
     return Accepted(agreed) if isinstance(agreed, AudioStream) else Refusal.of(agreed)
 
 
-def _agree(ours: MediaDescription, theirs: MediaDescription) -> AudioStream | list[Reason]:
+def _agree(ours: MediaDescription, theirs: MediaDescription, carrier: MediaDescription) -> AudioStream | list[Reason]:
     if theirs.kind != "audio":
         return [Reason("the answer has another kind of media in the place of our audio", theirs.line, MEDIA_TYPE)]
     if theirs.port == 0:
         return [Reason("the other side refuses the audio (port 0)", theirs.line)]
-    carriage: Carriage | list[Reason] = for_answer(ours, theirs)
+    carriage: Carriage | list[Reason] = for_answer(ours, carrier)
     offered = {p.number: codec_meant(p.name, p.clock, p.channels) for p in ours.payloads if p.name}
     answered = _answered(theirs, offered)
     sound = next(((number, codec) for number, codec in answered.items() if codec.is_sound), None)
@@ -107,7 +123,7 @@ def _agree(ours: MediaDescription, theirs: MediaDescription) -> AudioStream | li
     # The peer sends under the numbers of our offer (RFC 3264 §6.1).
     receives = tuple(offered.items())
     wanted = ours.direction, ours.ptime or 20
-    return build(theirs, carriage, sound, [*answered.items()], receives, wanted, ours.value("mid"))
+    return build(theirs, carriage, sound, [*answered.items()], receives, wanted, ours.value("mid"), carrier)
 
 
 def _answered(media: MediaDescription, offered: dict[int, Codec]) -> dict[int, Codec]:

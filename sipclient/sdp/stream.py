@@ -22,16 +22,19 @@ def build(
     receives: tuple[tuple[int, Codec], ...],
     wanted: tuple[Direction, int],
     mid: str = "",
+    at: MediaDescription | None = None,
 ) -> AudioStream:
     """The stream to a peer whose m-line is `theirs`.
 
     `chosen` is what we speak, `sent` all we may send, `receives` what may come, `wanted` the direction and the
-    milliseconds a packet that we would like, `mid` the name we gave the stream where they give none.
+    milliseconds a packet that we would like, `mid` the name we gave the stream where they give none. `at`
+    is the m-line that says where it goes, where that is not `theirs`.
     """
     number, codec = chosen
-    connection = theirs.connection
+    at = at or theirs
+    connection = at.connection
     host = connection.address if connection else ""
-    rtcp = (host, theirs.port) if carriage.rtcp_mux else rtcp_destination(theirs, host)
+    rtcp = (host, at.port) if carriage.rtcp_mux else rtcp_destination(at, host)
     events = tuple((other, event.clock) for other, event in sent if event.is_event)
     modern = carriage.dtls is not None
     return AudioStream(
@@ -42,7 +45,7 @@ def build(
         direction=our_direction(their_direction(theirs, carriage.ice is not None), wanted[0]),
         ptime=packet_time(theirs, wanted[1], codec),
         host=host,
-        port=theirs.port,
+        port=at.port,
         rtcp_host=rtcp[0],
         rtcp_port=rtcp[1],
         crypto=carriage.crypto,

@@ -18,6 +18,7 @@ from interop.waiting import until
 
 from sipclient import Call, Client
 from sipclient.media import RtpSession
+from sipclient.sdp import parse
 from tests.media.tone import Humming, Listener
 
 OURS, THEIRS = 1000, 440  # Hz
@@ -72,6 +73,33 @@ async def test_it_calls_us(kamailio: Kamailio, open_phone: Any, microphone: bool
         await both_hear(phone, call, theirs=not microphone)
         candidates = [line for line in incoming.request.body.splitlines() if line.startswith(b"a=candidate:")]
         assert any(b".local " in line for line in candidates) != microphone
+        call.hangup()
+        await phone.until("ended")
+        assert client.failures == 0
+
+
+async def test_it_calls_us_with_video_first_and_all_on_one_transport(kamailio: Kamailio, open_phone: Any) -> None:
+    """A video call under max-bundle: the audio has no candidates of its own. Both hear each other, and again after
+    either has held the call."""
+    async with asyncio.timeout(LIMIT), Client(kamailio.account("wss")) as client:
+        calls = client.incoming()
+        phone = await registered(open_phone, kamailio, video=True)
+        await phone.do("call", f"sip:robot@{DOMAIN}")
+        incoming = await anext(calls)
+        offer = parse(incoming.request.body)
+        assert [media.kind for media in offer.media] == ["video", "audio"]
+        assert offer.media[0].first("candidate") and not offer.media[1].first("candidate")
+        call = await incoming.answer()
+        await phone.until("confirmed")
+        await both_hear(phone, call)
+        await call.hold()
+        await phone.until("hold by peer")
+        await call.resume()
+        await phone.until("unhold by peer")
+        await both_hear(phone, call)
+        await phone.do("hold", True)
+        await phone.do("hold", False)
+        await both_hear(phone, call)
         call.hangup()
         await phone.until("ended")
         assert client.failures == 0

@@ -11,7 +11,7 @@ const phone = {
   context: null,
   analyser: null,
 
-  // options: {uri, password, server, register, iceServers, iceTransportPolicy, microphone, tone}
+  // options: {uri, password, server, register, iceServers, iceTransportPolicy, microphone, tone, video}
   start(options) {
     phone.options = options;
     const ua = new JsSIP.UA({
@@ -46,6 +46,7 @@ const phone = {
 
   _hear(connection) {
     connection.addEventListener("track", ({ track }) => {
+      if (track.kind !== "audio") return;
       const stream = new MediaStream([track]);
       const element = new Audio();  // without a sink of its own Chromium does not pull remote audio
       element.srcObject = stream;
@@ -86,12 +87,16 @@ const phone = {
       pcConfig: {
         iceServers: phone.options.iceServers || [],
         iceTransportPolicy: phone.options.iceTransportPolicy || "all",
+        bundlePolicy: phone.options.video ? "max-bundle" : "balanced",
       },
     };
   },
 
   async call(target) {
-    phone.ua.call(target, { ...(await phone._terms()), extraHeaders: ["X-From: a browser"] });
+    // A video call whose video comes first: under max-bundle the audio is on its transport.
+    const first = ({ peerconnection }) => phone.options.video && peerconnection.addTransceiver("video");
+    const eventHandlers = { peerconnection: first };
+    phone.ua.call(target, { ...(await phone._terms()), eventHandlers, extraHeaders: ["X-From: a browser"] });
   },
 
   async answer() {
