@@ -1,0 +1,93 @@
+// The calls that are up now: alone, or as the two legs of a bridge.
+
+import { callActions, endBridge } from "./actions.js";
+import { button, el, fill, icon } from "./dom.js";
+import { hear, isLive, model } from "./model.js";
+import { speak, trouble } from "./notes.js";
+import { fresh } from "./sync.js";
+import { since, tick, watch } from "./time.js";
+import { BRIDGE_STATES, CALL_STATES, ending } from "./words.js";
+
+let body;
+let drawn = "";
+let known = new Map(); // id -> state, to speak of what changed
+
+export function mount() {
+  body = el("div.live");
+  fill(document.getElementById("live"), el("header.head", {}, el("h2", { id: "live-title" }, "Calls now")), body);
+  hear("calls", draw);
+  draw();
+}
+
+function draw() {
+  const calls = [...model.calls.values()];
+  announce(calls);
+  const live = calls.filter(isLive);
+  const problem = model.problems.get("calls");
+  if (!live.length) {
+    drawn = "";
+    const words = model.loaded.has("calls") ? "No call is up." : "Reading…";
+    return void fill(body, problem ? trouble(problem, fresh.calls) : el("p.empty", {}, words));
+  }
+  const wanted = JSON.stringify([live, [...model.bridges.values()]]);
+  if (wanted === drawn) return;
+  const focused = document.activeElement?.getAttribute("aria-label");
+  drawn = wanted;
+  const groups = Map.groupBy ? Map.groupBy(live, keyOf) : group(live);
+  fill(body, [...groups].map(([key, legs]) => (model.bridges.has(key) ? bridge(model.bridges.get(key), legs) : legs.map(card))));
+  if (focused && !body.contains(document.activeElement)) body.querySelector(`[aria-label="${CSS.escape(focused)}"]`)?.focus();
+}
+
+const keyOf = (call) => call.bridge ?? call.id;
+
+function group(calls) {
+  const groups = new Map();
+  for (const call of calls) groups.set(keyOf(call), [...(groups.get(keyOf(call)) ?? []), call]);
+  return groups;
+}
+
+export function stateTag(call) {
+  const tone = call.state === "answered" ? "good" : call.state === "ended" ? (call.answered ? "" : "bad") : "warn";
+  const text = call.state === "ended" ? ending(call) : call.held ? "On hold" : (CALL_STATES[call.state] ?? call.state);
+  return el(`span.tag${tone ? `.${tone}` : ""}`, {}, text);
+}
+
+export function timer(call) {
+  const from = call.answered || call.created;
+  const node = el("time.timer", { datetime: from });
+  return tick(node, () => watch(call.ended ? (Date.parse(call.ended) - Date.parse(from)) / 1000 : since(from)));
+}
+
+function head(call, name = "") {
+  const inward = call.direction === "in";
+  return el("div.call-head", {}, name ? el("span.leg", {}, name) : icon(inward ? "i-in" : "i-out", inward ? "call to us" : "call from us"),
+    el("a.who", { href: `#calls/${encodeURIComponent(call.id)}` }, inward ? call.from : call.to), stateTag(call), timer(call)); // prettier-ignore
+}
+
+function why(call) {
+  const parts = [call.rule ? `rule ${call.rule}` : "", call.extension ? `for ${call.extension}` : "", call.caller_id ? `as ${call.caller_id}` : "", call.attempt > 1 ? `attempt ${call.attempt}` : ""];
+  const text = parts.filter(Boolean).join(", ");
+  return text ? el("p.fine", {}, text) : null;
+}
+
+const card = (call) => el("article.call", {}, head(call), why(call), callActions(call));
+
+function bridge(b, legs) {
+  const side = (call) => (b.a?.id === call.id ? "A" : b.b?.id === call.id ? "B" : "");
+  const ordered = legs.toSorted((x, y) => side(x).localeCompare(side(y)));
+  return el("article.call.bridge", {},
+    el("div.call-head", {}, el("strong.who", {}, `${b.a?.to ?? "A"} ↔ ${b.b?.to ?? "B"}`), el(`span.tag.${b.state === "bridged" ? "good" : "warn"}`, {}, BRIDGE_STATES[b.state] ?? b.state)),
+    ordered.map((call) => el("div.leg-row", {}, head(call, side(call)), callActions(call))),
+    el("div.row.actions", {}, button("Hang up both", () => endBridge(b), "stop"))); // prettier-ignore
+}
+
+function announce(calls) {
+  const said = [];
+  const states = new Map(calls.map((call) => [call.id, call.state]));
+  for (const call of calls) {
+    const before = known.get(call.id);
+    if (before && before !== call.state) said.push(`Call to ${call.to}: ${call.state === "ended" ? ending(call) : CALL_STATES[call.state]}`);
+  }
+  known = states;
+  if (said.length && said.length < 4) speak(said.join(". "));
+}
