@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Annotated
 
 import typer
 
 from sipclient.cli.options import DEFAULT_FILE, ConfigFile, File
-from sipclient.errors import InvalidValue
+from sipclient.config import WebConfig
+from sipclient.errors import InvalidValue, ListenFailed
 from sipclient.robot.journal import Journal
 from sipclient.robot.robot import utc_now
+from sipclient.robot.service import Front
 from sipclient.robot.service import run as run_service
 
 
@@ -30,7 +34,18 @@ def run(
     if log_format not in ("text", "json"):
         raise InvalidValue(f"--log-format is text or json, not {log_format!r}")
     journal = Journal(sys.stdout, "json" if log_format == "json" else "text", verbose, utc_now)
-    run_service(path, journal, trace_dir)
+    run_service(path, journal, trace_dir, open_front)
+
+
+def open_front(web: WebConfig, folder: str) -> Front:
+    """The HTTP API and the page. Raises ListenFailed where they cannot be served.
+
+    What serves is loaded only where it is wanted: it is an extra, and takes as long to load as all the rest.
+    """
+    if find_spec("litestar") is None or find_spec("uvicorn") is None:
+        raise ListenFailed("[web] needs the extra: pip install 'sipclient[web]'")
+    front: Front = import_module("sipclient.web.front").Front(web, folder)
+    return front
 
 
 def one_file(file: str, config: str) -> str:

@@ -240,6 +240,7 @@ class WebConfig(Table, frozen=True, kw_only=True):
     """`[web]`: the HTTP API and the page."""
 
     listen: HostPort = HostPort("127.0.0.1:8080")
+    hosts: tuple[Text, ...] = ()
     tokens: Text = Text("")
     recordings: Text = Text("")
     dry_run: bool = False

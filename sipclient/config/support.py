@@ -37,10 +37,6 @@ def _entries(key: str) -> Callable[[Draft], Iterator[Path]]:
     return lambda draft: ((key, place) for place in getattr(draft, key))
 
 
-def _table(key: str) -> Callable[[Draft], Iterator[Path]]:
-    return lambda draft: iter([(key,)] if getattr(draft, key) is not None else [])
-
-
 def _media(draft: Draft) -> Iterator[Path]:
     return (("accounts", name, "media") for name, each in draft.accounts.items() if each.media in ("srtp", "webrtc"))
 
@@ -67,7 +63,6 @@ LACKING: tuple[Row, ...] = ((_postgresql, 'this version has no PostgreSQL store;
 WAITING: tuple[Row, ...] = (
     (_on_request, "nobody can camp on an extension, so this rule never acts"),
     (_entries("incoming"), "calls that reach us get 480"),
-    (_table("web"), "the HTTP API and the page"),
     (_entries("webhooks"), "webhooks"),
     (_recordings, "recordings"),
 )

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import msgspec
 
@@ -33,12 +33,29 @@ from sipclient.robot.tape import Tape
 from sipclient.robot.told import Told
 from sipclient.robot.translate import told_of
 from sipclient.robot.turns import Turns
+from sipclient.robot.views import Views
 from sipclient.robot.watched import Watched
 from sipclient.rules import RuleSet
 from sipclient.store import Store
 
 STOP = 4.0  # seconds that leaving the PBXs may take
 FINISH = 600.0  # seconds that the calls of an account which a reload changes get to end by themselves
+
+
+T = TypeVar("T")
+
+
+def both(first: Callable[[T], None], second: Callable[[T], None] | None) -> Callable[[T], None]:
+    """Call one, then the other."""
+    if second is None:
+        return first
+    then = second
+
+    def call(value: T) -> None:
+        first(value)
+        then(value)
+
+    return call
 
 
 def utc_now() -> datetime:
@@ -69,11 +86,18 @@ class Robot:
     ) -> None:
         self._config = config
         self._store = store
-        self._tell = tell
         self._folder = folder
         self._wall = wall
         clock = clock or SystemClock(asyncio.get_running_loop())
         self._clock = clock
+        self.views = Views(config, clock, wall) if config.web is not None else None
+        if self.views is not None:
+            tell = both(self.views.hear, tell)
+            client_options |= {
+                "on_send": both(self.views.ladders.sent, client_options.get("on_send")),
+                "on_receive": both(self.views.ladders.received, client_options.get("on_receive")),
+            }
+        self._tell = self.tell = tell
         self._tape = tape
         if tape is not None:
             client_options = {"engine": tape.engine, **client_options}
@@ -114,6 +138,8 @@ class Robot:
         self._overdue = Alarm(clock, lambda: self._tasks.spawn(self._adopt(spare=False)))
         self._tasks = Tasks()
         self._stopping = False
+        if self.views is not None:
+            self.views.follow(self.client, self.client.calls_of, self.judge, self._turns)
 
     # --- coming and going ---------------------------------------------------------------------------
 
@@ -135,6 +161,8 @@ class Robot:
         except BaseException:
             await self.aclose()
             raise
+        if self.views is not None:
+            self.views.begin()
         _, _, problems = self._watched.adopt(self._config, self._accounts, self._accounts)
         self._tell(told.Started(len(self._accounts), len(self._watched), len(self.judge.rules.rules)))
         self._complain(problems)
@@ -161,6 +189,8 @@ class Robot:
         finally:
             await self.jobs.tasks.close(0.0)
             await self._ledger.close()
+            if self.views is not None:
+                self.views.close()
 
     def unfinished(self) -> str:
         """What would be left behind if the process ended now; empty for nothing. Any thread may ask."""
@@ -179,6 +209,9 @@ class Robot:
         if config.listen != self._config.listen:
             self._complain(["[listen] has changed: that needs a restart"])
             config = msgspec.structs.replace(config, listen=self._config.listen)
+        if config.web != self._config.web:
+            self._complain(["[web] has changed: that needs a restart"])
+            config = msgspec.structs.replace(config, web=self._config.web)
         self._config, self._hook_runs.hooks = config, hooks
         self._overdue.set(None)
         await self._adopt(spare=True)
@@ -206,6 +239,8 @@ class Robot:
             if self._tape is not None:
                 self._tape.adopted()
             self.judge.adopt(RuleSet(config))
+            if self.views is not None:
+                self.views.adopt(config)
             kept = [name for name in before if name not in new]
             more, fewer, unwatched = self._watched.adopt(config, kept, before)
             self._tell(told.Reloaded(tuple(new), tuple(gone), more, fewer, len(self.judge.rules.rules)))
@@ -250,6 +285,8 @@ class Robot:
     # --- what the engine says -----------------------------------------------------------------------
 
     def _hear(self, event: Event) -> None:
+        if self.views is not None:
+            self.views.heard(event)
         if isinstance(event, ExtensionChanged):
             self._changed(event)
         elif isinstance(event, CALL_EVENTS):

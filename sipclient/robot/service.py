@@ -7,10 +7,11 @@ import gc
 import logging
 import socket
 from collections.abc import Callable, Coroutine, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from importlib.util import find_spec
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
-from sipclient.config import Config, Finding
+from sipclient.config import Config, Finding, WebConfig
 from sipclient.errors import ListenFailed, SipError
 from sipclient.protocol.account import Account
 from sipclient.robot import told
@@ -31,21 +32,40 @@ YOUNG = 10_000  # objects made since, before the garbage collector looks at them
 _STREAMS = ("tcp:", "tls:", "ws:", "wss:")
 
 
-def run(path: str, journal: Journal, traces: str = "") -> None:
+class Front(Protocol):
+    """What is served beside the robot: bound when it is made, served while the robot runs."""
+
+    def serving(self, robot: Robot) -> AbstractContextManager[None]:
+        """Answer for this robot until left; leaving waits for nothing."""
+
+    async def closed(self) -> None:
+        """Wait for what was under way."""
+
+
+OpenFront: TypeAlias = Callable[[WebConfig, str], Front]  # raises ListenFailed; the text is where paths begin
+
+
+def no_front(config: WebConfig, folder: str) -> Front:
+    """There is none."""
+    raise ListenFailed("[web] is configured, and this program serves nothing")
+
+
+def run(path: str, journal: Journal, traces: str = "", open_front: OpenFront = no_front) -> None:
     """Run the robot of a robot.toml until it is told to stop; raises SipError where it cannot start.
 
-    `traces` is a folder in which its journal is kept, for a replay (see TraceDir).
+    `traces` is a folder in which its journal is kept, for a replay (see TraceDir). `open_front` makes what is served
+    where the file has a table `[web]`.
 
     SIGTERM and SIGINT stop it within 5 seconds whatever a hook does, a second one at once; SIGHUP reads the file again.
     """
     handler = LibraryLog(journal)
-    loggers = [logging.getLogger(name) for name in ("sipclient", "asyncio")]
+    loggers = [logging.getLogger(name) for name in ("sipclient", "asyncio", "uvicorn")]
     for logger in loggers:
         logger.addHandler(handler)
         logger.propagate = False
     try:
         with Signals(journal.tell) as signals, asyncio.Runner(loop_factory=loop_factory()) as runner:
-            _drive(runner.get_loop(), serve(path, journal, signals, traces), journal)
+            _drive(runner.get_loop(), serve(path, journal, signals, traces, open_front), journal)
     finally:
         for logger in loggers:
             logger.removeHandler(handler)
@@ -78,18 +98,28 @@ def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return uvloop.new_event_loop
 
 
-async def serve(path: str, journal: Journal, signals: Signals, traces: str = "") -> None:
+async def serve(
+    path: str, journal: Journal, signals: Signals, traces: str = "", open_front: OpenFront = no_front
+) -> None:
     """What `run` does, in a loop that runs already."""
     signals.attach()
     folder = folder_of(path)
     prepared = await signals.unless_stopped(_prepare(path, folder))
     if prepared is not None:
-        await _serve(path, folder, prepared, journal, signals, traces)
+        web = prepared.config.web
+        front = open_front(web, folder) if web is not None else None
+        try:
+            await _serve(path, folder, prepared, journal, signals, traces, front)
+        finally:
+            if front is not None:
+                await front.closed()
     signals.left()
     journal.tell(told.Stopped())
 
 
-async def _serve(path: str, folder: str, prepared: Prepared, journal: Journal, signals: Signals, traces: str) -> None:
+async def _serve(
+    path: str, folder: str, prepared: Prepared, journal: Journal, signals: Signals, traces: str, front: Front | None
+) -> None:
     config = prepared.config
     check_ports(accounts_of(config, folder).values())
     url = store_url(config, folder)
@@ -108,10 +138,11 @@ async def _serve(path: str, folder: str, prepared: Prepared, journal: Journal, s
             )
             signals.unfinished = robot.unfinished
             async with robot:
-                spare_the_collector()
-                _tell_findings(prepared.findings, journal)
-                while await signals.reload_wanted():
-                    await signals.unless_stopped(_reload(robot, path, folder, url, journal, tape))
+                with front.serving(robot) if front is not None else nullcontext():
+                    spare_the_collector()
+                    _tell_findings(prepared.findings, robot)
+                    while await signals.reload_wanted():
+                        await signals.unless_stopped(_reload(robot, path, folder, url, tape))
 
 
 def spare_the_collector() -> None:
@@ -141,26 +172,28 @@ async def _prepare(path: str, folder: str) -> Prepared:
     return Prepared(config, findings, await load_hooks(config, folder, LOADING), text)
 
 
-async def _reload(robot: Robot, path: str, folder: str, url: str, journal: Journal, tape: Tape | None) -> None:
+async def _reload(robot: Robot, path: str, folder: str, url: str, tape: Tape | None) -> None:
     try:
         prepared = await _prepare(path, folder)
         if tape is not None:
             tape.reread(prepared.text)
         await robot.reload(prepared.config, prepared.hooks)
     except SipError as error:
-        journal.tell(told.NotReloaded(str(error)))
+        robot.tell(told.NotReloaded(str(error)))
         return
-    _tell_findings(prepared.findings, journal)
+    _tell_findings(prepared.findings, robot)
     if store_url(prepared.config, folder) != url:
-        journal.tell(told.Notice("warning", "[store] url has changed: that needs a restart"))
+        robot.tell(told.Notice("warning", "[store] url has changed: that needs a restart"))
 
 
-def _tell_findings(findings: list[Finding], journal: Journal) -> None:
+def _tell_findings(findings: list[Finding], robot: Robot) -> None:
     """What `check` warns of, whoever did not ask it."""
-    for finding in findings:
-        if finding.severity != "error":
-            level = "warning" if finding.severity == "warning" else "info"
-            journal.tell(told.Notice(level, f"{finding.file}:{finding.line}: {finding.message}"))
+    told_of = [each for each in findings if each.severity != "error"]
+    if robot.views is not None:
+        robot.views.findings = [f"{each.file}:{each.line}: {each.message}" for each in told_of]
+    for finding in told_of:
+        level = "warning" if finding.severity == "warning" else "info"
+        robot.tell(told.Notice(level, f"{finding.file}:{finding.line}: {finding.message}"))
 
 
 def check_ports(accounts: Iterable[Account]) -> None:

@@ -65,6 +65,16 @@ class Listening(Told, frozen=True):
         return f"listening for browsers at wss://{shown(self.host, self.port)}"
 
 
+class Serving(Told, frozen=True):
+    """The HTTP API and the page are there."""
+
+    host: str
+    port: int
+
+    def words(self) -> str:
+        return f"serving at http://{shown(self.host, self.port)}/"
+
+
 class Stopping(Told, frozen=True):
     """It was told to stop: hangs up, un-subscribes, un-registers."""
 

@@ -19,6 +19,16 @@ class Turns:
         self._gate: Gate[Callable[[], None]] = Gate(dial.calls_per_second, dial.calls_at_once)
         self._alarm = Alarm(clock, self._admit)
 
+    @property
+    def running(self) -> int:
+        """How many calls are under way."""
+        return self._gate.running
+
+    @property
+    def waiting(self) -> int:
+        """How many wait for their turn."""
+        return self._gate.waiting
+
     def adjust(self, dial: DialConfig) -> None:
         """New limits; those who wait keep their place."""
         self._gate.adjust(dial.calls_per_second, dial.calls_at_once)

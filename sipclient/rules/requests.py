@@ -38,6 +38,10 @@ class Requests:
         queue = self._by_extension.get((account, extension))
         return next(iter(queue.values())) if queue else None
 
+    def count(self, account: str, extension: str) -> int:
+        """How many camp on one extension."""
+        return len(self._by_extension.get((account, extension), ()))
+
     def remove(self, id: str) -> Requested | None:
         """Take one out; None where it is unknown."""
         request = self._by_id.pop(id, None)

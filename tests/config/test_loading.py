@@ -86,7 +86,6 @@ def test_the_later_parts_are_accepted_and_noted() -> None:
     assert [each.key for each in found] == [
         "recordings",
         "webhooks[1]",
-        "web",
         "incoming[1]",
     ]
     config = load(text, environ=ENVIRON)

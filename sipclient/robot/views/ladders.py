@@ -1,0 +1,93 @@
+"""The messages of each call, for its ladder."""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from sipclient.protocol.events import Flow, Input, Packet, Send
+from sipclient.robot.masked import whole
+from sipclient.robot.views.shapes import Ladder, LadderMessage
+from sipclient.trace.ladder import sheet, terminal
+from sipclient.trace.record import Address, Direction, Record, Trace
+
+CALLS = 300  # whose messages are kept
+MESSAGES = 120  # of a call
+LONGEST = 16 * 1024  # bytes of a message
+
+_CALL_ID = re.compile(rb"^(?:call-id|i)[ \t]*:[ \t]*(\S+)", re.IGNORECASE | re.MULTILINE)
+
+
+class Ladders:
+    """The latest messages of the latest calls, by Call-ID; a call begins with its INVITE."""
+
+    def __init__(self, wall: Callable[[], datetime]) -> None:
+        self._wall = wall
+        self._messages: dict[str, deque[Record]] = {}
+        self._lost: dict[str, int] = {}
+
+    def sent(self, send: Send) -> None:
+        """A message left."""
+        self._keep(send.data, send.flow, "sent")
+
+    def received(self, input: Input) -> None:
+        """The network spoke."""
+        if isinstance(input, Packet):
+            self._keep(input.data, input.flow, "received")
+
+    def forget(self, call_id: str) -> None:
+        """The call is forgotten."""
+        self._messages.pop(call_id, None)
+        self._lost.pop(call_id, None)
+
+    def _keep(self, data: bytes, flow: Flow, direction: Direction) -> None:
+        found = _CALL_ID.search(data, 0, LONGEST)
+        if found is None:
+            return
+        call_id = found[1].decode("utf-8", "backslashreplace")
+        messages = self._messages.get(call_id)
+        if messages is None:
+            if not data.startswith(b"INVITE "):
+                return
+            messages = self._messages[call_id] = deque(maxlen=MESSAGES)
+            if len(self._messages) > CALLS:
+                self.forget(next(iter(self._messages)))
+        if len(messages) == MESSAGES:
+            self._lost[call_id] = self._lost.get(call_id, 0) + 1
+        ours, theirs = Address(flow.local_host, flow.local_port), Address(flow.remote_host, flow.remote_port)
+        messages.append(
+            Record(
+                whole(data[:LONGEST]).encode("utf-8"),  # without credentials and keys, whoever may look
+                self._wall().timestamp(),
+                "wall",
+                direction,
+                flow.transport.upper(),
+                *((ours, theirs) if direction == "sent" else (theirs, ours)),
+                line=len(messages) + 1,
+            )
+        )
+
+    def ladder(self, call_id: str) -> Ladder:
+        """The ladder of a call; empty where nothing of it is kept."""
+        records = tuple(self._messages.get(call_id, ()))
+        drawn = sheet(Trace("", records))
+        hosts = [column.name for column in drawn.columns]
+        messages = [
+            LadderMessage(
+                at=datetime.fromtimestamp(records[0].at, UTC) + timedelta(seconds=row.at or 0.0),
+                seconds=round(row.at or 0.0, 6),
+                from_=hosts[row.source],
+                to=hosts[row.target],
+                summary=row.label,
+                detail=row.detail,
+                tone=row.tone,
+                sent=records[row.number - 1].direction == "sent",
+                copies=row.copies,
+            )
+            for row in drawn.rows
+            if 0 < row.number <= len(records) and row.source >= 0
+        ]
+        text = "\n".join("".join(piece for piece, _ in line) for line in terminal(drawn)) if records else ""
+        return Ladder(hosts=hosts, messages=messages, text=text, lost=self._lost.get(call_id, 0))

@@ -1,0 +1,50 @@
+"""The application: every path there is, and what all of them share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from litestar import Litestar
+from litestar.di import Provide
+from litestar.openapi.config import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+
+from sipclient import __version__
+from sipclient.robot.views import Views
+from sipclient.web.guard import Guard
+from sipclient.web.pages import asset, index
+from sipclient.web.problems import answer
+from sipclient.web.reading import READING
+from sipclient.web.streaming import Readers, events
+
+ABOUT = """\
+The robot over HTTP. Bodies are `application/json`, errors `application/problem+json`. Times are UTC, durations seconds.
+Lists come in pages: `{"items": [...], "next": "<cursor or null>"}`, with `limit` and `cursor`.
+"""
+
+
+def build(views: Views, hosts: Iterable[str] = ()) -> Guard:
+    """The application of one robot. `hosts` are names by which it may be reached."""
+    readers = Readers(views.events)
+    parts: dict[str, Any] = {"views": views, "readers": readers}
+    app = Litestar(
+        [*READING, events, index, asset],
+        dependencies={name: _given(part) for name, part in parts.items()},
+        exception_handlers={Exception: answer},
+        openapi_config=OpenAPIConfig(
+            title="sipclient",
+            version=__version__,
+            description=ABOUT,
+            path="/openapi.json",
+            render_plugins=[JsonRenderPlugin(path="/")],
+            use_handler_docstrings=True,
+        ),
+        logging_config=None,
+        debug=False,
+    )
+    return Guard(app, hosts)
+
+
+def _given(part: Any) -> Provide:
+    return Provide(lambda: part, sync_to_thread=False)
