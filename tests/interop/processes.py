@@ -112,13 +112,14 @@ class Child:
         *,
         directory: Path,
         environment: Mapping[str, str] = MappingProxyType({}),
+        spoken_to: bool = False,
     ) -> None:
         self.log = log
         with log.open("ab") as out:
             self.process = subprocess.Popen(
                 command,
                 cwd=directory,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE if spoken_to else subprocess.DEVNULL,
                 env={**os.environ, **environment},
                 stdout=out,
                 stderr=subprocess.STDOUT,
@@ -129,6 +130,12 @@ class Child:
     def running(self) -> bool:
         """Whether it still runs."""
         return self.process.poll() is None
+
+    def say(self, text: str) -> None:
+        """Give it text, as if typed; for one that is `spoken_to`."""
+        if self.process.stdin is not None and self.running:
+            self.process.stdin.write(text.encode())
+            self.process.stdin.flush()
 
     def wait_ready(self, ready: Callable[[], bool]) -> None:
         """Poll until `ready`; fails with the log where the program dies or takes too long."""
