@@ -108,10 +108,10 @@ class Carrier:
         if self._ice is not None:
             self._ice.move(self._hosts)
 
-    def ports(self) -> int:
-        """The RTP port of plain sockets, bound with the first call, and anew after a move. Raises MediaError."""
-        if self._udp is None or self._udp.host != self._hosts[0]:
-            pair = self._engine.open_ports(self._hosts[0], self._span, self._dscp)
+    def ports(self, host: str) -> int:
+        """The RTP port of plain sockets, bound with the first call, and anew for another host. Raises MediaError."""
+        if self._udp is None or self._udp.host != host:
+            pair = self._engine.open_ports(host, self._span, self._dscp)
             if self._left is None:
                 self._left = self._udp
             else:
@@ -149,6 +149,11 @@ class Carrier:
                 drawn.append(sdp.CryptoKey(tag, name, self._engine.draw(8 * length).to_bytes(length, "big")))
             self._keys = tuple(drawn)
         return self._keys
+
+    @property
+    def host(self) -> str:
+        """The address of the plain sockets, empty where there are none."""
+        return "" if self._udp is None else self._udp.host
 
     @property
     def theirs(self) -> sdp.Ice | None:

@@ -32,9 +32,9 @@ class RtpSession:
     they ask for; only a session of the kind `srtp` refuses to go without encryption.
 
     `host` is the local address to bind, an IP literal; `public_address` is what peers are told in its place,
-    and `also` are further local addresses that ICE may use. `ports` is the range for RTP and RTCP, both ends
-    included, (0, 0) for the system's choice. `codecs` are names, in order of preference; none means what fits.
-    Packets leave with this `dscp`, 0 to 63.
+    and `also` are further local addresses: for ICE, and for peers of the other IP version. `ports` is the range
+    for RTP and RTCP, both ends included, (0, 0) for the system's choice. `codecs` are names, in order of
+    preference; none means what fits. Packets leave with this `dscp`, 0 to 63.
     Sessions of one process share an `engine`; one made without has its own.
     Raises MediaError for a codec there is not, and for addresses nobody can send to.
     """
@@ -52,7 +52,7 @@ class RtpSession:
         engine: RtpEngine | None = None,
         dscp: int = EF,
     ) -> None:
-        self._told = _reachable(host, public_address)
+        _reachable(host, public_address)
         self._hosts = (host, *also)
         self._ports = ports
         self._dscp = dscp
@@ -107,7 +107,7 @@ class RtpSession:
 
     def move(self, host: str) -> None:
         """Another local address; see MediaSession."""
-        self._told = _reachable(host, self._public_address)
+        _reachable(host, self._public_address)
         self._hosts = (host, *(each for each in self._hosts[1:] if each != host))
         if self._carrier is not None:
             self._carrier.move(self._hosts)
@@ -155,6 +155,7 @@ class RtpSession:
             raise MediaError("the media of this call are closed")
         await load((*OF_ICE * asked.ice, *OF_DTLS * asked.dtls, *OF_SRTP * (asked.dtls or asked.sdes)))
         carrier, same = self._ready()
+        host = self._host_for(asked.family, carrier.host)
         ice = None
         if asked.ice:
             before = carrier.theirs
@@ -164,7 +165,7 @@ class RtpSession:
             if self._closed:
                 raise MediaError("the call ended while its media were made ready")
         address, port, rtcp_port = (
-            _default_of(ice, asked.family) if ice is not None else (self._told, carrier.ports(), 0)
+            _default_of(ice, asked.family) if ice is not None else (self._told(host), carrier.ports(host), 0)
         )
         return msgspec.structs.replace(
             same,
@@ -177,6 +178,17 @@ class RtpSession:
             dtls=carrier.certificate() if asked.dtls else None,
             ice=ice,
         )
+
+    def _host_for(self, family: str, before: str) -> str:
+        """Our address that a peer of this IP version reaches, as far as we have one; where nothing is said of it, one
+        like that which was used `before`."""
+        six = family == "IP6" if family else ":" in (before or self._hosts[0])
+        return next((host for host in self._hosts if (":" in host) == six), self._hosts[0])
+
+    def _told(self, host: str) -> str:
+        """What peers are told in its place."""
+        same = not self._public_address or (":" in self._public_address) == (":" in host)
+        return _reachable(host, self._public_address if same else "")
 
     def _codecs(self, offering: bool) -> tuple[sdp.Codec, ...]:
         if not offering:
@@ -193,7 +205,7 @@ class RtpSession:
             )
             self._stream = RtpStream(self._engine, self._carrier)
             self._identity = sdp.Capabilities(
-                self._told,
+                self._told(self._hosts[0]),
                 0,
                 draw(_SESSION_BITS),
                 security=self._security,

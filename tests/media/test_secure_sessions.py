@@ -24,8 +24,8 @@ Make = Callable[..., "Phone"]
 class Phone(RtpSession):
     """A session, and why its media ended."""
 
-    def __init__(self, kind: str = "rtp", **settings: object) -> None:
-        super().__init__("127.0.0.1", kind=kind, **settings)  # type: ignore[arg-type]
+    def __init__(self, kind: str = "rtp", host: str = "127.0.0.1", **settings: object) -> None:
+        super().__init__(host, kind=kind, **settings)  # type: ignore[arg-type]
         self.failures: list[str] = []
         self.watch(self.failures.append)
 
@@ -222,6 +222,35 @@ async def test_what_peers_leave_out_is_lived_without(phone: Make, lost: tuple[st
     agreed = b.flow.agreed
     assert agreed is not None and agreed.dtls is not None
     assert (a.failures, b.failures) == ([], [])
+
+
+@pytest.mark.parametrize("kind", ["rtp", "srtp"])
+async def test_who_has_both_ip_versions_is_reached_by_the_one_that_is_offered(phone: Make, kind: str) -> None:
+    """linphone names its IPv6 address to everybody once it has one, whatever brought the INVITE."""
+    a, b = phone(kind, host="::1"), phone(kind, host="127.0.0.1", also=("::1",))
+    offer, answer = await call(a, b)
+    assert b"c=IN IP6 ::1" in offer and b"c=IN IP6 ::1" in answer
+    await each_hears_the_other(a, b)
+    nowhere = (await a.offer(hold=True)).replace(b"c=IN IP6 ::1", b"c=IN IP6 ::")
+    assert b"c=IN IP6 ::1" in await b.answer(nowhere)  # a hold that says nothing of where
+    again = await b.offer()
+    assert b"c=IN IP6 ::1" in again
+    await b.apply(await a.answer(again))
+    b.move("127.0.0.2")  # which is not the address in use
+    assert b"c=IN IP6 ::1" in await b.offer()
+
+
+async def test_who_has_one_ip_version_says_so(phone: Make) -> None:
+    a, b = phone(host="::1"), phone(host="127.0.0.1")
+    with pytest.raises(MediaError, match=r"to an IPv6 address \(::1\), and this side has IPv4 only"):
+        await b.answer(await a.offer())
+
+
+async def test_the_public_address_is_told_to_its_own_ip_version_only(phone: Make) -> None:
+    a, b = phone(host="::1"), phone(host="127.0.0.1", also=("::1",), public_address="192.0.2.77")
+    assert b"c=IN IP6 ::1" in await b.answer(await a.offer())
+    c = phone(host="127.0.0.1")
+    assert b"c=IN IP4 192.0.2.77" in await b.answer(await c.offer())
 
 
 async def test_plain_rtp_over_ice_flows(phone: Make) -> None:
