@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable
 
 from sipclient.call import Call, Line
@@ -13,7 +14,7 @@ from sipclient.protocol.causes import STATUS_OF_CAUSE
 from sipclient.protocol.events import Answer, Redirect, Reject, Ring
 from sipclient.protocol.events import Headers as HeaderList
 
-UNREAD = 64  # calls that may wait for a reader; the next ones get 480
+UNREAD = 512  # calls that may wait for a reader, twice what one reading of a socket brings; the next ones get 503
 
 
 class IncomingCall:
@@ -107,9 +108,15 @@ class Incoming(Stream[IncomingCall]):
         super().__init__("incoming calls", UNREAD, lambda: on_close(self))
         self._account = account
 
-    def takes(self, account: str) -> bool:
-        """Whether a call for this account may be put here: a reader that lags too far takes no more."""
-        return self._account in (None, account) and len(self._items) < self._limit
+    def hears(self, account: str) -> bool:
+        """Whether calls for this account are put here."""
+        return self._account in (None, account)
+
+    def has_room(self) -> bool:
+        """Whether one more may wait: a reader that lags too far takes no more. Who gave up waits no longer."""
+        if len(self._items) >= self._limit:
+            self._items = deque(each for each in self._items if each.call.end is None)
+        return len(self._items) < self._limit
 
     async def __anext__(self) -> IncomingCall:
         while True:

@@ -22,6 +22,8 @@ from sipclient.protocol import events
 from sipclient.protocol.account import Account
 from sipclient.protocol.events import CallEnded, Command, Event, Invite, SendRequest
 
+LATER = "4"  # seconds after which a caller that found us overloaded may try again
+
 InCall: TypeAlias = (
     events.Calling
     | events.Ringing
@@ -143,9 +145,13 @@ class Switchboard:
             call.handle(event)
 
     def _incoming_call(self, event: events.IncomingCall) -> None:
-        reader = next((each for each in self.incoming if each.takes(event.account)), None)
-        if reader is None or self.closing:
+        readers = [each for each in self.incoming if each.hears(event.account)]
+        if not readers or self.closing:
             self.do(events.Reject(event.id, 480))
+            return
+        reader = next((each for each in readers if each.has_room()), None)
+        if reader is None:  # RFC 3261 §21.5.4: too many at once, which has nothing to do with whether anybody is there
+            self.do(events.Reject(event.id, 503, headers=(("Retry-After", LATER),)))
             return
         account = self._accounts[event.account]
         opener = self._opener(account, "", event.flow.local_host)

@@ -216,12 +216,25 @@ async def test_closing_a_reader_refuses_those_who_wait(bench: Any, client: Clien
     assert bench.engine.of(Reject) == [Reject(-1, 480), Reject(-2, 480)]
 
 
-async def test_a_reader_that_lags_too_far_takes_no_more(bench: Any, client: Client, arrive: Any) -> None:
+async def test_a_burst_waits_for_its_reader_and_what_is_too_much_is_asked_to_come_back(
+    bench: Any, client: Client, arrive: Any
+) -> None:
+    """RFC 3261 §21.5.4: more at once than two readings of the socket bring is overload, and no absence."""
     calls = client.incoming()
-    for number in range(1, 66):
+    for number in range(1, 514):
         arrive(number)
-    assert bench.engine.of(Reject) == [Reject(-65, 480)]
+    assert bench.engine.of(Reject) == [Reject(-513, 503, headers=(("Retry-After", "4"),))]
     assert calls.dropped == 0
+    bench.say(CallEnded(-7, 487, "ORIGINATOR_CANCEL", 0, "", "remote", False))  # who gave up takes no place
+    arrive(514)
+    assert len(bench.engine.of(Reject)) == 1
+    assert [(await anext(calls)).call.id for _ in range(7)] == [-1, -2, -3, -4, -5, -6, -8]
+    second = client.incoming()
+    for number in range(515, 522):
+        arrive(number)
+    arrive(522)
+    assert (await anext(second)).call.id == -522  # another reader has room
+    assert len(bench.engine.of(Reject)) == 1
 
 
 async def test_a_caller_of_no_user_part_is_called_by_its_uri(bench: Any, client: Client) -> None:
