@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -68,6 +69,10 @@ class BrowserPhone:
                     await asyncio.sleep(POLL)
         except TimeoutError:
             raise AssertionError(f"not {what!r} but {said}; console: {self.console[-20:]}") from None
+
+    async def recorded(self) -> bytes:
+        """End what `record` began; the file."""
+        return base64.b64decode(await self.do("file"))
 
     async def hears(self, frequency: float, tolerance: float = 12.0, level: float = -40.0) -> dict[str, float]:
         """Wait until the loudest tone it hears is this one (Hz)."""

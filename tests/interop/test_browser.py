@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 import pytest_asyncio
 from interop.baresip_phone import Baresip
 from interop.browser_phone import BrowserPhone, browser_phones
@@ -17,12 +18,12 @@ from interop.kamailio_server import DOMAIN, PASSWORD, Kamailio
 from interop.processes import HOST
 
 from sipclient import Account, Call, Client, bridge
+from sipclient.media.sound.avfile import AvReader
 from sipclient.media.tones import ToneDetector
 from sipclient.media.tones.detector import tone_level
 
 LIMIT = 60  # seconds
 OURS, ITS = 1000, 440  # Hz: what we play, and what the browser does
-HUM = f"%(60000,0,{OURS})"
 
 
 @pytest_asyncio.fixture
@@ -59,11 +60,11 @@ class Ear:
         await self._heard.wait()
 
 
-async def talk(phone: BrowserPhone, call: Call) -> None:
+async def talk(phone: BrowserPhone, call: Call, ours: int = OURS, its: int = ITS) -> None:
     """Sound both ways, measured at both ends."""
-    call.play(HUM)
-    await Ear(call, ITS)()
-    await phone.hears(OURS)
+    call.play(f"%(60000,0,{ours})")
+    await Ear(call, its)()
+    await phone.hears(ours)
 
 
 async def called(phone: BrowserPhone, client: Client, target: str) -> Call:
@@ -86,6 +87,16 @@ def sides(path: Path) -> tuple[bytes, bytes, int]:
     return left, right, rate
 
 
+def ends(recorded: bytes, file: Path) -> tuple[bytes, bytes, int]:
+    """The first and the last half second of what a browser recorded, and its rate."""
+    file.write_bytes(recorded)
+    reader = AvReader(file)
+    pcm = reader.read(30 * reader.rate)
+    reader.close()
+    assert len(pcm) > 2 * reader.rate * 1.5
+    return pcm[: reader.rate], pcm[-reader.rate :], reader.rate
+
+
 @asynccontextmanager
 async def robot(kamailio: Kamailio, **options: Any) -> AsyncIterator[Client]:
     async with asyncio.timeout(LIMIT), Client(kamailio.account(**options)) as client:
@@ -104,20 +115,28 @@ async def test_we_register_the_same_way(kamailio: Kamailio) -> None:
                 assert client.is_registered()
 
 
-async def test_a_call_is_recorded_with_each_voice_on_its_side(
-    kamailio: Kamailio, open_phone: Any, tmp_path: Path
+@pytest.mark.parametrize(("ours", "its"), [(1000, 440), (440, 1000)])
+async def test_a_call_is_recorded_at_both_ends(
+    kamailio: Kamailio, open_phone: Any, tmp_path: Path, ours: int, its: int
 ) -> None:
+    """Here with each voice on its side, there by the browser itself; a tone is measured in both files."""
     async with robot(kamailio) as client:
-        phone = await registered(open_phone, kamailio)
+        phone = await registered(open_phone, kamailio, tone=its)
         call = await called(phone, client, f"sip:robot@{DOMAIN}")
+        await phone.do("record")
+        await asyncio.sleep(1.0)  # nothing is said yet
         recording = call.record(tmp_path / "call.wav", stereo=True)
-        await talk(phone, call)
+        await talk(phone, call, ours, its)
         await asyncio.sleep(1.0)
+        its_file = await phone.recorded()
         await phone.do("hangup")
         assert (await call.ended()).by == "remote"
         left, right, rate = sides((await recording).path)
-        assert tone_level(left, ITS, rate) > -25 > tone_level(left, OURS, rate)
-        assert tone_level(right, OURS, rate) > -25 > tone_level(right, ITS, rate)
+        assert tone_level(left, its, rate) > -25 > tone_level(left, ours, rate)
+        assert tone_level(right, ours, rate) > -25 > tone_level(right, its, rate)
+        before, after, rate = ends(its_file, tmp_path / "browser.webm")
+        assert tone_level(before, ours, rate) < -50  # we had not spoken yet
+        assert tone_level(after, ours, rate) > -25 > tone_level(after, its, rate)
 
 
 async def test_keys_and_hold_both_ways(kamailio: Kamailio, open_phone: Any) -> None:

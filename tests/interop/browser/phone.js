@@ -10,6 +10,8 @@ const phone = {
   options: {},
   context: null,
   analyser: null,
+  heardStream: null, // what the far end says
+  recorder: null,
 
   // options: {uri, password, server, register, iceServers, iceTransportPolicy, microphone, tone, video}
   start(options) {
@@ -47,7 +49,7 @@ const phone = {
   _hear(connection) {
     connection.addEventListener("track", ({ track }) => {
       if (track.kind !== "audio") return;
-      const stream = new MediaStream([track]);
+      const stream = (phone.heardStream = new MediaStream([track]));
       const element = new Audio();  // without a sink of its own Chromium does not pull remote audio
       element.srcObject = stream;
       element.play();
@@ -124,6 +126,27 @@ const phone = {
     let best = 0;
     for (let bin = 0; bin < bins.length; bin++) if (bins[bin] > bins[best]) best = bin;
     return { frequency: (best * phone.context.sampleRate) / phone.analyser.fftSize, level: bins[best] };
+  },
+
+  // Record what is heard to a file of the browser's own making, from now on ...
+  record() {
+    const recorder = (phone.recorder = new MediaRecorder(phone.heardStream));
+    const pieces = [];
+    recorder.ondataavailable = ({ data }) => pieces.push(data);
+    phone.recorded = new Promise((done) => {
+      recorder.onstop = () => done(new Blob(pieces, { type: recorder.mimeType }));
+    });
+    recorder.start();
+  },
+
+  // ... until now: the file, in base64.
+  async file() {
+    phone.recorder.stop();
+    const blob = await phone.recorded;
+    const reader = new FileReader();
+    const read = new Promise((done) => (reader.onload = () => done(reader.result)));
+    reader.readAsDataURL(blob);
+    return (await read).split(",")[1];
   },
 
   // For the words of a failed test.
