@@ -174,7 +174,8 @@ class Call:
         (`silence_stream://1000`), one after the other, `loops` times (None: without end), `pause` seconds apart.
 
         It begins at once, in the place of what was played before; await the result to wait for its end, or `stop`
-        it. Raises MediaError for what cannot be played, and for a call without sound.
+        it. Raises MediaError for what cannot be played, and for a call without sound. The first file that needs
+        PyAV begins once that is loaded; what is wrong with it is told to whoever awaits.
         """
         return self.voice.play(*what, loops=loops, pause=pause)
 

@@ -98,7 +98,7 @@ class Connecting:
     async def _connect(self) -> Bridge:
         for what in (self._wishes.ringback, self._wishes.announcement):
             if what:  # what cannot be played is told before anybody's telephone rings
-                open_source(what).stop()
+                (await asyncio.to_thread(open_source, what)).stop()
         try:
             async with asyncio.timeout(self._wishes.timeout):
                 await (self._both() if self._wishes.at_once else self._one_after_the_other())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
@@ -12,6 +13,11 @@ from sipclient.errors import MediaError
 def installed() -> bool:
     """Whether it is there; asking does not load it."""
     return find_spec("av") is not None
+
+
+def loaded() -> bool:
+    """Whether something has loaded it already."""
+    return "av" in sys.modules
 
 
 def needed(what: str) -> ModuleType:

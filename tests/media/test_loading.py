@@ -2,16 +2,47 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 import threading
 from pathlib import Path
 
+import av
 import pytest
 
+from sipclient.errors import MediaError
+from sipclient.media import pyav
 from sipclient.media.loading import load
+from sipclient.media.sound import late, open_source
+from sipclient.media.sound.avfile import AvReader
+from sipclient.media.sound.late import LateReader
+from tests.media.tone import Humming
 
 SLOW = "import threading\nthread = threading.get_ident()\n"
+PLAYED = """
+import asyncio, sys, threading
+from pathlib import Path
+from sipclient.errors import MediaError
+from sipclient.media.sound import open_source
+
+async def main():
+    player = open_source(Path(sys.argv[1]))
+    assert "av" not in sys.modules or threading.active_count() > 1
+    silent = heard = 0
+    while (frame := player.frame(160, 8000)) is not None:
+        silent, heard = silent + (not heard and not any(frame)), heard + any(frame)
+        await asyncio.sleep(0.002)
+    try:
+        await player.finished
+        print("silence before it:", silent > 0, "heard:", heard)
+    except MediaError as error:
+        print(error)
+    late = open_source(Path(sys.argv[1])) if "damaged" not in sys.argv[1] else None
+    print(type(late._readers[0]).__name__ if late else "")
+
+asyncio.run(main())
+"""
 CALL = """
 import asyncio, sys
 from sipclient.media import RtpSession
@@ -37,3 +68,65 @@ async def test_a_thread_loads_what_is_missing(tmp_path: Path, monkeypatch: pytes
 def test_a_call_has_what_its_codec_needs_before_the_first_packet(codec: str, loaded: str) -> None:
     run = subprocess.run([sys.executable, "-c", CALL.format(codec)], capture_output=True, text=True, timeout=30)
     assert (run.stdout.strip(), run.stderr) == (loaded, "")
+
+
+def encoded(path: Path) -> Path:
+    """A second of 1000 Hz as mp3."""
+    with av.open(str(path), "w", format="mp3") as out:
+        stream = out.add_stream("libmp3lame", rate=16_000)
+        stream.layout = "mono"
+        pcm = Humming(1000).frame(16_000, 16_000)
+        assert pcm is not None
+        frame = av.AudioFrame(format="s16p", layout="mono", samples=16_000)
+        frame.sample_rate = 16_000
+        frame.planes[0].update(pcm)
+        out.mux([*stream.encode(frame), *stream.encode(None)])
+    return path
+
+
+def test_the_first_file_that_needs_pyav_has_it_loaded_beside_the_loop(tmp_path: Path) -> None:
+    run = played(encoded(tmp_path / "a.mp3"))
+    words, heard, last = run.stdout.replace("heard:", "\n").splitlines()
+    assert (words.strip(), last, run.stderr) == ("silence before it: True", "AvReader", "")
+    assert 50 <= int(heard) <= 56  # all of it, and what mp3 adds at either end
+
+
+def test_what_is_wrong_with_that_file_is_told_at_the_end(tmp_path: Path) -> None:
+    path = tmp_path / "damaged.mp3"
+    path.write_bytes(b"ID3" + bytes(range(256)) * 4)
+    run = played(path)
+    assert run.stdout.splitlines()[0].startswith(f"{path} cannot be played: ")
+    assert "Traceback" not in run.stderr
+
+
+def played(path: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-c", PLAYED, str(path)], capture_output=True, text=True, timeout=30)
+
+
+async def test_a_file_that_is_not_wanted_any_more_is_closed_once_it_is_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pyav, "loaded", lambda: False)
+    player = open_source(encoded(tmp_path / "a.mp3"))
+    (reader,) = player._readers
+    assert isinstance(reader, LateReader)
+    player.stop()
+    opened = await asyncio.wrap_future(reader._opened)
+    assert opened._container is None
+    reader.rewind()
+    player.stop()
+
+
+def test_where_no_loop_waits_a_file_is_opened_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pyav, "loaded", lambda: False)
+    (reader,) = open_source(encoded(tmp_path / "a.mp3"))._readers
+    assert isinstance(reader, AvReader)
+
+
+async def test_what_surprises_the_thread_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(late, "AvReader", lambda path: 1 // 0)
+    reader = LateReader(tmp_path / "a.mp3")
+    await asyncio.wait([asyncio.wrap_future(reader._opened)])
+    with pytest.raises(MediaError, match=r"a.mp3 cannot be played: ZeroDivisionError"):
+        reader.read(160)
+    reader.close()

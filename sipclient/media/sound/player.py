@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import math
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from sipclient.errors import MediaError
 from sipclient.media import pyav
 from sipclient.media.noise import Noise
 from sipclient.media.sound.avfile import AvReader
+from sipclient.media.sound.late import LateReader
 from sipclient.media.sound.outcome import Outcome
 from sipclient.media.sound.pcm import silence
 from sipclient.media.sound.resample import Resampler
@@ -179,7 +181,8 @@ def open_source(*what: str | Path, rate: int = 8000, loops: int | None = 1, paus
     A file's path (wav; with the extra `media` whatever PyAV reads), a tone (`%(2000,4000,440,480)`,
     `tone_stream://...;loops=-1`, `tone_stream://path=FILE`, `us-ring`), or `silence_stream://MS`, where a second
     number, as in FreeSWITCH, asks for noise that is the softer the greater it is. `loops` None: without end.
-    `pause`: seconds of silence before each repetition. Raises MediaError that names what cannot be played, and why.
+    `pause`: seconds of silence before each repetition. Raises MediaError that names what cannot be played, and why;
+    in a running loop the player tells it of the first file for which PyAV has to be loaded.
     """
     if not what:
         raise MediaError("nothing was named to be played")
@@ -256,10 +259,21 @@ def _file(path: Path) -> Reader:
     except (OSError, ValueError) as error:  # a name no file can have is a ValueError
         raise MediaError(f"{_shown(path)}: {getattr(error, 'strerror', None) or error}") from error
     if path.suffix.lower() not in (".wav", ".wave") and head[8:] != b"WAVE":
-        return AvReader(path)
+        return _by_pyav(path)
     try:
         return WavReader(path)
     except UnknownWav as error:
         if pyav.installed():
-            return AvReader(path)
+            return _by_pyav(path)
         raise MediaError(f"{error}; that needs the extra: pip install 'sipclient[media]'") from error
+
+
+def _by_pyav(path: Path) -> Reader:
+    """Opened beside the loop, if there is one, where PyAV has to be loaded for it."""
+    if pyav.loaded() or not pyav.installed():
+        return AvReader(path)
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return AvReader(path)
+    return LateReader(path)
