@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -252,6 +253,22 @@ class Client:
         """The latest message summary of each account that was told one."""
         return dict(self._summaries)
 
+    @property
+    def subscriptions(self) -> Counter[tuple[str, str, str]]:
+        """How many subscriptions there are, by account, event package and state: `active` (the PBX holds it), `asking`,
+        `waiting` (for its turn, or for the next try) or `refused`."""
+        return Counter(self._running().engine.subscriptions())
+
+    @property
+    def watched(self) -> Counter[tuple[str, str]]:
+        """How many watched extensions there are, by account and state; `Watch` commands of your own too."""
+        return Counter((account, str(state)) for account, state in self._running().engine.states())
+
+    @property
+    def received_at(self) -> float:
+        """When the network spoke last, in the seconds of the clock: of the event loop's, where none was given."""
+        return self._running().received_at
+
     # --- calls --------------------------------------------------------------------------------------
 
     def dial(
@@ -404,6 +421,10 @@ class Client:
     def calls(self) -> tuple[Call, ...]:
         """Every call that has not ended."""
         return tuple(self._switchboard.calls.values())
+
+    def call_of(self, id: int) -> Call | None:
+        """The call whose events have this id; None where it has ended."""
+        return self._switchboard.calls.get(id)
 
     # --- everything else ----------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from ssl import SSLContext
 from typing import Protocol, TypeAlias
 
 from sipclient.errors import SipError
+from sipclient.presence import State
 from sipclient.protocol.events import CloseFlow, Command, Connect, Effect, Event, Input, Packet, Resolve, Send
 
 Work: TypeAlias = Send | Connect | Resolve | CloseFlow
@@ -33,6 +34,12 @@ class Engine(Protocol):
     @property
     def deadline(self) -> float | None:
         """The next moment at which `tick` must be called, in the clock's seconds; None: no need."""
+
+    def subscriptions(self) -> Iterable[tuple[str, str, str]]:
+        """Account, event package and state of every subscription of ours."""
+
+    def states(self) -> Iterable[tuple[str, State]]:
+        """Account and merged state of every extension that is watched."""
 
     def receive(self, packet: Input, now: float, /) -> list[Effect]:
         """The network spoke."""
@@ -79,6 +86,8 @@ class Clock(Protocol):
 class Driver:
     """Joins an engine, a network and a clock. `failures` counts the bugs met: what nobody should have raised.
 
+    `received_at` is when the latest batch of inputs came, in the clock's seconds.
+
     `on_event` hears every event in order. `on_receive` and `on_send` see every input and every Send; they
     cost nothing where they are None. Effects are performed in the order the engine gave them, also when
     `on_event` gives a command in the middle.
@@ -95,7 +104,8 @@ class Driver:
         on_receive: Callable[[Input], None] | None = None,
     ) -> None:
         self.failures = 0
-        self._engine = engine
+        self.received_at = clock.time()
+        self.engine = engine
         self._on_event = on_event
         self._clock = clock
         self._on_send = on_send
@@ -112,8 +122,8 @@ class Driver:
         """Run a batch of inputs through the engine, then perform what came of all of them."""
         if self._closed:
             return
-        now = self._clock.time()
-        receive, effects, on_receive = self._engine.receive, self._effects, self._on_receive
+        now = self.received_at = self._clock.time()
+        receive, effects, on_receive = self.engine.receive, self._effects, self._on_receive
         for item in inputs:
             try:
                 if on_receive is not None:
@@ -128,7 +138,7 @@ class Driver:
         if self._closed:
             raise SipError("the client is closed")
         try:
-            self._effects.extend(self._engine.do(command, self._clock.time()))
+            self._effects.extend(self.engine.do(command, self._clock.time()))
         except SipError:
             raise
         except Exception as bug:
@@ -168,7 +178,7 @@ class Driver:
         self._arm()
 
     def _arm(self) -> None:
-        deadline = self._engine.deadline
+        deadline = self.engine.deadline
         if self._handle is not None:
             # An alarm that rings too early costs one look at the deadline; moving it each time costs more.
             if deadline is not None and self._armed <= deadline:
@@ -182,10 +192,10 @@ class Driver:
     def _rang(self) -> None:
         self._handle = None
         now = self._clock.time()
-        deadline = self._engine.deadline
+        deadline = self.engine.deadline
         if deadline is not None and deadline <= now:
             try:
-                self._effects.extend(self._engine.tick(now))
+                self._effects.extend(self.engine.tick(now))
             except Exception:
                 self._not_before = now + _PAUSE
                 self._failed(f"tick at {now}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from sipclient.errors import InvalidValue, MalformedMessage
@@ -15,6 +15,7 @@ from sipclient.message import (
     parse,
     salvage,
 )
+from sipclient.presence import State
 from sipclient.protocol.call_commands import CallCommands
 from sipclient.protocol.checks import (
     OWN,
@@ -111,6 +112,21 @@ class UserAgent:
     def idle(self) -> bool:
         """Whether nothing is under way: no transaction, no dialog, no timer."""
         return not len(self._stack.transactions) and not len(self._dialogs) and not self._core.timers.live
+
+    def subscriptions(self) -> Iterator[tuple[str, str, str]]:
+        """Account, event package and state of every subscription of ours: `active` (the notifier holds it), `asking`,
+        `waiting` (for its turn, or for the next try) or `refused`."""
+        for account, station in self._stations.items():
+            for usage in station.watches.values():
+                for each in usage.subscriptions:
+                    yield account, each.package, each.state
+
+    def states(self) -> Iterator[tuple[str, State]]:
+        """Account and merged state of every extension that is watched."""
+        for account, station in self._stations.items():
+            for usage in station.watches.values():
+                if isinstance(usage, WatchUsage):
+                    yield account, usage.state
 
     # --- three ways in ------------------------------------------------------------------------------
 

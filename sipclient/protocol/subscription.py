@@ -82,6 +82,16 @@ class Subscription:
         self.refused = False  # whether it was lost because the notifier said no to this very subscription
         self._missing = False  # something the notifier said, since the SUBSCRIBE under way left
 
+    @property
+    def state(self) -> str:
+        """`active`: the notifier holds it; `asking`: a SUBSCRIBE is under way; `refused`: the notifier said no;
+        `waiting`: for its turn, or for the next try."""
+        if self.dialog is not None:
+            return "active"
+        if self._exchange is not None:
+            return "asking"
+        return "refused" if self.refused else "waiting"
+
     # --- asking -------------------------------------------------------------------------------------
 
     def start(self) -> None:

@@ -62,11 +62,11 @@ class WatchUsage:
         "_episode",
         "_packages",
         "_stack",
-        "_state",
         "_tables",
         "command",
         "line",
         "note",
+        "state",
         "subscriptions",
     )
 
@@ -75,7 +75,7 @@ class WatchUsage:
         self.line = line
         self.command = command
         self.note = ""
-        self._state = State.UNKNOWN
+        self.state = State.UNKNOWN
         self._episode = Episode(command.episode, command.open)
         # What each package says; None once the PBX refuses the package for this extension, or says nothing.
         self._packages: dict[str, State | None] = dict.fromkeys(command.packages, State.UNKNOWN)
@@ -170,11 +170,11 @@ class WatchUsage:
         self._tables.pop(subscription.package, None)
 
     def _merge(self) -> None:
-        before = self._state
+        before = self.state
         after = merge(self._packages.get("presence"), self._packages.get("dialog"))
         if after is before:
             return
-        self._state = after
+        self.state = after
         episode = self._episode
         opened, closed, gap = episode.follow(after)
         number = episode.number if episode.open or closed else 0

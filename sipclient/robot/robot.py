@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from functools import partial
 from types import TracebackType
@@ -28,6 +28,7 @@ from sipclient.robot.hooks import NO_HOOKS, Hooks
 from sipclient.robot.jobs import Jobs
 from sipclient.robot.judge import Doing, Judge
 from sipclient.robot.ledger import Ledger
+from sipclient.robot.observer import Observer, Scene, telling
 from sipclient.robot.recovery import FRESH, Recovery
 from sipclient.robot.tape import Tape
 from sipclient.robot.told import Told
@@ -66,9 +67,9 @@ def utc_now() -> datetime:
 class Robot:
     """A checked robot.toml at work. `async with` begins; leaving hangs up, un-subscribes and un-registers.
 
-    `tell` hears everything worth a line. `folder` is where relative paths in the file begin. `client_options`
-    go to the Client; `tape` writes down what the engine and the rules are given. Entering raises StoreError where
-    the store cannot be read; no PBX is waited for.
+    `tell` hears everything worth a line; `observers` hear that and every event of the engine. `folder` is where
+    relative paths in the file begin. `client_options` go to the Client; `tape` writes down what the engine and the
+    rules are given. Entering raises StoreError where the store cannot be read; no PBX is waited for.
     """
 
     def __init__(
@@ -82,10 +83,13 @@ class Robot:
         clock: Clock | None = None,
         wall: Callable[[], datetime] = utc_now,
         tape: Tape | None = None,
+        observers: Iterable[Observer] = (),
         **client_options: Any,
     ) -> None:
         self._config = config
         self._store = store
+        self._observers = tuple(observers)
+        tell = telling(tell, self._observers)
         self._folder = folder
         self._wall = wall
         clock = clock or SystemClock(asyncio.get_running_loop())
@@ -146,6 +150,8 @@ class Robot:
     async def __aenter__(self) -> Self:
         if self._tape is not None:
             self._tape.begin(self._clock.time(), self._wall())
+        for observer in self._observers:
+            observer.begin(Scene(self.client, self._turns, self.judge, self._clock))
         try:
             for name in self._accounts:
                 await self._remember(name)
@@ -183,6 +189,8 @@ class Robot:
         self._recovery_ends.set(None)
         self._overdue.set(None)
         await self._tasks.close(0.0)
+        for observer in self._observers:
+            observer.end()
         try:
             await self.client.aclose()
             await self._hook_runs.close()
@@ -287,6 +295,8 @@ class Robot:
     def _hear(self, event: Event) -> None:
         if self.views is not None:
             self.views.heard(event)
+        for observer in self._observers:
+            observer.heard(event)
         if isinstance(event, ExtensionChanged):
             self._changed(event)
         elif isinstance(event, CALL_EVENTS):

@@ -19,6 +19,7 @@ from sipclient.robot.accounts import accounts_of
 from sipclient.robot.files import check_file, folder_of, load_file, store_url, text_of
 from sipclient.robot.hooks import Hooks, described, load_hooks
 from sipclient.robot.journal import Journal, LibraryLog
+from sipclient.robot.observer import Observer
 from sipclient.robot.robot import Robot
 from sipclient.robot.signals import Signals
 from sipclient.robot.tape import Tape
@@ -34,6 +35,8 @@ _STREAMS = ("tcp:", "tls:", "ws:", "wss:")
 
 class Front(Protocol):
     """What is served beside the robot: bound when it is made, served while the robot runs."""
+
+    observers: tuple[Observer, ...]  # of the robot, from its beginning
 
     def serving(self, robot: Robot) -> AbstractContextManager[None]:
         """Answer for this robot until left; leaving waits for nothing."""
@@ -133,6 +136,7 @@ async def _serve(
                 hooks=prepared.hooks,
                 folder=folder,
                 tape=tape,
+                observers=front.observers if front is not None else (),
                 on_send=journal.sent if verbose else None,
                 on_receive=journal.received if verbose else None,
             )

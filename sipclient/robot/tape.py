@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from sipclient import __version__
 from sipclient.face.identifiers import SystemIdentifiers
 from sipclient.face.shell import Engine
+from sipclient.presence import State
 from sipclient.protocol.agent import UserAgent
 from sipclient.protocol.events import Command, Effect, Input, Send
 from sipclient.rules import Action, Job
@@ -117,6 +118,14 @@ class TapedEngine:
     def deadline(self) -> float | None:
         """See Engine."""
         return self._engine.deadline
+
+    def subscriptions(self) -> Iterable[tuple[str, str, str]]:
+        """See Engine."""
+        return self._engine.subscriptions()
+
+    def states(self) -> Iterable[tuple[str, State]]:
+        """See Engine."""
+        return self._engine.states()
 
     def receive(self, packet: Input, now: float, /) -> list[Effect]:
         """See Engine."""

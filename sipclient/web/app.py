@@ -11,8 +11,10 @@ from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 
 from sipclient import __version__
+from sipclient.robot.metrics import Metrics
 from sipclient.robot.views import Views
 from sipclient.web.guard import Guard
+from sipclient.web.metering import metrics
 from sipclient.web.pages import asset, index
 from sipclient.web.problems import answer
 from sipclient.web.reading import READING
@@ -24,12 +26,12 @@ Lists come in pages: `{"items": [...], "next": "<cursor or null>"}`, with `limit
 """
 
 
-def build(views: Views, hosts: Iterable[str] = ()) -> Guard:
-    """The application of one robot. `hosts` are names by which it may be reached."""
+def build(views: Views, metering: Metrics, hosts: Iterable[str] = ()) -> Guard:
+    """The application of one robot, which `metering` observes. `hosts` are names by which it may be reached."""
     readers = Readers(views.events)
-    parts: dict[str, Any] = {"views": views, "readers": readers}
+    parts: dict[str, Any] = {"views": views, "readers": readers, "metering": metering}
     app = Litestar(
-        [*READING, events, index, asset],
+        [*READING, events, metrics, index, asset],
         dependencies={name: _given(part) for name, part in parts.items()},
         exception_handlers={Exception: answer},
         openapi_config=OpenAPIConfig(

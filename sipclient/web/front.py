@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from sipclient.config import WebConfig
 from sipclient.errors import ListenFailed
 from sipclient.robot import Robot, told
+from sipclient.robot.metrics import Metrics
 from sipclient.web.app import build
 from sipclient.web.server import HttpServer, bound
 
@@ -20,13 +21,15 @@ class Front:
             raise ListenFailed(f"[web] {config.listen}: any address but loopback needs tokens")
         self._hosts = (*config.hosts, config.listen.host)
         self._server = HttpServer(bound(config.listen))
+        self._metrics = Metrics()
+        self.observers = (self._metrics,)
 
     @contextmanager
     def serving(self, robot: Robot) -> Iterator[None]:
         """Answer for this robot, as long as it runs."""
         views = robot.views
         assert views is not None
-        self._server.start(build(views, self._hosts))
+        self._server.start(build(views, self._metrics, self._hosts))
         robot.tell(told.Serving(*self._server.address))
         try:
             yield

@@ -453,6 +453,29 @@ def test_watches_wait_for_the_registration_and_are_refreshed_when_the_server_com
     assert (last.after, last.closed, last.gap) == (State.READY, True, True)
 
 
+def test_what_is_subscribed_to_can_be_looked_at(bench) -> None:
+    pbx = Notifying(bench)
+    bench.pbx.handler = lambda message, flow: ()
+    bench.add(register=False)
+    bench.robot.do(Watch(1, "pbx", "1001", ("presence",)))
+    bench.robot.do(Subscribe(2, "pbx", "1002", "conference"))
+    packages = ("presence", "conference")
+    agent = bench.robot.agent
+    bench.wire.run(0.2)
+    assert list(agent.subscriptions()) == [("pbx", package, "asking") for package in packages]
+    assert list(agent.states()) == [("pbx", State.UNKNOWN)]
+    bench.pbx.handler = transaction_free(pbx.handle)
+    bench.wire.run(5)
+    assert list(agent.subscriptions()) == [("pbx", package, "active") for package in packages]
+    pbx.notify(pidf("Ready"), package="presence")
+    assert list(agent.states()) == [("pbx", State.READY)]
+    pbx.status = 403
+    pbx.notify(b"", "terminated;reason=timeout", package="presence")
+    pbx.notify(b"", "terminated;reason=probation;retry-after=60", package="conference")
+    bench.wire.run(3)
+    assert list(agent.subscriptions()) == [("pbx", "presence", "refused"), ("pbx", "conference", "waiting")]
+
+
 def test_ten_thousand_subscriptions_ask_a_window_at_a_time(bench) -> None:
     from support.peer import Peer
     from support.wire import Wire

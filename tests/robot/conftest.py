@@ -249,6 +249,14 @@ class Engine:
         self.live: dict[int, bool] = {}  # whether it was answered
         self._watches: dict[int, tuple[Watch, Episode, State]] = {}
 
+    def subscriptions(self) -> Iterable[tuple[str, str, str]]:
+        return [
+            (watch.account, package, "active") for watch, _, _ in self._watches.values() for package in watch.packages
+        ]
+
+    def states(self) -> Iterable[tuple[str, State]]:
+        return [(watch.account, state) for watch, _, state in self._watches.values()]
+
     def receive(self, event: Any, now: float, /) -> list[Any]:
         return [event]
 

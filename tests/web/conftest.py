@@ -9,6 +9,7 @@ import httpx
 import pytest
 from robot.conftest import DIAL, HEAD, QUEUE, Stage
 
+from sipclient.robot.metrics import Metrics
 from sipclient.robot.views import Views
 from sipclient.web.app import build
 
@@ -21,9 +22,10 @@ class WebStage(Stage):
     client: httpx.AsyncClient
 
     async def start(self, rules: str = QUEUE, *, head: str = HEAD, dial: str = DIAL + WEB, **more: Any) -> Any:
-        robot = await super().start(rules, head=head, dial=dial, **more)
+        metrics = Metrics()
+        robot = await super().start(rules, head=head, dial=dial, observers=[metrics], **more)
         assert robot.views is not None
-        transport = httpx.ASGITransport(build(robot.views), raise_app_exceptions=False)
+        transport = httpx.ASGITransport(build(robot.views, metrics), raise_app_exceptions=False)
         self.client = httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8080")
         return robot
 

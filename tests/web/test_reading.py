@@ -202,3 +202,14 @@ async def test_the_description_is_openapi_31(stage: Any) -> None:
     for path in described["paths"].values():
         for operation in path.values():
             assert operation["summary"] and operation["description"] and operation["tags"]
+
+
+async def test_prometheus_reads_the_metrics(stage: Any) -> None:
+    await stage.start()
+    await stage.world.go("1001", "on-the-phone", "ready")
+    answer = await stage.client.get("/metrics")
+    assert answer.status_code == 200 and answer.headers["content-type"].startswith("text/plain; version=")
+    assert 'sipclient_rule_firings_total{rule="queue"} 1.0' in answer.text
+    asked = {"accept": "application/openmetrics-text; version=1.0.0; charset=utf-8"}
+    answer = await stage.client.get("/metrics", headers=asked)
+    assert answer.headers["content-type"].startswith("application/openmetrics-text") and "# EOF" in answer.text
