@@ -2,6 +2,7 @@
 
 import { callActions } from "./actions.js";
 import { advice, get } from "./api.js";
+import { showBridge, timeline } from "./bridge.js";
 import { button, el, fill } from "./dom.js";
 import { draw as drawLadder } from "./ladder.js";
 import { stateTag, timer } from "./live.js";
@@ -109,7 +110,7 @@ function details(call) {
     ["Account", call.account], ["From", call.from], ["To", call.to], ["Caller ID", call.caller_id],
     ["Rule", call.rule ? `${call.rule}${call.extension ? ` for ${call.extension}` : ""}` : ""],
     ["Ended by", call.by], ["Reason", call.reason], ["Attempt", call.attempt], ["Tried again", call.retry_at ? clock(call.retry_at) : ""],
-    ["Bridge", call.bridge], ["Headers", headers.join("\n")], ["Variables", variables.join("\n")], ["Call-ID", call.call_id ? el("code", {}, call.call_id) : ""],
+    ["Bridge", call.bridge ? button("Show it", () => showBridge(call.bridge), "quiet") : ""], ["Headers", headers.join("\n")], ["Variables", variables.join("\n")], ["Call-ID", call.call_id ? el("code", {}, call.call_id) : ""],
   ]; // prettier-ignore
   const given = facts.filter(([, value]) => value !== "" && value !== null && value !== undefined);
   return [
@@ -120,11 +121,4 @@ function details(call) {
     (call.recordings ?? []).map((id) => el("section", {}, el("h2", {}, "Recording"), player({ id, name: `call to ${call.to}` }))),
     el("section", {}, el("h2", {}, "Messages"), drawLadder(call.ladder, `Messages of the call to ${call.to}`)),
   ]; // prettier-ignore
-}
-
-function timeline(steps) {
-  if (!steps.length) return el("p.empty", {}, "Nothing happened yet.");
-  const detail = (value) => (typeof value === "object" && value ? Object.entries(value).map(([k, v]) => `${k} ${v}`).join(", ") : value);
-  return el("ol.plain.story", {}, steps.map(({ at, event, detail: more }) =>
-    el("li", {}, el("time", { datetime: at }, clock(at)), el("span", {}, String(event).replaceAll("-", " "), more ? el("span.fine", {}, ` ${detail(more)}`) : null)))); // prettier-ignore
 }

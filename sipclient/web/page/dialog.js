@@ -9,7 +9,8 @@ export function open(title, content, { wide = false, onclose } = {}) {
   const close = () => box.close();
   const shut = button("Close", close, "quiet");
   box.append(el("header", {}, heading, shut), el("div.content", {}, content(close)));
-  box.addEventListener("click", (event) => event.target === box && close());
+  // Beside it, or away by a link in it.
+  box.addEventListener("click", (event) => (event.target === box || event.target.closest("a")) && close());
   box.addEventListener("close", () => {
     box.remove();
     onclose?.();

@@ -48,20 +48,18 @@ async function ask(e, place, close) {
 }
 
 async function one(rule, e, close) {
-  const more = button("Simulate…", () => (close(), simulateDialog(rule, e.extension)), "quiet");
+  const more = button("Simulate…", () => (close(), simulateDialog(rule, e.extension)), "quiet", { "aria-label": `Simulate ${rule.name}` });
   const about = `extension=${encodeURIComponent(e.extension)}&account=${encodeURIComponent(e.account)}`;
-  try {
-    const [result, judged] = await Promise.all([
-      check(rule, { extension: e.extension, account: e.account }),
-      get(`v1/rules/${encodeURIComponent(rule.name)}?${about}`).then((found) => found.last_decision, () => null),
-    ]); // prettier-ignore
-    return el(`li.${result.fires ? "fires" : "silent"}`, {}, icon(result.fires ? "i-good" : "i-bad", result.fires ? "would act" : "would not act"),
-      el("div", {}, el("strong", {}, rule.name), judged ? decided(judged) : el("p.fine", {}, "It has not judged a change of this extension yet."),
-        el("p.fine", {}, `If it became free now: ${sentenceOf(result)}`)), more); // prettier-ignore
-  } catch (error) {
-    const { title, text } = advice(error);
-    return el("li.silent", {}, icon("i-skip"), el("div", {}, el("strong", {}, rule.name), el("p", {}, text || title)), more);
-  }
+  const asked = await Promise.allSettled([
+    get(`v1/rules/${encodeURIComponent(rule.name)}?${about}`),
+    check(rule, { extension: e.extension, account: e.account }),
+  ]);
+  const [judged, would] = asked.map((each) => each.value ?? null);
+  const sign = would ? (would.fires ? icon("i-good", "would act") : icon("i-bad", "would not act")) : icon("i-skip", "not simulated");
+  return el(`li.${would?.fires ? "fires" : "silent"}`, {}, sign,
+    el("div", {}, el("strong", {}, rule.name),
+      judged?.last_decision ? decided(judged.last_decision) : el("p.fine", {}, "It has not judged a change of this extension yet."),
+      el("p.fine", {}, would ? `If it became free now: ${sentenceOf(would)}` : advice(asked[1].reason).text || advice(asked[1].reason).title)), more); // prettier-ignore
 }
 
 function waiting(e, close) {

@@ -1,6 +1,7 @@
 // The calls that are up now: alone, or as the two legs of a bridge.
 
 import { callActions, endBridge } from "./actions.js";
+import { showBridge } from "./bridge.js";
 import { button, el, fill, icon } from "./dom.js";
 import { hear, isLive, model } from "./model.js";
 import { speak, trouble } from "./notes.js";
@@ -78,7 +79,7 @@ function bridge(b, legs) {
   return el("article.call.bridge", {},
     el("div.call-head", {}, el("strong.who", {}, `${b.a?.to ?? "A"} ↔ ${b.b?.to ?? "B"}`), el(`span.tag.${b.state === "bridged" ? "good" : "warn"}`, {}, BRIDGE_STATES[b.state] ?? b.state)),
     ordered.map((call) => el("div.leg-row", {}, head(call, side(call)), callActions(call))),
-    el("div.row.actions", {}, button("Hang up both", () => endBridge(b), "stop"))); // prettier-ignore
+    el("div.row.actions", {}, button("Details", () => showBridge(b.id), "quiet"), button("Hang up both", () => endBridge(b), "stop"))); // prettier-ignore
 }
 
 function announce(calls) {

@@ -42,9 +42,9 @@ function states(value) {
 
 
 function rule(r) {
-  const extensions = [r.extensions].flat().filter(Boolean).join(", ");
+  const extensions = [r.extensions].flat().filter((each) => each && each !== "*").join(", ");
   return el(`article.rule${r.enabled === false ? ".off" : ""}`, {},
-    el("div.what", {}, el("h3", {}, r.name), el("p.fine", {}, `${extensions || "all watched"}: ${states(r.from)} → ${states(r.to)}`),
+    el("div.what", {}, el("h3", {}, r.name), el("p.fine", {}, `${extensions || "any extension"}: ${states(r.from)} → ${states(r.to)}`),
       el("p.fine", {}, [action(r.action), r.settle ? `after ${span(r.settle)}` : "", r.hours ? `hours ${r.hours}` : "", r.limit ? `at most ${r.limit}` : "", r.armed && r.armed !== "always" ? "on request only" : ""].filter(Boolean).join(", "))),
     el("div.last", {}, el("h4", {}, "Acted last"), fired(r)),
     el("div.why", {}, el("h4", {}, "Why, or why not"), whyNot(r)),
@@ -78,12 +78,11 @@ export function decided({ at, extension, fired, condition: name, detail }) {
     el(`span.tag${tone}`, {}, icon(sign), waits ? "It waits" : title), " ", extension, ", ", ago(at), el("span.because", {}, detail)); // prettier-ignore
 }
 
-// The news is the latest change that was the rule's own; any other is worth a line at most.
+// The latest change that was the rule's own is the news; any other where there was none.
 function whyNot({ last_fired: acted, last_decision: judged, last_suppressed: kept, next_allowed: next }) {
   const own = [judged?.condition === "edge" ? null : judged, kept, acted && { ...acted, fired: true }].filter(Boolean);
   const last = own.sort((a, b) => Date.parse(b.at) - Date.parse(a.at))[0] ?? judged;
   if (!last) return el("p.fine", {}, "No change came yet that it looks at.");
   const later = next && Date.parse(next) > now() ? el("p.because", {}, `Its limit lets it act again at ${clock(next)}.`) : null;
-  const passed = judged && last !== judged && judged.condition === "edge" && Date.parse(judged.at) > Date.parse(last.at);
-  return [decided(last), passed ? el("p.because", {}, `Since then ${judged.extension}: ${judged.detail}.`) : null, later];
+  return [decided(last), later];
 }

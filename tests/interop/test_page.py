@@ -1,0 +1,328 @@
+"""The page in Chromium, on a robot that watches a lab: what an administrator sees, and where he looks for why."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from interop.browser_phone import ARGUMENTS, PAGES
+from interop.lab_office import LabOffice
+from interop.processes import lacking, need
+
+PATIENCE = 10_000  # milliseconds
+WIDE = {"width": 1360, "height": 900}
+NARROW = {"width": 360, "height": 740}
+
+
+def rules() -> str:
+    """A rule that acts, and one for each reason not to."""
+    closed = (datetime.now(UTC) + timedelta(days=3)).strftime("%a").lower()
+    call = """call = { to = "7000", caller_id = '"Ext {extension} is free" <{extension}>' }"""
+    each = {
+        "acts": call,
+        "closed": f'hours = {{ days = "{closed}", from = "08:00", to = "18:00", timezone = "UTC" }}\n{call}',
+        "limited": f'limit = "1 per hour"\n{call}',
+        "settles": f'settle = "1h"\n{call}',
+        "on-request": f'armed = "on-request"\n{call}',
+        "forbidden": 'call = { to = "{extension}" }',
+        "other-edge": f'when = {{ from = "ringing", to = "offline" }}\n{call}',
+    }
+    return "\n".join(f'[[rules]]\nname = "{name}"\n{text}\n' for name, text in each.items())
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Debian's Chromium."""
+    chromium = need("chromium")
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        lacking("playwright is not installed here")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=list(ARGUMENTS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabOffice]:
+    """A lab, and a robot with a rule for each reason."""
+    office = LabOffice(tmp_path_factory.mktemp("office"), rules())
+    try:
+        office.open()
+        office.start()
+        yield office
+    finally:
+        office.close()
+
+
+@pytest.fixture
+def page(browser: Any, office: LabOffice) -> Iterator[Any]:
+    """The page as it comes."""
+    with opened(browser, office) as page:
+        yield page
+
+
+@contextmanager
+def opened(browser: Any, office: LabOffice, **look: Any) -> Iterator[Any]:
+    """The page in a profile of its own; no script of it may fail, nor ask for what its policy forbids."""
+    context = browser.new_context(**{"viewport": WIDE, **look})
+    context.set_default_timeout(PATIENCE)
+    faults: list[str] = []
+    page = context.new_page()
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on("console", lambda said: faults.append(said.text) if "Content Security" in said.text else None)
+    try:
+        page.goto(office.url)
+        says(page.locator("#strip"), "live")
+        tile(page, "1001").wait_for()
+        yield page
+    finally:
+        context.close()
+    assert faults == []
+
+
+def tile(page: Any, extension: str) -> Any:
+    """The place of an extension on the board."""
+    return page.locator("#board .tile", has_text=extension)
+
+
+def rule(page: Any, name: str) -> Any:
+    """The row of a rule."""
+    return page.locator("#rules .rule", has=page.get_by_role("heading", name=name, exact=True))
+
+
+def says(place: Any, *texts: str, within: float = PATIENCE) -> None:
+    """Wait until all of it stands there."""
+    for text in texts:
+        place.get_by_text(text).first.wait_for(timeout=within)
+
+
+def press(place: Any, name: str) -> None:
+    """Press the button of that name."""
+    place.get_by_role("button", name=name, exact=True).click()
+
+
+# --- board and rules ------------------------------------------------------------------------------------
+
+
+def test_the_board_shows_a_change_within_a_second_of_its_notify(page: Any, office: LabOffice) -> None:
+    states = {"ringing": "Ringing", "on-the-phone": "On the phone", "on-hold": "On hold", "offline": "Offline"}
+    for state, words in {**states, "ready": "Ready"}.items():
+        office.tell(f"state 1004 {state}")
+        says(tile(page, "1004"), words, within=1000)
+        assert tile(page, "1004").locator(f'[data-icon="state-{state}"]').count() == 1  # a shape of its own
+
+
+def test_each_rule_says_why_it_did_not_call(page: Any, office: LabOffice) -> None:
+    office.busy_and_ready("1001")
+    says(rule(page, "acts"), "It acted", "1001 went from on-the-phone to ready")
+    office.busy_and_ready("1001")
+    says(rule(page, "closed"), "Outside its hours", "is outside")
+    says(rule(page, "limited"), "Its limit is used up", "1 per hour is used up", "lets it act again")
+    says(rule(page, "on-request"), "Nobody camps on it", "nobody camps on 1001")
+    says(rule(page, "forbidden"), "The number is not allowed", '[dial] allow does not name "1001"')
+    says(rule(page, "other-edge"), "The change was not its own", "on-the-phone to ready is not ringing to offline")
+    says(rule(page, "settles"), "It waits", "it must stay ready for 3600 s")
+    office.tell("state 1001 ringing")
+    says(rule(page, "settles"), "It has not settled", "it was ready for less than 3600 s")
+    office.tell("state 1001 ready")
+
+
+def test_an_extension_tells_what_was_seen_of_it_and_what_the_rules_made_of_it(page: Any, office: LabOffice) -> None:
+    office.busy_and_ready("1002")
+    says(tile(page, "1002"), "Ready")
+    tile(page, "1002").click()
+    dialog = page.get_by_role("dialog", name="Extension 1002")
+    says(dialog, "1002: On the phone → Ready", "presence active, dialog active", "Outside its hours")
+    says(dialog, '[dial] allow does not name "1002"')
+    page.keyboard.press("Escape")
+    dialog.wait_for(state="detached")
+    assert "1002" in page.evaluate("document.activeElement.textContent")  # where it was opened from
+
+
+def test_the_board_is_filtered_by_text_and_by_state(page: Any, office: LabOffice) -> None:
+    office.tell("state 1003 on-hold")
+    says(tile(page, "1003"), "On hold")
+    page.keyboard.press("/")
+    page.keyboard.type("100")
+    page.locator("#board .pill.on-hold").click()
+    says(page.locator("#board"), "1 of 5 shown")
+    assert page.locator("#board .tile:visible").all_inner_texts()[0].startswith("1003")
+    office.tell("state 1003 ready")  # it no longer fits, and leaves
+    tile(page, "1003").wait_for(state="hidden")
+
+
+def test_two_thousand_extensions_are_filtered_without_a_wait(page: Any) -> None:
+    """A second is ten times what it takes on an idle machine."""
+    many = """async () => {
+        const {model, changed} = await import("/model.js");
+        const one = model.extensions.values().next().value;
+        const make = (at) => [`pbx/${at}`, {...one, extension: String(at)}];
+        model.extensions = new Map(Array.from({length: 2000}, (_, at) => make(2000 + at)));
+        changed("extensions");
+        const box = document.getElementById("board-filter");
+        const began = performance.now();
+        box.value = "39";
+        box.dispatchEvent(new Event("input"));
+        document.body.offsetHeight;
+        return performance.now() - began;
+    }"""
+    assert page.evaluate(many) < 1000
+    assert page.locator("#board .tile:visible").count() == sum("39" in str(each) for each in range(2000, 4000))
+
+
+def test_the_log_tells_everything_and_finds_it_again(page: Any, office: LabOffice) -> None:
+    office.busy_and_ready("1001")
+    page.keyboard.press("5")
+    log = page.locator("#view-log")
+    says(log, "Started: 1 account, 5 watched extensions", "Rule closed does not act on 1001: outside its hours")
+    page.get_by_role("searchbox", name="Filter the log").fill("rule closed")
+    lines = log.locator("li").all_inner_texts()
+    assert lines and all("Rule closed" in line for line in lines)
+    office.busy_and_ready("1002")
+    says(log.locator("li").first, "Rule closed does not act on 1002")
+
+
+# --- for everybody ----------------------------------------------------------------------------------------
+
+
+def test_axe_finds_nothing_to_object_to(browser: Any, office: LabOffice) -> None:
+    """Nothing of any impact, not only of the serious."""
+    with opened(browser, office, reduced_motion="reduce") as page:
+        page.evaluate(axe())
+        assert {where: found for where in everywhere(page) if (found := objections(page))} == {}
+
+
+def test_axe_can_read_it_in_the_dark(browser: Any, office: LabOffice) -> None:
+    with opened(browser, office, reduced_motion="reduce", color_scheme="dark") as page:
+        page.evaluate(axe())
+        only = '{runOnly: ["color-contrast"]}'
+        assert {where: found for where in everywhere(page) if (found := objections(page, only))} == {}
+
+
+def test_a_telephone_has_room_for_it(browser: Any, office: LabOffice) -> None:
+    """360 pixels: nothing is wider, nothing is too small to touch."""
+    with opened(browser, office, reduced_motion="reduce", viewport=NARROW, has_touch=True) as page:
+        page.evaluate(axe())
+        only = '{runOnly: ["target-size", "scrollable-region-focusable", "meta-viewport"]}'
+        wide = "document.documentElement.scrollWidth - innerWidth"
+        found = {where: (objections(page, only), page.evaluate(wide)) for where in everywhere(page)}
+    assert {where: each for where, each in found.items() if each != ([], 0)} == {}
+
+
+def axe() -> str:
+    """Its source."""
+    source = PAGES / "node_modules" / "axe-core" / "axe.min.js"
+    if not source.exists():
+        lacking(f"axe-core is not there: cd {PAGES} && npm install")
+    return source.read_text()
+
+
+def everywhere(page: Any) -> Iterator[str]:
+    """Each view and dialog in turn, by its name, while it is shown."""
+    for view in ("calls", "recordings", "traces", "log", "board"):
+        page.evaluate("view => { location.hash = view; }", view)
+        page.locator(f"#view-{view} h1").wait_for(state="attached")
+        yield view
+    tile(page, "1001").click()
+    page.get_by_role("dialog").locator(".verdicts strong").first.wait_for()
+    yield "extension"
+    page.keyboard.press("Escape")
+    press(rule(page, "closed"), "Simulate closed")
+    yield "simulation"
+
+
+def objections(page: Any, options: str = "{}") -> list[Any]:
+    """What axe finds, and where."""
+    result = page.evaluate(f"axe.run(document, {options})")
+    assert result["passes"]  # it looked
+    return [(each["id"], [node["html"][:200] for node in each["nodes"]]) for each in result["violations"]]
+
+
+def test_the_keyboard_reaches_everything_and_is_trapped_nowhere(page: Any) -> None:
+    says(rule(page, "other-edge"), "other-edge")
+    reached: list[str] = []
+    for _ in range(80):
+        page.keyboard.press("Tab")
+        reached.append(page.evaluate("document.activeElement.id || document.activeElement.innerText"))
+        if len(reached) > 1 and reached[-1] == reached[0]:
+            break  # once around
+    else:
+        pytest.fail(f"it never came around: {reached}")
+    assert reached[0] == "Skip to the content"
+    for wanted in ("Board", "Log", "board-filter", "1001", "1005", "Simulate…", "dial-a", "Show the plan"):
+        assert any(each.startswith(wanted) for each in reached), (wanted, reached)
+
+
+def test_a_token_is_asked_for_and_kept_for_this_tab_alone(browser: Any, office: LabOffice) -> None:
+    context = browser.new_context(viewport=WIDE)
+    context.set_default_timeout(PATIENCE)
+    page = context.new_page()
+    page.route("**/v1/**", only_with_a_token)
+    page.goto(office.url)
+    page.get_by_role("dialog", name="Token").get_by_label("Token").fill("a wrong one")
+    press(page, "Use it")
+    dialog = page.get_by_role("dialog", name="This token is not good")
+    dialog.get_by_label("Token").fill("the right one")
+    page.keyboard.press("Enter")
+    says(page.locator("#strip"), "live")
+    tile(page, "1001").wait_for()
+    assert page.evaluate("[sessionStorage.length, Object.values(localStorage).join()]") == [1, ""]
+    page.locator("#dial").get_by_label("Number").fill("7000")
+    press(page.locator("#dial"), "Call")
+    says(page.locator("#dial"), "This token may not do that", "sipclient token NAME --scope call")
+    context.close()
+
+
+def only_with_a_token(route: Any) -> None:
+    """A server that knows one token, with scope read."""
+    if route.request.headers.get("authorization") != "Bearer the right one":
+        refuse(route, 401, "token", "A token is needed")
+    elif route.request.method == "POST":
+        refuse(route, 403, "scope", "This needs scope call")
+    else:
+        route.continue_()
+
+
+def refuse(route: Any, status: int, code: str, title: str) -> None:
+    """An answer of problem+json."""
+    body = json.dumps({"type": "about:blank", "status": status, "title": title, "code": code})
+    route.fulfill(status=status, content_type="application/problem+json", body=body)
+
+
+def test_events_are_read_wherever_the_network_cuts_them(page: Any) -> None:
+    """Each place is tried, with each way to end a line."""
+    read = """async (text) => {
+        const {Reader} = await import("/stream.js");
+        const whole = [...new Reader().feed(text)];
+        for (let cut = 0; cut <= text.length; cut++) {
+            const reader = new Reader();
+            const parts = [...reader.feed(text.slice(0, cut)), ...reader.feed(text.slice(cut))];
+            if (JSON.stringify(parts) !== JSON.stringify(whole)) return `cut at ${cut}: ${JSON.stringify(parts)}`;
+        }
+        return whole;
+    }"""
+    text = "retry: 2000\n\nid: 7\nevent: call-over\ndata: {\ndata: }\n\n: here\n\ndata:x\n\n"
+    expected = [{"id": "7", "event": "call-over", "data": "{\n}"}, {"id": "7", "event": "message", "data": "x"}]
+    for end in ("\n", "\r\n", "\r"):
+        assert page.evaluate(read, text.replace("\n", end) + ("" if end != "\r" else ":\n")) == expected
+
+
+def test_a_robot_that_was_away_is_told_of_and_found_again(page: Any, office: LabOffice) -> None:
+    """The page comes back by itself; what passed meanwhile is named as missed; a dry run says so."""
+    office.tell("state 1005 on-the-phone")
+    says(tile(page, "1005"), "On the phone")
+    office.kill()
+    says(page.locator("#strip"), "offline, again in")
+    office.tell("state 1005 ready")
+    office.start(dry_run=True)
+    says(page.locator("#strip"), "live", "Dry run")
+    says(tile(page, "1005"), "Ready")
+    says(rule(page, "acts"), "The change passed unseen", "the watch says to tell, not to act")
+    office.busy_and_ready("1005")
+    says(rule(page, "acts"), "Dry run", "7000 would have been next")
