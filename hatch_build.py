@@ -18,6 +18,8 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 ROOMS = ("message", "presence", "protocol")
+# Of the other rooms what every datagram passes.
+SHELL = ("face/shell.py", "face/identifiers.py", "transport/udp.py", "transport/datagrams.py", "transport/network.py")
 _STRUCT = re.compile(r"^class \w+\((msgspec\.Struct|Value)\b", re.M)
 _SETUP = """
 import sys
@@ -35,7 +37,9 @@ def wanted() -> bool:
 
 def modules(root: Path) -> list[str]:
     """The files that are compiled, by their paths below the root."""
-    files = [file for room in ROOMS for file in sorted((root / "sipclient" / room).glob("[!_]*.py"))]
+    package = root / "sipclient"
+    files = [file for room in ROOMS for file in sorted((package / room).glob("[!_]*.py"))]
+    files += [package / each for each in SHELL]
     return [str(file.relative_to(root)) for file in files if not _STRUCT.search(file.read_text("utf-8"))]
 
 

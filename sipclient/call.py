@@ -112,6 +112,7 @@ class Call:
         self._failure = ""  # why the media ended, where that ended the call
         self._history: list[CallState] = []
         self._changed = asyncio.Event()
+        self._settled = asyncio.Event()  # answered or over: who waits for the answer is not woken by the ringing
         self.successor: Call | None = None  # the call that a transfer of the far end led to
         self.voice = Voice(line.spawn)
         self._news = News()  # answers to what we asked for within the call
@@ -126,8 +127,7 @@ class Call:
 
     async def answered(self) -> Call:
         """Wait for the answer. Raises CallFailed where none came, or what kept it from being placed."""
-        while self.answered_at is None and self.end is None:
-            await self._changed.wait()
+        await self._settled.wait()
         if self.answered_at is not None:
             return self
         raise self._error or CallFailed(self.status, self.cause, self.reason)
@@ -314,6 +314,8 @@ class Call:
             self._history.append(state)
             self._changed.set()  # who waits now is woken; who waits later waits for the next state
             self._changed.clear()
+            if state in (CallState.ANSWERED, CallState.ENDED):
+                self._settled.set()
 
     def _picked_up(self, event: Answered) -> None:
         if event.offer:

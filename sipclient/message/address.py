@@ -35,7 +35,8 @@ USUAL = re.compile(
     <({_USUAL_URI})>(?:;tag=([A-Za-z0-9\-.!%*_+`'~]++))?+[ \t]*+""",
     re.X,
 )
-_USUAL_ALONE = re.compile(_USUAL_URI, re.X)
+# A sip: or sips: URI of the usual form, without headers.
+USUAL_URI = re.compile(_USUAL_URI, re.X)
 
 
 class NameAddr(msgspec.Struct, frozen=True):
@@ -110,11 +111,6 @@ def parse_name_addr(text: str) -> NameAddr:
         raise MalformedMessage("an address does not end in `>`")
     params = text[end + 1 :]
     return NameAddr(name, parse_uri(text[start + 1 : end].strip(" \t")), parse_params(params) if params else EMPTY)
-
-
-def is_usual_uri(text: str) -> bool:
-    """Whether this is a sip: or sips: URI of the usual form, without headers."""
-    return _USUAL_ALONE.fullmatch(text) is not None
 
 
 def _addr_spec(text: str) -> NameAddr:

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from sipclient.errors import MalformedMessage
 from sipclient.message import readers
-from sipclient.message.address import is_usual_uri
+from sipclient.message.address import USUAL_URI
 from sipclient.message.headers import Headers
 from sipclient.message.message import Message, Request
 from sipclient.message.uri import SipUri
@@ -93,7 +93,7 @@ def check(message: Message, *, deciding: bool = False) -> None:
     if isinstance(message, Request):
         if message.cseq.method != message.method:
             raise MalformedMessage("CSeq names another method than the start line")
-        if is_usual_uri(message.uri_text):
+        if USUAL_URI.fullmatch(message.uri_text) is not None:
             return
         uri = message.uri
         if isinstance(uri, SipUri) and uri.headers:

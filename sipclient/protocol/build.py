@@ -81,14 +81,14 @@ class Draft:
         lines.append(f"Content-Length: {len(self.body)}\r\n\r\n")
         return "\r\n".join(lines).encode("utf-8", "surrogateescape") + self.body
 
-    def ack(self, via: str, cseq: int) -> bytes:
-        """The ACK of a non-2xx, with a NUL where the value of To goes (RFC 3261 §17.1.1.3)."""
+    def ack(self, via: str, cseq: int, to: str) -> bytes:
+        """The ACK of a non-2xx: Via, Route and Call-ID are the request's, To is the response's (RFC 3261 §17.1.1.3)."""
         lines = [f"ACK {self.uri} SIP/2.0", f"Via: {via}"]
         lines += [f"Route: {route}" for route in self.routes]
         lines += [
             f"Max-Forwards: {MAX_FORWARDS}",
             f"From: {self.from_}",
-            "To: \0",
+            f"To: {to}",
             f"Call-ID: {self.call_id}",
             f"CSeq: {cseq} ACK",
             "Content-Length: 0\r\n\r\n",

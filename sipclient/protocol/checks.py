@@ -9,8 +9,8 @@ import msgspec
 
 from sipclient.errors import InvalidValue, MalformedMessage
 from sipclient.message import SipUri, TelUri, Uri, check_header_name, check_header_value, parse_uri
-from sipclient.message.address import is_usual_uri
-from sipclient.message.values import parse_media_type
+from sipclient.message.address import USUAL_URI
+from sipclient.message.readers import MEDIA_TYPE
 from sipclient.protocol.account import Account
 from sipclient.protocol.build import host_port
 from sipclient.protocol.events import Headers
@@ -68,7 +68,7 @@ def check_body(body: bytes, content_type: str) -> None:
     check_header_value(content_type, "content type")
     if body or content_type:
         try:
-            parse_media_type(content_type)
+            _ = MEDIA_TYPE[content_type]
         except MalformedMessage:
             raise InvalidValue(f"the content type {content_type[:80]!r} is not type/subtype") from None
 
@@ -83,7 +83,7 @@ def check_target(line: Line, target: str) -> None:
 
 def uri_text(text: str) -> str:
     """A URI as it goes into a Request-URI: without headers, which RFC 3261 §19.1.1 forbids there."""
-    if is_usual_uri(text) and len(text) <= LONGEST_TARGET:
+    if len(text) <= LONGEST_TARGET and USUAL_URI.fullmatch(text) is not None:
         return text
     check_header_value(text, "target")
     uri = _uri(text)

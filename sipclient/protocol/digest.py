@@ -6,8 +6,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from hmac import compare_digest
 from types import MappingProxyType
-
-import msgspec
+from typing import NamedTuple
 
 from sipclient.message import Challenge, quote
 from sipclient.protocol.identifiers import Identifiers
@@ -39,7 +38,7 @@ ALGORITHMS: Mapping[str, Callable[[bytes], str]] = MappingProxyType(
 _STRENGTH = MappingProxyType({name: rank for rank, name in enumerate(reversed(list(ALGORITHMS)))})
 
 
-class Secret(msgspec.Struct, frozen=True):
+class Secret(NamedTuple):
     """A user name and a password; the password is in no repr."""
 
     username: str

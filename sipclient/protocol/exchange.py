@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 from sipclient.message import Response, quote
@@ -13,7 +14,7 @@ from sipclient.protocol.documents import Documents
 from sipclient.protocol.events import Flow, Headers, Target
 from sipclient.protocol.flows import Flows
 from sipclient.protocol.line import Line, SessionKey
-from sipclient.protocol.transaction import ClientTransaction, Transactions
+from sipclient.protocol.transaction import Acknowledge, ClientTransaction, Transactions
 
 LARGE = 1300  # RFC 3261 §18.1.1: above this a request must not go by UDP unless there is no other way
 
@@ -81,8 +82,8 @@ class Exchange:
         self._others: tuple[Target, ...] = ()  # of a request in a dialog: where else its next hop may be reached
         self._progress = False  # a provisional above 100: somebody may be ringing there
         self._transaction: ClientTransaction | None = None  # None while it waits for a flow
-        self._answered: set[bool] = set()  # whether by the server (False) or a proxy (True)
-        self._stale: set[bool] = set()
+        self._answered: tuple[bool, ...] = ()  # whose challenges: the server's (False), a proxy's (True)
+        self._stale: tuple[bool, ...] = ()
         self._used: dict[SessionKey, Session] = {}
 
     def start(self, flow: Flow | None = None, others: tuple[Target, ...] = ()) -> Exchange:
@@ -138,7 +139,7 @@ class Exchange:
         data, ack = self._encode(flow)
         self._put(flow, data, ack)
 
-    def _encode(self, flow: Flow) -> tuple[bytes, bytes]:
+    def _encode(self, flow: Flow) -> tuple[bytes, Acknowledge]:
         core = self.stack.core
         self.branch = "z9hG4bK" + core.ids.token("branch")
         self.flow = flow
@@ -146,10 +147,9 @@ class Exchange:
         more = self.decorate(flow) if self.decorate is not None else ()
         self.credentials = self._credentials()
         data = self.draft.encode(via, self.cseq, (*more, *self.credentials))
-        ack = self.draft.ack(via, self.cseq) if self.draft.method == "INVITE" else b""
-        return data, ack
+        return data, partial(self.draft.ack, via, self.cseq)
 
-    def _put(self, flow: Flow, data: bytes, ack: bytes) -> None:
+    def _put(self, flow: Flow, data: bytes, ack: Acknowledge) -> None:
         self.provisional = self._progress = False
         self._transaction = self.stack.transactions.send(self.branch, self.draft.method, flow, data, ack, self)
 
@@ -166,8 +166,8 @@ class Exchange:
         draft = self.draft
         cancel = Draft("CANCEL", draft.uri, draft.from_, draft.to, draft.call_id, routes=draft.routes, extra=headers)
         via = via_of(self.flow, *self.line.via_address(self.flow), self.branch)
-        data = cancel.encode(via, self.cseq)
-        self.stack.transactions.send(self.branch, "CANCEL", self.flow, data, b"", _Ignored())
+        data, ack = cancel.encode(via, self.cseq), partial(cancel.ack, via, self.cseq)
+        self.stack.transactions.send(self.branch, "CANCEL", self.flow, data, ack, _Ignored())
 
     # --- the transaction speaks ---------------------------------------------------------------------
 
@@ -258,8 +258,8 @@ class Exchange:
                 )
                 self.line.sessions.pop(key, None)
                 return False
-            self._stale.add(asker)
-        self._answered.add(asker)
+            self._stale += (asker,)
+        self._answered += (asker,)
         for other in [each for each in self._used if each[0] is asker and each != key]:
             del self._used[other]  # the server's realm has another name now
             self.line.sessions.pop(other, None)

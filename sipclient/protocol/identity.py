@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 from urllib.parse import quote as percent
-
-import msgspec
 
 from sipclient.errors import InvalidValue
 from sipclient.message import check_header_value, quote
@@ -19,14 +18,14 @@ _FORM = re.compile(r'\s*(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<plain>[^<>"]*?))\s*
 _USER_SAFE = "-_.!~*'()&=+$,;?/"  # RFC 3261 §25.1: mark and user-unreserved
 
 
-class CallerId(msgspec.Struct, frozen=True):
+class CallerId(NamedTuple):
     """A display name (empty: none) and a user, or a whole URI."""
 
     name: str
     user: str
 
 
-class Identity(msgspec.Struct, frozen=True):
+class Identity(NamedTuple):
     """The From value (without its tag) and the further headers of an INVITE."""
 
     from_value: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol, TypeAlias
 
 from sipclient.message import Request, Response
@@ -12,6 +13,7 @@ from sipclient.protocol.timers import T1, T2, T4, Timer
 from sipclient.protocol.wellformed import skeleton
 
 Key: TypeAlias = tuple[str, ...]
+Acknowledge: TypeAlias = Callable[[str], bytes]  # the ACK of a final response but a 2xx, from the value of its To
 
 # Seconds each timer runs on (unreliable, reliable) transports; RFC 3261 Table 4, RFC 6026 §7.
 # Those that double start at T1. None: not started there.
@@ -161,12 +163,14 @@ class ClientTransaction(_Transaction):
 
     __slots__ = ("ack", "broken", "owner")
 
-    def __init__(self, layer: Transactions, key: Key, flow: Flow, data: bytes, ack: bytes, owner: ClientOwner) -> None:
+    def __init__(
+        self, layer: Transactions, key: Key, flow: Flow, data: bytes, ack: Acknowledge, owner: ClientOwner
+    ) -> None:
         invite = key[1] == "INVITE"
         state = S.CALLING if invite else S.TRYING
         super().__init__(layer, "INVITE client" if invite else "client", state, key, flow)
         self.data = data
-        self.ack = ack  # an ACK for a non-2xx without its To line's value: see `_act`
+        self.ack = ack  # for an INVITE; few are refused, so it is not written before
         self.owner = owner
         self.broken = ""  # what is wrong with the 2xx being passed on, in words
 
@@ -214,9 +218,7 @@ class ClientTransaction(_Transaction):
             else:
                 self.owner.on_response(self, message)
         elif action is A.ACK and isinstance(message, Response):
-            # RFC 3261 §17.1.1.3: the To of the ACK equals the To of the response.
-            to = (message.headers.get("To") or "").encode("utf-8", "surrogateescape")
-            self.layer.core.send(self.flow, self.ack.replace(b"\0", to, 1))
+            self.layer.core.send(self.flow, self.ack(message.headers.get("To") or ""))
         elif action is A.TIMEOUT:
             self.owner.on_failure(self, 408, f"no answer within {64 * T1:.0f} seconds")
         elif action is A.FAIL:
@@ -300,9 +302,9 @@ class Transactions:
         return len(self._clients) + len(self._servers)
 
     def send(
-        self, branch: str, method: str, flow: Flow, data: bytes, ack: bytes, owner: ClientOwner
+        self, branch: str, method: str, flow: Flow, data: bytes, ack: Acknowledge, owner: ClientOwner
     ) -> ClientTransaction:
-        """Start a client transaction. `ack` (INVITE only) is its non-2xx ACK with a NUL where To's value goes."""
+        """Start a client transaction. `ack` writes the ACK of an INVITE that is refused."""
         key = (branch, method)
         transaction = ClientTransaction(self, key, flow, data, ack, owner)
         self._clients[key] = transaction
