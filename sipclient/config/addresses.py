@@ -125,6 +125,29 @@ class Server(str):
         return self.partition(":")[0]
 
 
+class Collector(str):
+    """Where HEP packets go: `udp:homer.example.com:9060`."""
+
+    __slots__ = ()
+    PORT = 9060
+
+    @classmethod
+    def from_toml(cls, value: object) -> Self:
+        """A string; the port may be left out."""
+        text = text_of(value, "a server")
+        transport, _, place = text.partition(":")
+        if transport != "udp":
+            raise Mistake(f'HEP packets go by UDP: "udp:homer.example.com:{cls.PORT}", not {quoted(text)}')
+        split_host_port(place, text)
+        return cls(text)
+
+    @property
+    def place(self) -> tuple[str, int]:
+        """Host, IPv6 without its brackets, and port."""
+        host, port = split_host_port(self.partition(":")[2], self)
+        return host.strip("[]"), int(port or self.PORT)
+
+
 class HostPort(str):
     """An address and a port to bind or to reach: `0.0.0.0:0`, `[::1]:8080`."""
 

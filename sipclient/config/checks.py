@@ -14,6 +14,7 @@ from sipclient.config.rule_checks import check_rules
 from sipclient.config.values import Mistake
 
 MOST_AT_ONCE = 10_000
+MOST_AGENTS = 0xFFFFFFFF  # HEP3 has 32 bits for a capture agent
 LEAST_PER_SECOND = 0.00001  # who writes less wants none, or meant something else
 SHORTEST_EXPIRES = 1.0  # seconds: Expires has whole ones (RFC 3261 §20.19)
 SHORT_EXPIRES = 10.0  # seconds below which hardly any PBX leaves it as asked
@@ -127,6 +128,8 @@ def _services(draft: Draft, findings: Findings) -> None:
     for place, hook in draft.webhooks.items():
         if not _WEB_URL.fullmatch(hook.url) and findings.sound("webhooks", place, "url"):
             findings.error(("webhooks", place, "url"), 'a webhook is like "https://example.com/hook"')
+    if draft.hep is not None and not 0 <= draft.hep.id <= MOST_AGENTS:
+        findings.error(("hep", "id"), f"a capture agent's id is a whole number from 0 to {MOST_AGENTS}")
     if draft.listen is not None and not draft.listen.origins and findings.sound("listen", "origins"):
         findings.error(("listen", "origins"), 'name the web sites that may connect, like ["https://app.example.com"]')
 

@@ -15,6 +15,7 @@ from sipclient.config.model import (
     TABLES,
     AccountConfig,
     DialConfig,
+    HepConfig,
     IncomingConfig,
     ListenConfig,
     RuleConfig,
@@ -46,6 +47,7 @@ class Draft(msgspec.Struct):
     store: StoreConfig | None = None
     web: WebConfig | None = None
     listen: ListenConfig | None = None
+    hep: HepConfig | None = None
     dial: DialConfig | None = None
     recordings: str = ""
     dry_run: bool = False
@@ -86,7 +88,7 @@ def read_draft(document: dict[str, Any], sources: Sources, findings: Findings) -
         del document[key]
     _read_accounts(draft, document, sources, findings)
     _read_lists(draft, document, sources, findings)
-    _read_singles(draft, document, findings)
+    _read_singles(draft, document, sources, findings)
     return draft
 
 
@@ -134,10 +136,13 @@ def _entries(cls: type[T], key: str, document: dict[str, Any], findings: Finding
     return entries
 
 
-def _read_singles(draft: Draft, document: dict[str, Any], findings: Findings) -> None:
+def _read_singles(draft: Draft, document: dict[str, Any], sources: Sources, findings: Findings) -> None:
     draft.store = _single(StoreConfig, "store", document, findings)
     draft.web = _single(WebConfig, "web", document, findings)
     draft.listen = _single(ListenConfig, "listen", document, findings)
+    draft.hep = _single(HepConfig, "hep", document, findings)
+    if draft.hep is not None:
+        draft.hep = fill_in(draft.hep, "password", ("hep",), sources, findings)
     draft.dial = _single(DialConfig, "dial", document, findings)
     _read_settings(draft, document, findings)
 

@@ -113,6 +113,7 @@ def _config(draft: Draft) -> Config:
         web=draft.web,
         webhooks=tuple(draft.webhooks.values()),
         listen=draft.listen,
+        hep=draft.hep,
         dial=draft.dial or DialConfig(),
         recordings=draft.recordings,
         dry_run=draft.dry_run,

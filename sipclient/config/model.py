@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
-from sipclient.config.addresses import HostPort, IceServer, IpAddress, Network, Server, SipAddress
+from sipclient.config.addresses import Collector, HostPort, IceServer, IpAddress, Network, Server, SipAddress
 from sipclient.config.causes import RejectWith, RetryOn
 from sipclient.config.hours import Hours
 from sipclient.config.patterns import Pattern
@@ -268,6 +268,19 @@ class ListenConfig(Table, frozen=True, kw_only=True):
     key: Text = Text("")
 
 
+class HepConfig(Table, frozen=True, kw_only=True):
+    """`[hep]`: every SIP message, as HEP3, to a collector such as Homer."""
+
+    server: Collector
+    id: int = 2001
+    password: Text = Text("")
+    password_env: Text = Text("")
+    password_file: Text = Text("")
+
+    def __repr__(self) -> str:
+        return f"HepConfig(server={self.server!r}, id={self.id})"
+
+
 class DialConfig(Table, frozen=True, kw_only=True):
     """`[dial]`: what may be called at all, and how fast."""
 
@@ -287,6 +300,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     web: WebConfig | None = None
     webhooks: tuple[WebhookConfig, ...] = ()
     listen: ListenConfig | None = None
+    hep: HepConfig | None = None
     dial: DialConfig = DialConfig()
     recordings: str = ""
     dry_run: bool = False
@@ -305,6 +319,7 @@ TABLES: dict[str, type[Table]] = {
     "web": WebConfig,
     "webhooks": WebhookConfig,
     "listen": ListenConfig,
+    "hep": HepConfig,
     "dial": DialConfig,
 }
 ARRAYS = ("watch", "rules", "incoming", "webhooks")

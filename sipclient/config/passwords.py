@@ -13,12 +13,12 @@ import msgspec
 
 from sipclient.config.findings import Findings
 from sipclient.config.lines import Path
-from sipclient.config.model import AccountConfig, Text, Turn, WebhookConfig
+from sipclient.config.model import AccountConfig, HepConfig, Text, Turn, WebhookConfig
 from sipclient.config.values import Mistake, text_of
 
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)+")
 
-Holder = TypeVar("Holder", AccountConfig, Turn, WebhookConfig)
+Holder = TypeVar("Holder", AccountConfig, Turn, WebhookConfig, HepConfig)
 
 
 class Sources(msgspec.Struct, frozen=True):

@@ -30,6 +30,7 @@ STAND_INS: Mapping[str, Any] = MappingProxyType(
         "to": "0",
         "on": [],
         "url": "turn:nowhere.invalid",
+        "server": "udp:nowhere.invalid",
         "action": {},
         "wss": "127.0.0.1:0",
         "certificate": "?",

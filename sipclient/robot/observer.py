@@ -9,6 +9,7 @@ from sipclient.client import Client
 from sipclient.face.shell import Clock
 from sipclient.protocol.events import Event
 from sipclient.robot.judge import Judge
+from sipclient.robot.mirror import Mirror
 from sipclient.robot.told import Told
 from sipclient.robot.turns import Turns
 
@@ -20,6 +21,7 @@ class Scene(NamedTuple):
     turns: Turns
     judge: Judge
     clock: Clock
+    mirror: Mirror | None = None
 
 
 class Observer(Protocol):

@@ -28,6 +28,7 @@ from sipclient.robot.hooks import NO_HOOKS, Hooks
 from sipclient.robot.jobs import Jobs
 from sipclient.robot.judge import Doing, Judge
 from sipclient.robot.ledger import Ledger
+from sipclient.robot.mirror import Mirror
 from sipclient.robot.observer import Observer, Scene, telling
 from sipclient.robot.recovery import FRESH, Recovery
 from sipclient.robot.tape import Tape
@@ -69,7 +70,8 @@ class Robot:
 
     `tell` hears everything worth a line; `observers` hear that and every event of the engine. `folder` is where
     relative paths in the file begin. `client_options` go to the Client; `tape` writes down what the engine and the
-    rules are given. Entering raises StoreError where the store cannot be read; no PBX is waited for.
+    rules are given, `mirror` copies every message. Entering raises StoreError where the store cannot be read; no PBX is
+    waited for.
     """
 
     def __init__(
@@ -84,6 +86,7 @@ class Robot:
         wall: Callable[[], datetime] = utc_now,
         tape: Tape | None = None,
         observers: Iterable[Observer] = (),
+        mirror: Mirror | None = None,
         **client_options: Any,
     ) -> None:
         self._config = config
@@ -102,6 +105,12 @@ class Robot:
                 "on_receive": both(self.views.ladders.received, client_options.get("on_receive")),
             }
         self._tell = self.tell = tell
+        self._mirror = mirror
+        if mirror is not None:
+            client_options |= {
+                "on_send": both(mirror.sent, client_options.get("on_send")),
+                "on_receive": both(mirror.received, client_options.get("on_receive")),
+            }
         self._tape = tape
         if tape is not None:
             client_options = {"engine": tape.engine, **client_options}
@@ -151,7 +160,7 @@ class Robot:
         if self._tape is not None:
             self._tape.begin(self._clock.time(), self._wall())
         for observer in self._observers:
-            observer.begin(Scene(self.client, self._turns, self.judge, self._clock))
+            observer.begin(Scene(self.client, self._turns, self.judge, self._clock, self._mirror))
         try:
             for name in self._accounts:
                 await self._remember(name)
@@ -217,6 +226,9 @@ class Robot:
         if config.listen != self._config.listen:
             self._complain(["[listen] has changed: that needs a restart"])
             config = msgspec.structs.replace(config, listen=self._config.listen)
+        if config.hep != self._config.hep:
+            self._complain(["[hep] has changed: that needs a restart"])
+            config = msgspec.structs.replace(config, hep=self._config.hep)
         if config.web != self._config.web:
             self._complain(["[web] has changed: that needs a restart"])
             config = msgspec.structs.replace(config, web=self._config.web)

@@ -6,8 +6,8 @@ import asyncio
 import gc
 import logging
 import socket
-from collections.abc import Callable, Coroutine, Iterable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from importlib.util import find_spec
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
@@ -19,8 +19,9 @@ from sipclient.robot.accounts import accounts_of
 from sipclient.robot.files import check_file, folder_of, load_file, store_url, text_of
 from sipclient.robot.hooks import Hooks, described, load_hooks
 from sipclient.robot.journal import Journal, LibraryLog
+from sipclient.robot.mirror import Mirror
 from sipclient.robot.observer import Observer
-from sipclient.robot.robot import Robot
+from sipclient.robot.robot import Robot, utc_now
 from sipclient.robot.signals import Signals
 from sipclient.robot.tape import Tape
 from sipclient.robot.threads import in_thread
@@ -128,7 +129,7 @@ async def _serve(
     url = store_url(config, folder)
     verbose = journal.verbosity > 0
     with taped(traces, prepared.text, lambda text: journal.tell(told.Notice("error", text))) as tape:
-        async with open_store(url) as store:
+        async with open_store(url) as store, _mirroring(config, journal) as mirror:
             robot = Robot(
                 config,
                 store=store,
@@ -137,6 +138,7 @@ async def _serve(
                 folder=folder,
                 tape=tape,
                 observers=front.observers if front is not None else (),
+                mirror=mirror,
                 on_send=journal.sent if verbose else None,
                 on_receive=journal.received if verbose else None,
             )
@@ -147,6 +149,15 @@ async def _serve(
                     _tell_findings(prepared.findings, robot)
                     while await signals.reload_wanted():
                         await signals.unless_stopped(_reload(robot, path, folder, url, tape))
+
+
+@asynccontextmanager
+async def _mirroring(config: Config, journal: Journal) -> AsyncIterator[Mirror | None]:
+    if config.hep is None:
+        yield None
+        return
+    async with Mirror(config.hep, utc_now, lambda text: journal.tell(told.Notice("warning", text))) as mirror:
+        yield mirror
 
 
 def spare_the_collector() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
 
 import msgspec
@@ -105,8 +106,11 @@ def _fixed(packet: bytes) -> Capture | None:
     )
 
 
-def encode(capture: Capture, agent: int = 1) -> bytes:
-    """A HEP3 packet. Addresses that are names or unknown are written as 0.0.0.0."""
+def encode(capture: Capture, agent: int = 1, key: bytes = b"", correlation: bytes = b"") -> bytes:
+    """A HEP3 packet. Addresses that are names or unknown are written as 0.0.0.0.
+
+    `key` is what the collector knows the agent by; `correlation` joins what belongs together: for SIP, the Call-ID.
+    """
     first, second = _packed(capture.source.host), _packed(capture.destination.host)
     wide = len(first) == 16 or len(second) == 16
     if wide:
@@ -124,12 +128,15 @@ def encode(capture: Capture, agent: int = 1) -> bytes:
         (10, micro.to_bytes(4, "big")),
         (11, bytes((capture.kind,))),
         (12, agent.to_bytes(4, "big")),
+        *([(14, key)] if key else []),
         (15, capture.payload),
+        *([(17, correlation)] if correlation else []),
     ]
     body = b"".join(_HEAD.pack(0, kind, len(value) + 6) + value for kind, value in chunks)
     return MAGIC + (len(body) + 6).to_bytes(2, "big") + body
 
 
+@lru_cache(256)
 def _packed(host: str) -> bytes:
     for kind in (IPv4Address, IPv6Address):
         try:

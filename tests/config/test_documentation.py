@@ -16,6 +16,7 @@ from sipclient.config import (
     Config,
     DialConfig,
     Digits,
+    HepConfig,
     Hours,
     IncomingAction,
     IncomingConfig,
@@ -55,6 +56,7 @@ SECTIONS: list[tuple[str, type[msgspec.Struct]]] = [
     ("## [web]", WebConfig),
     ("## [[webhooks]]", WebhookConfig),
     ("## [listen]", ListenConfig),
+    ("## [hep]", HepConfig),
     ("## [dial]", DialConfig),
 ]
 
@@ -74,7 +76,7 @@ def default(cls: type[msgspec.Struct], key: str, text: str) -> Any:
 
 
 def placeholder(field: Any) -> Any:
-    examples = {"address": "sip:a@b.example", "url": "stun:a", "wss": "a:1", "action": {}}
+    examples = {"address": "sip:a@b.example", "url": "stun:a", "wss": "a:1", "server": "udp:a", "action": {}}
     return examples.get(field.name, [] if "tuple" in str(field.type) else "x")
 
 

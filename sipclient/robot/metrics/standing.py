@@ -38,6 +38,14 @@ class Standing(Collector):
         yield _gauge("calls_live", "Calls under way, in both directions.", (), {(): len(client.calls)})
         yield _gauge("turns_taken", "Calls that count against [dial] calls_at_once now.", (), {(): turns.running})
         yield _gauge("turns_waiting", "Calls that wait for their turn by [dial].", (), {(): turns.waiting})
+        mirror = self._scene.mirror
+        if mirror is not None:
+            copies = CounterMetricFamily(
+                "sipclient_hep_messages", "SIP messages for the collector of [hep], by outcome.", labels=("outcome",)
+            )
+            copies.add_metric(("mirrored",), mirror.mirrored)
+            copies.add_metric(("dropped",), mirror.dropped)
+            yield copies
         bugs = CounterMetricFamily("sipclient_bugs", "Bugs met and survived: 0 in a sound program.")
         bugs.add_metric((), client.failures)
         yield bugs
