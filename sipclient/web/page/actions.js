@@ -6,6 +6,8 @@ import { ask } from "./dialog.js";
 import { fault, note } from "./notes.js";
 import { fresh } from "./sync.js";
 
+const TRANSFER = 45000; // milliseconds: it is answered when the far end has called
+
 const path = (call, what = "") => `v1/calls/${encodeURIComponent(call.id)}${what}`;
 
 async function doing(work, done) {
@@ -23,12 +25,12 @@ export const endBridge = (bridge) => doing(() => remove(`v1/bridges/${encodeURIC
 
 async function transfer(call) {
   const to = await ask("Transfer", "To", { hint: "A number or a SIP address; [dial] allow must name it.", verb: "Transfer" });
-  if (to) doing(() => post(path(call, "/transfer"), { to }), `Asked to transfer ${call.to} to ${to}`);
+  if (to) doing(() => post(path(call, "/transfer"), { to }, { patience: TRANSFER }), `${call.to} is transferred to ${to}`);
 }
 
 async function digits(call) {
-  const given = await ask("Send digits", "Digits", { hint: "0–9, *, #, A–D", pattern: "[0-9*#A-Da-d]+", verb: "Send", inputmode: "tel" });
-  if (given) doing(() => post(path(call, "/dtmf"), { digits: given.toUpperCase() }), `Sent ${given} to ${call.to}`);
+  const given = await ask("Send digits", "Digits", { hint: "0–9, *, #, A–D, and a comma to wait half a second", pattern: "[0-9*#A-Da-d,]+", verb: "Send", inputmode: "tel" });
+  if (given) doing(() => post(path(call, "/dtmf"), { digits: given.toUpperCase() }, { patience: TRANSFER }), `Sent ${given} to ${call.to}`);
 }
 
 const hold = (call) => doing(() => post(path(call, "/hold"), { hold: !call.held }));
@@ -39,7 +41,7 @@ export function callActions(call) {
   const up = call.state === "answered";
   return el("div.row.actions", {},
     up ? button(call.held ? "Resume" : "Hold", () => hold(call), "quiet", { ...named(call.held ? "Resume" : "Hold"), "aria-pressed": String(Boolean(call.held)) }) : null,
-    up ? button("Transfer…", () => transfer(call), "quiet", named("Transfer")) : null,
-    up ? button("Digits…", () => digits(call), "quiet", named("Send digits to")) : null,
+    up ? button("Transfer", () => transfer(call), "quiet", named("Transfer")) : null,
+    up ? button("Digits", () => digits(call), "quiet", named("Send digits to")) : null,
     button(up ? "Hang up" : "Cancel", () => hangUp(call), "stop", named(up ? "Hang up" : "Cancel the call to"))); // prettier-ignore
 }

@@ -25,13 +25,13 @@ export function url(path) {
   return new URL(path, document.baseURI.split("#")[0]);
 }
 
-export async function send(method, path, { body, key, signal, accept = "application/json", headers: more = {} } = {}) {
+export async function send(method, path, { body, key, signal, accept = "application/json", headers: more = {}, patience = PATIENCE } = {}) {
   const headers = { Accept: accept, ...more };
   if (token.get()) headers.Authorization = `Bearer ${token.get()}`;
   if (body !== undefined) headers["Content-Type"] = "application/json";
   if (key) headers["Idempotency-Key"] = key;
   const limit = new AbortController();
-  const late = setTimeout(() => limit.abort(), PATIENCE); // until the answer begins; its body may take longer
+  const late = setTimeout(() => limit.abort(), patience); // until the answer begins; its body may take longer
   signal?.addEventListener("abort", () => limit.abort());
   let answer;
   try {

@@ -4,6 +4,7 @@ import { el, fill, icon, say } from "./dom.js";
 import { show as showExtension } from "./extension.js";
 import { hear, keyOf, model } from "./model.js";
 import { speak, trouble } from "./notes.js";
+import { Roving } from "./roving.js";
 import { fresh } from "./sync.js";
 import { exact, since, span, tick, watch } from "./time.js";
 import { BUSY, STATES, stateName } from "./words.js";
@@ -13,6 +14,7 @@ const filter = { text: "", states: new Set() };
 const counts = new Map(); // state -> its button's number
 let list;
 let summary;
+let walk;
 let several = false; // accounts: a tile then names its own
 
 export function mount() {
@@ -24,6 +26,7 @@ export function mount() {
     sift(true);
   });
   list = el("ul.tiles", { "aria-label": "Extensions" });
+  walk = new Roving(list, ".tile");
   summary = el("p.fine");
   fill(document.getElementById("board"),
     el("header.head", {}, el("h2", { id: "board-title" }, "Extensions"), search),
@@ -35,6 +38,7 @@ export function mount() {
     if (!tile) return;
     update(tile, extension, true);
     siftOne(tile);
+    walk.settle();
     count();
   });
   redraw();
@@ -76,7 +80,7 @@ function redraw() {
 function make(key) {
   const open = () => showExtension(model.extensions.get(key));
   const tile = { key, picture: el("span.shape"), name: el("span.number"), time: el("time.since"), state: el("span.word"), flaps: el("span.mark.flaps", { title: "changes in the last ten minutes" }), note: el("span.note"), waits: el("span.mark.waits") };
-  tile.face = el("button.tile", { type: "button", onclick: open }, tile.picture, tile.name, tile.time, el("span.line", {}, tile.state, tile.flaps), tile.waits, tile.note); // prettier-ignore
+  tile.face = el("button.tile", { type: "button", tabIndex: -1, onclick: open }, tile.picture, tile.name, tile.time, el("span.line", {}, tile.state, tile.flaps), tile.waits, tile.note); // prettier-ignore
   tile.node = el("li", {}, tile.face);
   return tile;
 }
@@ -136,6 +140,7 @@ function siftOne(tile) {
 function sift(byHand = false) {
   let shown = 0;
   for (const tile of tiles.values()) shown += siftOne(tile);
+  walk.settle();
   const problem = model.problems.get("extensions");
   if (!tiles.size && problem) return void fill(summary, trouble(problem, fresh.extensions));
   const text = !tiles.size

@@ -30,8 +30,8 @@ function details(b) {
 
 function leg(side) {
   if (!side) return "";
-  const call = side.call ?? side.id ?? side.calls?.at(-1);
-  const text = [side.to, side.state, side.attempt > 1 ? `attempt ${side.attempt}` : ""].filter(Boolean).join(", ");
+  const call = side.call ?? side.calls?.at(-1);
+  const text = [side.to, side.state, side.attempt > 1 ? `attempt ${side.attempt}` : "", side.status || "", side.cause].filter(Boolean).join(", ");
   return typeof call === "string" ? el("a", { href: `#calls/${encodeURIComponent(call)}` }, text) : text;
 }
 

@@ -5,6 +5,7 @@ import { button, el, field, fill } from "./dom.js";
 import { hear, model } from "./model.js";
 import { note, speak, trouble } from "./notes.js";
 import { fresh } from "./sync.js";
+import { span } from "./time.js";
 
 let form;
 let answer;
@@ -84,7 +85,7 @@ async function place() {
   fill(answer);
   try {
     const made = bridging() ? await post("v1/bridges", { a, b, ...asked() }, { key }) : await post("v1/calls", asked(a), { key });
-    if (made?.state === "ended") fill(answer, el("p.fine", {}, `Not dialled: ${[made.status || "", made.cause, made.reason].join(" ").trim()}`));
+    if (model.status?.dry_run) note("Dry run", "Nothing is dialled: see the log for what would have been.");
     else note(bridging() ? `Bridging ${a} and ${b}` : `Calling ${a}`, "", "good");
     renew();
     fresh.calls();
@@ -113,11 +114,16 @@ async function plan() {
   }
 }
 
-function planned({ would = {}, allowed, why_not: why }, side) {
-  const headers = Object.entries(would.headers ?? {}).map(([name, value]) => `${name}: ${value}`).join("\n");
-  const retry = would.retry ? (typeof would.retry === "object" ? Object.entries(would.retry).map(([name, value]) => `${name} ${[value].flat().join(" ")}`).join(", ") : would.retry) : "";
-  const rows = [["Request", would.request_uri ? `INVITE ${would.request_uri}` : ""], ["Account", would.account], ["From", would.from], ["Headers", headers], ["Time limit", would.timeout ? `${would.timeout}${typeof would.timeout === "number" ? " s" : ""}` : ""], ["Retries", retry]];
+function planned({ would = {}, targets = [would], allowed, why_not: why }, side) {
   return el("section.plan", {},
     el(`p.verdict.${allowed ? "good" : "bad"}`, {}, el("strong", {}, `${side ? `${side}: ` : ""}${allowed ? "Would be called" : "Would not be called"}`), why ? `: ${why}` : ""),
-    el("dl.facts", {}, rows.filter(([, value]) => value).map(([name, value]) => [el("dt", {}, name), el("dd.pre", {}, String(value))]))); // prettier-ignore
+    targets.map(facts)); // prettier-ignore
+}
+
+const pairs = (object, between) => Object.entries(object ?? {}).map(([name, value]) => `${name}${between}${[value].flat().join(" ")}`);
+
+function facts(would) {
+  const rows = [["Request", would.request_uri ? `INVITE ${would.request_uri}` : ""], ["Account", would.account], ["From", would.from], ["Headers", pairs(would.headers, ": ").join("\n")],
+    ["Time limit", would.timeout ? span(would.timeout) : ""], ["Retries", pairs(would.retry, " ").join(", ")]]; // prettier-ignore
+  return el("dl.facts", {}, rows.filter(([, value]) => value).map(([name, value]) => [el("dt", {}, name), el("dd.pre", {}, String(value))]));
 }

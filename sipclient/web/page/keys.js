@@ -16,6 +16,7 @@ const KEYS = [
   ["/", "Filter what is shown", () => focus("input[type=search]")],
   ["d", "Dial", () => (go("#board"), setTimeout(() => document.getElementById("dial-a")?.focus()))],
   ["?", "This help", help],
+  ["← → ↑ ↓", "Walk over the board, once it is reached by Tab"],
 ];
 
 function focus(selector) {
@@ -33,7 +34,7 @@ export function helpButton() {
 export function listen() {
   addEventListener("keydown", (event) => {
     if (!on() || event.ctrlKey || event.metaKey || event.altKey || event.target.closest?.("input, textarea, select, dialog, audio")) return;
-    const found = KEYS.find(([key]) => key === event.key);
+    const found = KEYS.find(([key, , act]) => act && key === event.key);
     if (!found) return;
     event.preventDefault();
     found[2]();

@@ -28,7 +28,8 @@ export function draw(ladder, title) {
     picture.hidden = !plain.hidden;
     toggle.textContent = plain.hidden ? "As text" : "As a picture";
   }, "quiet"); // prettier-ignore
-  return el("figure.ladder", {}, picture, plain, el("figcaption.row", {}, toggle, button("Copy as text", copy, "quiet")));
+  const lost = ladder.lost ? el("span.fine", {}, `${ladder.lost} earlier messages are no longer kept`) : null;
+  return el("figure.ladder", {}, picture, plain, el("figcaption.row", {}, toggle, button("Copy as text", copy, "quiet"), lost));
 }
 
 const hostOf = (host) => (typeof host === "string" ? { name: host, subtitle: "" } : { name: host.name ?? host.host ?? "", subtitle: host.subtitle ?? "" });
@@ -39,14 +40,16 @@ function placed(message, hosts) {
   return from < 0 || to < 0 ? null : { ...message, from, to, summary: message.summary ?? "" };
 }
 
-function tone({ summary }) {
+function toneOf({ summary, tone }) {
+  if (tone) return tone;
   const status = /^(\d)\d\d /.exec(summary)?.[1];
   if (!status) return summary.startsWith("RTP") ? "sound" : "request";
   return { 1: "provisional", 2: "success", 3: "redirect" }[status] ?? "failure";
 }
 
-// Seconds from the first message, or the time of day where the trace has one.
+// Seconds from the first message; nothing where the trace has no times.
 function timeOf(message, first) {
+  if (typeof message.seconds === "number") return `+${message.seconds.toFixed(3)}`;
   if (message.at === null || message.at === undefined) return "";
   if (typeof message.at === "number") return `+${(message.at - (first?.at ?? 0)).toFixed(3)}`;
   return `+${((Date.parse(message.at) - Date.parse(first.at)) / 1000).toFixed(3)}`;
@@ -75,7 +78,7 @@ function arrow(message, y, x, time) {
   const head = self ? `M${tip} ${y + 4}l8-4v8z` : `M${tip} ${y}l${-way * 9}-4.5v9z`;
   const middle = self ? a + 48 : (a + b) / 2;
   const most = Math.max(18, Math.floor(Math.abs(b - a || 220) / 7));
-  return svg(`g.arrow.${tone(message)}`, {}, svg("title", {}, message.detail ? `${message.summary}\n${message.detail}` : message.summary),
+  return svg(`g.arrow.${toneOf(message)}`, {}, svg("title", {}, message.detail ? `${message.summary}\n${message.detail}` : message.summary),
     svg("text.at", { x: TIME - 10, y: y + 4, "text-anchor": "end" }, time),
     svg("path.shaft", { d: line }), svg("path.head", { d: head }),
     svg("text.label", { x: middle, y: y - 6, "text-anchor": self ? "start" : "middle" }, short(message.summary, most))); // prettier-ignore

@@ -24,27 +24,21 @@ function draw() {
   const calls = [...model.calls.values()];
   announce(calls);
   const live = calls.filter(isLive);
+  const joined = [...model.bridges.values()].filter(isLive);
   const problem = model.problems.get("calls");
-  if (!live.length) {
+  if (!live.length && !joined.length) {
     drawn = "";
     const words = model.loaded.has("calls") ? "No call is up." : "Reading…";
     return void fill(body, problem ? trouble(problem, fresh.calls) : el("p.empty", {}, words));
   }
-  const wanted = JSON.stringify([live, [...model.bridges.values()]]);
+  const wanted = JSON.stringify([live, joined]);
   if (wanted === drawn) return;
   const focused = document.activeElement?.getAttribute("aria-label");
   drawn = wanted;
-  const groups = Map.groupBy ? Map.groupBy(live, keyOf) : group(live);
-  fill(body, [...groups].map(([key, legs]) => (model.bridges.has(key) ? bridge(model.bridges.get(key), legs) : legs.map(card))));
+  const legs = (b) => live.filter((call) => call.bridge === b.id);
+  const alone = live.filter((call) => !joined.some((b) => b.id === call.bridge));
+  fill(body, joined.map((b) => bridge(b, legs(b))), alone.map(card));
   if (focused && !body.contains(document.activeElement)) body.querySelector(`[aria-label="${CSS.escape(focused)}"]`)?.focus();
-}
-
-const keyOf = (call) => call.bridge ?? call.id;
-
-function group(calls) {
-  const groups = new Map();
-  for (const call of calls) groups.set(keyOf(call), [...(groups.get(keyOf(call)) ?? []), call]);
-  return groups;
 }
 
 export function stateTag(call) {
@@ -74,12 +68,12 @@ function why(call) {
 const card = (call) => el("article.call", {}, head(call), why(call), callActions(call));
 
 function bridge(b, legs) {
-  const side = (call) => (b.a?.id === call.id ? "A" : b.b?.id === call.id ? "B" : "");
+  const side = (call) => (b.a?.calls?.includes(call.id) ? "A" : b.b?.calls?.includes(call.id) ? "B" : "");
   const ordered = legs.toSorted((x, y) => side(x).localeCompare(side(y)));
   return el("article.call.bridge", {},
     el("div.call-head", {}, el("strong.who", {}, `${b.a?.to ?? "A"} ↔ ${b.b?.to ?? "B"}`), el(`span.tag.${b.state === "bridged" ? "good" : "warn"}`, {}, BRIDGE_STATES[b.state] ?? b.state)),
     ordered.map((call) => el("div.leg-row", {}, head(call, side(call)), callActions(call))),
-    el("div.row.actions", {}, button("Details", () => showBridge(b.id), "quiet"), button("Hang up both", () => endBridge(b), "stop"))); // prettier-ignore
+    el("div.row.actions", {}, button("Details", () => showBridge(b.id), "quiet", { "aria-label": `Details of the bridge to ${b.a?.to}` }), button("Hang up both", () => endBridge(b), "stop"))); // prettier-ignore
 }
 
 function announce(calls) {

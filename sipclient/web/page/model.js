@@ -38,4 +38,4 @@ export function remember(event) {
   changed("event", event);
 }
 
-export const isLive = (call) => call.state !== "ended";
+export const isLive = (call) => call.state !== "ended" && call.state !== "failed"; // or bridge
