@@ -13,22 +13,25 @@ import pytest
 
 from sipclient.errors import MediaError
 from sipclient.media import pyav
-from sipclient.media.loading import load
-from sipclient.media.sound import late, open_source
+from sipclient.media.loading import is_loaded, load
+from sipclient.media.sound import Resampler, late, open_source
 from sipclient.media.sound.avfile import AvReader
 from sipclient.media.sound.late import LateReader
 from tests.media.tone import Humming
 
 SLOW = "import threading\nthread = threading.get_ident()\n"
 PLAYED = """
-import asyncio, sys, threading
+import asyncio, sys
 from pathlib import Path
 from sipclient.errors import MediaError
-from sipclient.media.sound import open_source
+from sipclient.media.loading import is_loaded
+from sipclient.media.sound import Recorder, Resampler, open_source
 
 async def main():
     player = open_source(Path(sys.argv[1]))
-    assert "av" not in sys.modules or threading.active_count() > 1
+    Resampler(16000, 8000)
+    Recorder(sys.argv[2], "a.mp3").close()
+    assert not is_loaded("av")
     silent = heard = 0
     while (frame := player.frame(160, 8000)) is not None:
         silent, heard = silent + (not heard and not any(frame)), heard + any(frame)
@@ -100,13 +103,15 @@ def test_what_is_wrong_with_that_file_is_told_at_the_end(tmp_path: Path) -> None
 
 
 def played(path: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-c", PLAYED, str(path)], capture_output=True, text=True, timeout=30)
+    return subprocess.run(
+        [sys.executable, "-c", PLAYED, str(path), str(path.parent)], capture_output=True, text=True, timeout=30
+    )
 
 
 async def test_a_file_that_is_not_wanted_any_more_is_closed_once_it_is_open(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pyav, "loaded", lambda: False)
+    monkeypatch.setattr(pyav, "is_loaded", lambda name: False)
     player = open_source(encoded(tmp_path / "a.mp3"))
     (reader,) = player._readers
     assert isinstance(reader, LateReader)
@@ -118,9 +123,21 @@ async def test_a_file_that_is_not_wanted_any_more_is_closed_once_it_is_open(
 
 
 def test_where_no_loop_waits_a_file_is_opened_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pyav, "loaded", lambda: False)
+    monkeypatch.setattr(pyav, "is_loaded", lambda name: False)
     (reader,) = open_source(encoded(tmp_path / "a.mp3"))._readers
     assert isinstance(reader, AvReader)
+
+
+async def test_a_rate_is_changed_by_our_own_filter_until_pyav_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = type(Resampler(16_000, 8_000)._converter).__name__
+    monkeypatch.setattr(pyav, "is_loaded", lambda name: False)
+    assert (before, type(Resampler(16_000, 8_000)._converter).__name__) == ("_Swr", "_Filter")
+
+
+def test_a_module_that_is_half_loaded_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert is_loaded("av") and not is_loaded("there_is_no_such_module")
+    monkeypatch.setattr(sys.modules["av"].__spec__, "_initializing", True, raising=False)
+    assert not is_loaded("av")
 
 
 async def test_what_surprises_the_thread_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

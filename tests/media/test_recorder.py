@@ -279,7 +279,7 @@ def test_a_directory_that_is_none_or_forbidden_is_named(tmp_path: Path) -> None:
 
 
 def test_without_the_extra_mp3_names_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pyav, "import_module", lambda module: (_ for _ in ()).throw(ImportError(module)))
+    monkeypatch.setattr(pyav, "find_spec", lambda module: None)
     with pytest.raises(MediaError, match=r"recording call\.mp3 needs the extra: pip install 'sipclient\[media\]'"):
         Recorder(tmp_path, "call.mp3")
     assert not list(tmp_path.iterdir())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import math
 from collections.abc import Sequence
@@ -270,10 +269,4 @@ def _file(path: Path) -> Reader:
 
 def _by_pyav(path: Path) -> Reader:
     """Opened beside the loop, if there is one, where PyAV has to be loaded for it."""
-    if pyav.loaded() or not pyav.installed():
-        return AvReader(path)
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return AvReader(path)
-    return LateReader(path)
+    return AvReader(path) if pyav.at_hand() or not pyav.installed() else LateReader(path)

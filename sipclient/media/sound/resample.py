@@ -1,4 +1,4 @@
-"""Sampling rates, one into another: by PyAV where it is installed (some 11 µs a frame), else by a filter of our own."""
+"""Sampling rates, one into another: by PyAV where it is at hand (some 11 µs a frame), else by a filter of our own."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Resampler:
         self._ready = bytearray()
         self._converter: _Converter | None = None
         if source != target:
-            self._converter = _Swr(source, target) if pyav.installed() else _Filter(source, target)
+            self._converter = _Swr(source, target) if pyav.at_hand() else _Filter(source, target)
 
     def resample(self, pcm: bytes) -> bytes:
         """The next stretch of it."""

@@ -191,7 +191,7 @@ def check_format(name: str, suffix: str, rate: int) -> None:
         known = f"{rates[0]} to {rates[-1]}" if isinstance(rates, range) else ", ".join(map(str, rates))
         raise MediaError(f"{name}: {rate} samples a second cannot be written as {suffix}; {known} can")
     if suffix != ".wav":
-        pyav.needed(f"recording {name}")
+        pyav.required(f"recording {name}")
 
 
 def make_writer(file: FileIO, suffix: str, rate: int, channels: int) -> Writer:
