@@ -7,12 +7,11 @@ from collections.abc import Callable
 from sipclient.media.certificate import Certificate
 from sipclient.media.engine import Handle, Loop
 from sipclient.media.handshake import Handshake
-from sipclient.media.packets import PacketTransport, Receiver
+from sipclient.media.packets import PacketTransport, Receiver, is_record
 from sipclient.media.srtp import Keyring, SrtpTransport
 from sipclient.sdp import CryptoKey, Dtls, Setup
 
 PATIENCE = 10.0  # seconds for the handshake, from when packets can flow
-_RECORDS = range(20, 64)  # the first byte of DTLS (RFC 7983 §7)
 
 
 class Association:
@@ -170,13 +169,13 @@ class DtlsTransport(SrtpTransport):
 
     def take_rtp(self, data: bytes, at: float) -> bool:
         """A packet came from below: SRTP, or a piece of the handshake."""
-        if data and data[0] in _RECORDS:
+        if is_record(data):
             return self._take_record(data, self._main)
         return super().take_rtp(data, at)
 
     def take_rtcp(self, data: bytes, at: float) -> bool:
         """A packet came from below, on RTCP's own port or with a second byte as RTCP's is."""
-        if data and data[0] in _RECORDS:
+        if is_record(data):
             return self._take_record(data, self._second or self._main)
         return super().take_rtcp(data, at)
 

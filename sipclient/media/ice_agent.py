@@ -17,6 +17,7 @@ from aioice.stun import Message
 from sipclient import sdp
 from sipclient.errors import MediaError
 from sipclient.media.ice_servers import IceServers, Place
+from sipclient.media.packets import is_record
 from sipclient.media.peer import Address, Peer
 from sipclient.media.ports import PortPair
 
@@ -27,7 +28,6 @@ MOST_CANDIDATES = 64  # of the peer's
 _MOST_PAIRS = 256
 _HELD = 16  # early DTLS datagrams kept until their sender is known
 _FIRST_OF_OTHERS = 20  # STUN begins with 0 to 3; DTLS from 20, RTP from 128 (RFC 7983 §7)
-_DTLS = range(_FIRST_OF_OTHERS, 64)
 _BUFFER = 1 << 18
 
 Taken: TypeAlias = Callable[[bytes, int], bool]
@@ -225,7 +225,7 @@ class Agent(Connection):
         if found is None or not isinstance(found, Endpoint):
             return False
         before = self._plain[1] if self._plain is not None else None
-        self._plain = (found, Peer(host, port, before))
+        self._plain = (found, Peer(host, port, before, _now()))
         self._open = True
         return True
 
@@ -249,13 +249,14 @@ class Agent(Connection):
         """A packet that is no STUN came: taken if a check with its sender succeeded."""
         if self._plain is not None:
             _, peer = self._plain
-            if not peer.admits(source):
+            record = is_record(data)
+            if not (peer.admits_record(source, _now()) if record else peer.admits(source)):
                 self.refused += 1
             elif self._take(data, 1):
                 peer.heard(source)
         elif self._open and self._consented(source, endpoint):
             self._take(data, endpoint.local_candidate.component)
-        elif not self._open and data[0] in _DTLS:
+        elif not self._open and is_record(data):
             self._early.append((data, source, endpoint))
         else:
             self.refused += 1
@@ -292,6 +293,10 @@ class Agent(Connection):
         if self._resolving:
             await asyncio.wait(self._resolving)
         await super().close()
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def _reaches(protocol: StunProtocol, host: str) -> bool:

@@ -41,12 +41,18 @@ class PacketTransport(Protocol):
 
 
 RTP_BEGINS = b"\x80"  # what RTP and RTCP begin with, or more; what else shares their ports begins with less (RFC 7983)
+_RECORDS = range(20, 64)  # the first byte of DTLS (RFC 7983 §7)
 _RTCP_TYPES = range(192, 224)  # the second byte of RTCP, and of no RTP payload type in use (RFC 5761 §4)
 
 
 def is_rtcp(data: bytes) -> bool:
     """Whether a packet on a shared port is RTCP rather than RTP. RFC 5761 §4."""
     return len(data) > 1 and data[1] in _RTCP_TYPES
+
+
+def is_record(data: bytes) -> bool:
+    """Whether a packet on a shared port is a record of DTLS. RFC 7983 §7."""
+    return len(data) > 0 and data[0] in _RECORDS
 
 
 def nobody(data: bytes, at: float) -> bool:

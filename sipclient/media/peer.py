@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 Address: TypeAlias = tuple[str, int]
 
+FIRST_WORD = 3.0  # seconds the signalled address has for its DTLS before anybody else's is taken
 INSISTENCE = 100  # packets: two seconds of sound from an address that the peer has left, by its description
 
 
@@ -21,14 +22,15 @@ class Peer:
     until now takes nothing over: only who insists is believed to be there still.
     """
 
-    __slots__ = ("_insisted", "_latched", "_left", "_settled", "_signalled")
+    __slots__ = ("_first_word", "_insisted", "_latched", "_left", "_settled", "_signalled")
 
-    def __init__(self, host: str, port: int, before: Peer | None = None) -> None:
+    def __init__(self, host: str, port: int, before: Peer | None = None, now: float = 0.0) -> None:
         self._signalled: Address = (str(ipaddress.ip_address(host)), port)
         self._left = None if before is None else before.destination
         self._insisted = 0
         self._latched: Address | None = None
         self._settled = False
+        self._first_word = now + FIRST_WORD
 
     @property
     def signalled(self) -> Address:
@@ -50,6 +52,11 @@ class Peer:
             self._insisted += 1
             return self._insisted > INSISTENCE
         return True
+
+    def admits_record(self, source: Address, now: float) -> bool:
+        """Whether a record of DTLS from there can be the peer's. A handshake listens to one, so that a stranger's
+        would be the end of it: until `now` is some seconds after the description came, the signalled address only."""
+        return self.admits(source) and (source == self.destination or now >= self._first_word)
 
     def heard(self, source: Address) -> None:
         """A good packet came from an address that is admitted: that may settle the matter."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 
 from sipclient.media.engine import Loop
-from sipclient.media.packets import RTP_BEGINS, Receiver, is_rtcp, nobody
+from sipclient.media.packets import RTP_BEGINS, Receiver, is_record, is_rtcp, nobody
 from sipclient.media.peer import Address, Peer
 from sipclient.media.ports import PortPair
 
@@ -28,15 +28,17 @@ class _Lane:
         self.sure: object = None
         self.woken = 0.0
 
-    def direct(self, address: Address | None) -> None:
+    def direct(self, address: Address | None, now: float) -> None:
         """The peer is signalled there; what was learned of it is kept while its description says the same."""
-        peer = None if address is None else Peer(*address, self.peer)
+        peer = None if address is None else Peer(*address, self.peer, now)
         if peer is None or self.peer is None or peer.signalled != self.peer.signalled:
             self.peer, self.sure = peer, None
             self.destination = None if peer is None else peer.destination
 
-    def admits(self, source: tuple[str, int]) -> bool:
-        return self.peer is not None and self.peer.admits(source[:2])
+    def admits(self, data: bytes, source: tuple[str, int], now: float) -> bool:
+        if self.peer is None:
+            return False
+        return self.peer.admits_record(source[:2], now) if is_record(data) else self.peer.admits(source[:2])
 
     def heard(self, source: tuple[str, int]) -> None:
         if self.peer is not None:
@@ -96,8 +98,9 @@ class UdpTransport:
     def direct(self, rtp: Address, rtcp: Address | None, mux: bool = False) -> None:
         """The peer is there, by its description: an IP literal and a port each; no `rtcp`: none is sent."""
         self._mux = mux
-        self._rtp_lane.direct(rtp)
-        self._rtcp_lane.direct(rtcp)
+        now = self._now()
+        self._rtp_lane.direct(rtp, now)
+        self._rtcp_lane.direct(rtcp, now)
 
     def start(self, rtp: Receiver, rtcp: Receiver, failed: Callable[[str], None]) -> None:
         """Read both sockets from now on; see PacketTransport. UDP never fails for good."""
@@ -169,7 +172,7 @@ class UdpTransport:
         """A packet came from where none, or none that was good, came before. Only RTP of this call takes a stream
         over, for anybody can write RTCP; that follows where RTP has gone."""
         control = is_rtcp(data) or (lane is self._rtcp_lane and data < RTP_BEGINS)  # its DTLS: RFC 5764 §4.1.2
-        if not lane.admits(source) or (lane is self._rtcp_lane and not self._follows(source[:2])):
+        if not lane.admits(data, source, now) or (lane is self._rtcp_lane and not self._follows(source[:2])):
             self.dropped += 1
         elif (self._rtcp if control else self._rtp)(data, now) and control is (lane is self._rtcp_lane):
             lane.heard(source)

@@ -17,6 +17,7 @@ import pytest
 from sipclient import sdp
 from sipclient.media import RtpSession
 from sipclient.media.certificate import Certificate
+from sipclient.media.dtls import Association
 from sipclient.media.handshake import Handshake
 from sipclient.media.packets import PacketTransport
 from sipclient.media.rtp import RtpPacket
@@ -156,3 +157,44 @@ async def test_a_hello_before_consent_is_ignored(pair: tuple[Phone, Phone]) -> N
         with pytest.raises(BlockingIOError):
             stranger.recv(2048)
     assert a.failures == b.failures == []
+
+
+def plain(body: bytes) -> bytes:
+    """A description without ICE."""
+    lost = (b"a=candidate", b"a=ice-", b"a=end-of")
+    return b"\r\n".join(line for line in body.split(b"\r\n") if not line.startswith(lost))
+
+
+@pytest.mark.parametrize("pair", ["webrtc"], indirect=True)
+@pytest.mark.parametrize("offers", [True, False])
+async def test_a_hello_of_a_stranger_is_ignored_without_ice_too(
+    pair: tuple[Phone, Phone], offers: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing but its address tells the peer from a stranger then, and a handshake listens to one: the peer has the
+    first word. The socket of who offered is that of ICE, that of who answers a plain one."""
+    a, b = pair
+    if offers:
+        offer = plain(await a.offer())
+        with monkeypatch.context() as patch:
+            patch.setattr(Association, "_post", lambda *_: None)  # its first words are lost on the way
+            answer = plain(await b.answer(offer))
+        await a.apply(answer)
+        port = sdp.parse(offer).media[0].port
+    else:
+        answer = await a.answer(plain(await b.offer()).replace(b"a=setup:actpass", b"a=setup:active"))
+        port = sdp.parse(answer).media[0].port
+    hello = Handshake(Certificate(datetime.datetime.now(datetime.UTC)), True, (STRANGER,)).begin()
+    alert = b"\x15\xfe\xfd" + bytes(9) + b"\x02\x02\x28"  # fatal: handshake failure
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+        stranger.setblocking(False)
+        for _ in range(50):
+            for datagram in (*hello, alert):
+                stranger.sendto(datagram, ("127.0.0.1", port))
+            await asyncio.sleep(0.001)
+        if not offers:
+            await b.apply(answer)
+        await until(lambda: a.received > 5 and b.received > 5)
+        with pytest.raises(BlockingIOError):
+            stranger.recv(2048)
+    assert a.failures == b.failures == []
+    assert a.ignored >= 100
