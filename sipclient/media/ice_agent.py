@@ -185,6 +185,10 @@ class Agent(Connection):
         except (ConnectionError, TimeoutError):
             tried = ", ".join(sorted({f"{host} port {port}" for host, port in self._tried()})) or "no address of it"
             raise MediaError(f"ICE found no way to the peer in {within:.0f} seconds; tried {tried}") from None
+        self._let_in()
+
+    def _let_in(self) -> None:
+        """Packets are taken from now on, those that waited first."""
         self._open = True
         early, self._early = self._early, deque(maxlen=_HELD)
         for held in early:
@@ -193,7 +197,8 @@ class Agent(Connection):
     def learn(self, theirs: sdp.Ice) -> None:
         """Candidates of the peer, the first time or more of them. One that hides behind multicast DNS is asked
         for in the meantime; where nobody knows it, the peer's own checks show where it is."""
-        for each in theirs.candidates[:MOST_CANDIDATES]:
+        room = MOST_CANDIDATES - len(self.remote_candidates) - len(self._resolving)
+        for each in theirs.candidates[: max(0, room)]:
             if each.transport != "udp" or each.component not in self._components or not each.port:
                 continue
             task = asyncio.ensure_future(self._add(_aioice(each)))
@@ -226,7 +231,7 @@ class Agent(Connection):
             return False
         before = self._plain[1] if self._plain is not None else None
         self._plain = (found, Peer(host, port, before, _now()))
-        self._open = True
+        self._let_in()
         return True
 
     def again(self) -> Agent:
@@ -260,6 +265,10 @@ class Agent(Connection):
             self._early.append((data, source, endpoint))
         else:
             self.refused += 1
+
+    def data_received(self, data: bytes, component: int) -> None:
+        """What begins as STUN does and is none. aioice keeps it for somebody who reads, and nobody does."""
+        self.malformed += 1
 
     def _consented(self, source: Address, endpoint: Endpoint) -> bool:
         key = (endpoint.id, source)
