@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
+import select
 import signal
 import sys
 from collections.abc import Iterable, Iterator
@@ -21,6 +23,7 @@ from sipclient.trace.record import counted
 from sipclient.trace.redact import redacted
 from sipclient.trace.writing import ENDINGS, SHARED, WRITERS, write
 
+_PATIENCE = 10  # seconds for the first byte out of a pipe
 _LARGE = 8 << 20  # bytes of a file from which its reading shows how far it is
 
 
@@ -102,7 +105,27 @@ def scanned(trace: str) -> tuple[Scan, Progress]:
     def progress(done: int, size: int) -> None:
         bar.update(task, completed=done, total=size, visible=size > _LARGE)
 
-    return Scan(sys.stdin.buffer.read() if trace == "-" else trace, progress), bar
+    given: str | io.BufferedReader = trace
+    if trace == "-":
+        given = _standard_input()
+    elif Path(trace).is_fifo():
+        given = _pipe(trace)
+    return Scan(given, progress), bar
+
+
+def _pipe(trace: str) -> io.BufferedReader:
+    """A pipe in which there is something: waited for, but not for ever."""
+    pipe = open(trace, "rb", opener=lambda path, flags: os.open(path, flags | os.O_NONBLOCK))  # noqa: SIM115 - Scan's
+    if not select.select([pipe], [], [], _PATIENCE)[0]:
+        pipe.close()
+        raise TraceError(f"{trace} is a pipe into which nobody has written for {_PATIENCE} seconds")
+    os.set_blocking(pipe.fileno(), True)
+    return pipe
+
+
+def _standard_input() -> io.BufferedReader:
+    stream = sys.stdin.buffer
+    return stream if isinstance(stream, io.BufferedReader) else io.BufferedReader(stream)  # type: ignore[arg-type]
 
 
 def _save(pieces: Iterator[bytes], out: str) -> None:

@@ -8,9 +8,10 @@ from typing import Annotated
 
 import typer
 
+from sipclient.cli.traced import TraceFile, gathered
 from sipclient.config import Config
 from sipclient.robot.files import load_file
-from sipclient.trace import Replay, Trace, read
+from sipclient.trace import Replay, Trace
 from sipclient.trace import replay as replay_records
 from sipclient.trace.replaying.exact import replay_run
 from sipclient.trace.replaying.journal import is_journal, read_journal, records_of
@@ -27,7 +28,7 @@ def _of_run(path: Path, rules: Config | None) -> Replay:
 
 
 def replay(
-    trace: Annotated[str, typer.Argument(metavar="TRACE", help="A capture, a log, a paste.")],
+    trace: TraceFile,
     config: Annotated[
         str, typer.Option("--config", metavar="FILE", help="The robot.toml whose accounts and rules are asked.")
     ] = "",
@@ -38,7 +39,7 @@ def replay(
 ) -> None:
     """What would we have done? The trace's times are the clock, its peers the network."""
     rules: Config | None = load_file(config, secrets="if there") if config else None
-    outcome = _of_run(Path(trace), rules) if is_journal(Path(trace)) else replay_records(read(trace), rules, us=us)
+    outcome = _of_run(Path(trace), rules) if is_journal(Path(trace)) else replay_records(gathered(trace), rules, us=us)
     if not as_json:
         print(outcome, end="")
         return

@@ -81,6 +81,19 @@ class _Interface(msgspec.Struct):
 
 
 def _pcapng(source: Source, notes: list[str]) -> Iterator[Frame]:
+    first = count = 0
+    for number, frame in enumerate(_packets(source, notes), 1):
+        if frame is not None:
+            yield frame
+        else:
+            first, count = first or number, count + 1
+    if count:
+        words = f"{count} packets are damaged, and left out: the first is packet {first}"
+        notes.append(words if count > 1 else f"packet {first} is damaged, and left out")
+
+
+def _packets(source: Source, notes: list[str]) -> Iterator[Frame | None]:
+    """The packets in their order, None for a damaged one."""
     order = "<"
     interfaces: list[_Interface] = []
     number = 0
@@ -102,11 +115,7 @@ def _pcapng(source: Source, notes: list[str]) -> Iterator[Frame]:
             interfaces.append(_interface(order, content))
         elif kind in (_OLD_PACKET, _SIMPLE, _ENHANCED):
             number += 1
-            frame = _packet(order, kind, content, interfaces, number)
-            if frame is None:
-                notes.append(f"packet {number} is damaged, and left out")
-            else:
-                yield frame
+            yield _packet(order, kind, content, interfaces, number)
 
 
 def _interface(order: str, content: bytes) -> _Interface:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 from sipclient.errors import TraceError
@@ -20,6 +22,12 @@ from sipclient.trace.text import TextReader
 from sipclient.trace.tree import MARK, TreeReader
 
 _3CX = re.compile(r"\[CM50\d{4}\]: |\[MS\d{6}\] ")
+_PACKED = (
+    (b"PK\x03\x04", "a zip archive"), (b"\xfd7zXZ", "packed with xz"), (b"BZh", "packed with bzip2"),
+    (b"\x28\xb5\x2f\xfd", "packed with zstd"), (b"7z\xbc\xaf", "a 7z archive"), (b"Rar!", "a rar archive"),
+    (b"\x1f\x8b\x08", "packed with gzip twice"), (b"%PDF", "a PDF, not its text"),
+    (b"\x89PNG", "a picture, not its text"), (b"\xff\xd8\xff", "a picture, not its text"),
+)  # fmt: skip
 _HEAD = 1 << 16  # bytes by which a form is told
 JSON = re.compile(r"[{\[]\s*(?:[\"{\[\]}]|$)")
 
@@ -31,15 +39,22 @@ class Scan:
     made or iterated over, for what is no trace: one sentence that says what was found instead.
     """
 
-    def __init__(self, trace: str | Path | bytes, progress: Progress | None = None) -> None:
+    def __init__(self, trace: str | Path | bytes | io.BufferedReader, progress: Progress | None = None) -> None:
         self.form = ""
         self.notes: list[str] = []
         self.streams: tuple[MediaStream, ...] = ()
         self.remarks: list[Remark] = []
         self._is_3cx = False
+        self._more: list[Path] = []  # the further files of a run's journal
+        self._is_run = isinstance(trace, str | Path) and journal.is_run(Path(trace))
+        if self._is_run and isinstance(trace, str | Path):
+            trace, *self._more = journal.files_of(Path(trace))
         self._source = open_source(trace, progress)
         try:
             head = self._source.peek(8)
+            what = next((words for magic, words in _PACKED if head.startswith(magic)), "")
+            if what:
+                raise TraceError(f"{self._source.name} is {what}: give the trace that is in it")
             if not head:
                 raise TraceError(self._source.cut or f"{self._source.name} is empty: there is no trace in it")
         except BaseException:
@@ -67,9 +82,10 @@ class Scan:
         elif head[:4] == hep.MAGIC:
             self.form = "HEP3"
             yield from _hep(source, self.notes)
-        elif head == journal.BEGIN[:8]:
+        elif self._is_run or head == journal.BEGIN[:8]:
             self.form = "sipclient journal"
-            yield from journal.records_of(journal.decode(_lines(source), source.name))
+            lines = chain(journal.lines_of(source), *map(journal.lines_in, self._more))
+            yield from journal.records_of(journal.decode(lines, source.name))
         else:
             yield from self._text(source)
 
@@ -117,16 +133,6 @@ def _in_words(names: list[str]) -> str:
     return " and ".join(part for part in (", ".join(names[:-1]), names[-1] if names else "") if part)
 
 
-def _lines(source: Source) -> Iterator[bytes]:
-    """The lines of a file, without their ends."""
-    rest = b""
-    while piece := source.read(1 << 16):
-        *whole, rest = (rest + piece).split(b"\n")
-        yield from whole
-    if rest:
-        yield rest
-
-
 def _hep(source: Source, notes: list[str]) -> Iterator[Record]:
     """A file of HEP3 packets, one after the other."""
     number = 0
@@ -144,7 +150,7 @@ def _hep(source: Source, notes: list[str]) -> Iterator[Record]:
 
 
 def read(trace: str | Path | bytes, progress: Progress | None = None) -> Trace:
-    """A trace, whole: the path of a file, or its bytes.
+    """A trace, whole: the path of a file, or its bytes; of a folder that `run --trace-dir` wrote, its last run.
 
     `progress(done, total)` is called now and then with bytes of the file. Raises TraceError.
     """

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +48,20 @@ def test_redaction_as_said_and_as_the_form_wants(tmp_path: Path, capsys: Any) ->
 def test_from_standard_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(Path(CALL).read_bytes())))
     assert run("-", str(tmp_path / "a.json")) == 0
+    assert len(read(tmp_path / "a.json").records) == 10
+
+
+def test_a_pipe_is_waited_for_but_not_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    monkeypatch.setattr("sipclient.cli.convert._PATIENCE", 0.05)
+    assert run(str(pipe), str(tmp_path / "a.json")) == 2
+    assert f"{pipe} is a pipe into which nobody has written for 0.05 seconds" in capsys.readouterr().err
+    monkeypatch.setattr("sipclient.cli.convert._PATIENCE", 10)
+    writer = threading.Thread(target=lambda: pipe.write_bytes(Path(CALL).read_bytes()))
+    writer.start()
+    assert run(str(pipe), str(tmp_path / "a.json")) == 0
+    writer.join()
     assert len(read(tmp_path / "a.json").records) == 10
 
 

@@ -14,6 +14,7 @@ import re
 import tomllib
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any, Final, get_args
 
@@ -23,6 +24,7 @@ from sipclient.errors import TraceError
 from sipclient.protocol.events import Command, Input, Packet, Send
 from sipclient.rules.values import Event, Job
 from sipclient.trace.record import Address, Direction, Record
+from sipclient.trace.source import Source, open_source
 
 VERSION: Final = 1
 BEGIN: Final = b'{"sipclient":'
@@ -38,6 +40,7 @@ _SECRETS = re.compile(
     rb"|(?P<ice>\ba=ice-pwd:)(?P<word>[^\s]+)",
     re.IGNORECASE,
 )
+_LONGEST = 1 << 22  # bytes of a line
 _SHOWN = 120  # characters of what is wrong with a line
 _SAID_NOWHERE = frozenset({"password", "turn_password", "secret"})
 _LEFT_OUT = ("web", "webhooks", "store", "listen", "hep")  # no part of what the engine and the rules decide
@@ -166,26 +169,47 @@ def files_of(path: Path) -> list[Path]:
     return [each for each in sorted(folder.glob(f"*{ENDING}")) if each.name[: -len(_NUMBERED)] == run]
 
 
+def is_run(path: Path) -> bool:
+    """Whether a path is a folder of journals or, by its name, a file of one."""
+    return path.suffix == ENDING or path.is_dir()
+
+
 def is_journal(path: Path) -> bool:
     """Whether a path leads to the journal of a run: a folder, or a file that begins as one does."""
-    if path.is_dir():
-        return True
     try:
+        if is_run(path) or not path.is_file():  # a pipe gives its bytes only once
+            return is_run(path)
         with path.open("rb") as file:
-            return path.suffix == ENDING or file.read(len(BEGIN)) == BEGIN
-    except OSError:
+            return file.read(len(BEGIN)) == BEGIN
+    except (OSError, ValueError):
         return False
+
+
+def lines_of(source: Source) -> Iterator[bytes]:
+    """The lines of a journal, without their ends. Raises TraceError for one that no run writes."""
+    rest, number = b"", 0
+    while piece := source.read(1 << 16):
+        *whole, rest = (rest + piece).split(b"\n")
+        number += len(whole)
+        if len(rest) > _LONGEST:
+            raise TraceError(f"{source.name}:{number + 1}: this line is too long for a journal")
+        yield from whole
+    if rest:
+        yield rest
+
+
+def lines_in(path: Path) -> Iterator[bytes]:
+    """Those of a file."""
+    source = open_source(path)
+    try:
+        yield from lines_of(source)
+    finally:
+        source.close()
 
 
 def read_journal(path: Path) -> list[Entry]:
     """Every entry of a run. Raises TraceError."""
-    lines: list[bytes] = []
-    for each in files_of(path):
-        try:
-            lines += each.read_bytes().splitlines()
-        except OSError as error:
-            raise TraceError(f"{each} cannot be read: {(error.strerror or str(error)).lower()}") from None
-    return list(decode(lines, str(path)))
+    return list(decode(chain.from_iterable(map(lines_in, files_of(path))), str(path)))
 
 
 # --- reading ----------------------------------------------------------------------------------------

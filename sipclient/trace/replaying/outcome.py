@@ -56,6 +56,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     states: dict[str, str]
     calls: tuple[str, ...]
     rules: tuple[str, ...]
+    notes: tuple[str, ...] = ()  # what is to be known of the trace: that it was cut, or that more is in it
 
 
 class Replay(msgspec.Struct, frozen=True):
@@ -85,6 +86,7 @@ def transcript(replay: Replay) -> list[str]:
     """The lines of the transcript, each difference written out the first time it is met."""
     summary, known = replay.summary, set[Difference]()
     out = [f"# {summary.form}", f"# we are {', '.join(summary.we) or 'nobody in it'}"]
+    out += [f"# note: {text}" for text in summary.notes]
     out += [f"# inferred: {text}" for text in summary.inferred]
     for line in replay.lines:
         out.append(_written(line))

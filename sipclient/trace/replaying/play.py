@@ -120,6 +120,7 @@ class Player:
             states=dict(sorted(states.items())),
             calls=(*calls, *self._rehearsal.calls_not_shown()),
             rules=self._rehearsal.verdicts(),
+            notes=self._trace.notes,
         )
 
     def _inferred(self) -> list[str]:

@@ -221,7 +221,7 @@ def test_the_files_of_the_last_run(tmp_path: Path) -> None:
 def test_a_folder_without_a_run(tmp_path: Path) -> None:
     with pytest.raises(TraceError, match="has no journal of a run in it"):
         read_journal(tmp_path)
-    with pytest.raises(TraceError, match="cannot be read: no such file"):
+    with pytest.raises(TraceError, match="cannot be opened: no such file"):
         read_journal(tmp_path / "gone.json")
 
 
