@@ -19,11 +19,12 @@ class Tasks:
     def __len__(self) -> int:
         return len(self._under_way)
 
-    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Begin a piece of work."""
         task = asyncio.get_running_loop().create_task(work)
         self._under_way.add(task)
         task.add_done_callback(self._done)
+        return task
 
     async def close(self, seconds: float) -> None:
         """Give all that is under way this long to finish, then cancel it; in the end nothing is left."""

@@ -10,7 +10,7 @@ from sipclient.face.shell import Clock, Handle
 class Alarm:
     """Calls back once when its moment comes; setting it anew moves it."""
 
-    def __init__(self, clock: Clock, callback: Callable[[], None]) -> None:
+    def __init__(self, clock: Clock, callback: Callable[[], object]) -> None:
         self._clock = clock
         self._callback = callback
         self._handle: Handle | None = None

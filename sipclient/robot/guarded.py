@@ -112,8 +112,7 @@ class GuardedClient(Client):
     def _check(self, command: Command) -> None:
         account = getattr(command, "account", "")
         for target in targets_of(command):
-            if not self._permits(account, target):
-                raise NotAllowed(f'[dial] allow does not name "{_shown(target)}": nothing was sent')
+            self.check_target(account, target)
 
     def _turn_now(self, invite: Invite) -> str:
         turn = self._new_turn()
@@ -166,6 +165,22 @@ class GuardedClient(Client):
                 del self._leaving[event.id]
                 self._tell(told.over(job, leaving.attempt, event))
                 self._turns.finished(job)
+
+    def named(self, job: str) -> Call | None:
+        """The Call under way that the events tell of by this name."""
+        for id, leaving in self._leaving.items():
+            if leaving.turn == job:
+                return self._switchboard.calls.get(id)
+        return None
+
+    def numbered(self, id: int) -> Call | None:
+        """The Call under way of the engine's id."""
+        return self._switchboard.calls.get(id)
+
+    def check_target(self, account: str, target: str) -> None:
+        """Raises NotAllowed for whom `[dial] allow` does not name."""
+        if not self._permits(account, target):
+            raise NotAllowed(f'[dial] allow does not name "{_shown(target)}": nothing was sent')
 
     def calls_of(self, account: str) -> int:
         """How many calls the account has, those among them that never were a Call."""

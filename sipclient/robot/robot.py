@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from functools import partial
@@ -22,6 +23,7 @@ from sipclient.robot import told
 from sipclient.robot.accounts import accounts_of
 from sipclient.robot.alarm import Alarm
 from sipclient.robot.browsers import open_to_browsers
+from sipclient.robot.desk import Desk
 from sipclient.robot.guarded import CALL_EVENTS, GuardedClient
 from sipclient.robot.hook_runs import HookRuns
 from sipclient.robot.hooks import NO_HOOKS, Hooks
@@ -30,6 +32,7 @@ from sipclient.robot.judge import Doing, Judge
 from sipclient.robot.ledger import Ledger
 from sipclient.robot.mirror import Mirror
 from sipclient.robot.observer import Observer, Scene, telling
+from sipclient.robot.recordings import Recordings
 from sipclient.robot.recovery import FRESH, Recovery
 from sipclient.robot.tape import Tape
 from sipclient.robot.told import Told
@@ -90,7 +93,7 @@ class Robot:
         **client_options: Any,
     ) -> None:
         self._config = config
-        self._store = store
+        self._store = self.store = store
         self._observers = tuple(observers)
         tell = telling(tell, self._observers)
         self._folder = folder
@@ -151,8 +154,20 @@ class Robot:
         self._overdue = Alarm(clock, lambda: self._tasks.spawn(self._adopt(spare=False)))
         self._tasks = Tasks()
         self._stopping = False
+        self.recordings = Recordings(os.path.join(folder, config.recordings), tell) if config.recordings else None
+        self.desk: Desk | None = None
         if self.views is not None:
             self.views.follow(self.client, self.client.calls_of, self.judge, self._turns)
+            self.desk = Desk(
+                lambda: self._config,
+                self.client,
+                self._ledger,
+                self._turns,
+                self.views,
+                lambda: self.recordings,
+                store,
+                folder,
+            )
 
     # --- coming and going ---------------------------------------------------------------------------
 
@@ -203,6 +218,10 @@ class Robot:
         try:
             await self.client.aclose()
             await self._hook_runs.close()
+            if self.desk is not None:
+                await self.desk.aclose()
+            if self.recordings is not None:
+                await self.recordings.aclose()
         finally:
             await self.jobs.tasks.close(0.0)
             await self._ledger.close()
@@ -229,6 +248,9 @@ class Robot:
         if config.hep != self._config.hep:
             self._complain(["[hep] has changed: that needs a restart"])
             config = msgspec.structs.replace(config, hep=self._config.hep)
+        if config.recordings != self._config.recordings:
+            self._complain(["recordings has changed: that needs a restart"])
+            config = msgspec.structs.replace(config, recordings=self._config.recordings)
         if config.web != self._config.web:
             self._complain(["[web] has changed: that needs a restart"])
             config = msgspec.structs.replace(config, web=self._config.web)

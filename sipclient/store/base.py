@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from sipclient.store.answers import Answers
 from sipclient.store.outbox import Outbox
 
 
@@ -70,6 +71,10 @@ class Store(Protocol):
     @property
     def outbox(self) -> Outbox:
         """Events on their way to webhooks, in the same database."""
+
+    @property
+    def answers(self) -> Answers:
+        """Answers to requests that may come twice, in the same database."""
 
     async def add_job(self, job: JobRecord, extensions: Iterable[ExtensionRecord] = ()) -> bool:
         """Write a new job and, in the same breath, these states. False where the id was there already: then

@@ -60,6 +60,16 @@ MIGRATIONS: tuple[Migration, ...] = (
             at TEXT NOT NULL
         ) WITHOUT ROWID""",
     ),
+    (
+        """CREATE TABLE answer (
+            key TEXT PRIMARY KEY NOT NULL,
+            fingerprint TEXT NOT NULL,
+            status INTEGER NOT NULL,
+            body TEXT NOT NULL,
+            at TEXT NOT NULL
+        ) WITHOUT ROWID""",
+        "CREATE INDEX answer_by_age ON answer (at)",
+    ),
 )
 
 

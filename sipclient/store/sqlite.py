@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from sipclient.errors import StoreError
+from sipclient.store.answers import SqliteAnswers
 from sipclient.store.base import UNFINISHED, ExtensionRecord, JobRecord, JobState
 from sipclient.store.moments import text_of
 from sipclient.store.outbox import SqliteOutbox
@@ -52,6 +53,7 @@ class SqliteStore:
     def __init__(self, worker: Worker) -> None:
         self._worker = worker
         self.outbox = SqliteOutbox(worker)
+        self.answers = SqliteAnswers(worker)
 
     async def add_job(self, job: JobRecord, extensions: Iterable[ExtensionRecord] = ()) -> bool:
         """See Store."""

@@ -11,9 +11,12 @@ from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 
 from sipclient import __version__
+from sipclient.robot import Robot
 from sipclient.robot.metrics import Metrics
-from sipclient.robot.views import Views
+from sipclient.web.bridging import BRIDGING
+from sipclient.web.calling import CALLING
 from sipclient.web.guard import Guard
+from sipclient.web.idempotency import Idempotency
 from sipclient.web.metering import metrics
 from sipclient.web.pages import asset, index
 from sipclient.web.problems import answer
@@ -26,12 +29,20 @@ Lists come in pages: `{"items": [...], "next": "<cursor or null>"}`, with `limit
 """
 
 
-def build(views: Views, metering: Metrics, hosts: Iterable[str] = ()) -> Guard:
+def build(robot: Robot, metering: Metrics, hosts: Iterable[str] = ()) -> Guard:
     """The application of one robot, which `metering` observes. `hosts` are names by which it may be reached."""
-    readers = Readers(views.events)
-    parts: dict[str, Any] = {"views": views, "readers": readers, "metering": metering}
+    views, desk = robot.views, robot.desk
+    assert views is not None and desk is not None  # they are there where [web] is
+    parts: dict[str, Any] = {
+        "views": views,
+        "desk": desk,
+        "metering": metering,
+        "readers": Readers(views.events),
+        "idempotency": Idempotency(robot.store.answers, views.now),
+        "who": "",
+    }
     app = Litestar(
-        [*READING, events, metrics, index, asset],
+        [*READING, *CALLING, *BRIDGING, events, metrics, index, asset],
         dependencies={name: _given(part) for name, part in parts.items()},
         exception_handlers={Exception: answer},
         openapi_config=OpenAPIConfig(

@@ -29,7 +29,7 @@ class Front:
         """Answer for this robot, as long as it runs."""
         views = robot.views
         assert views is not None
-        self._server.start(build(views, self._metrics, self._hosts))
+        self._server.start(build(robot, self._metrics, self._hosts))
         robot.tell(told.Serving(*self._server.address))
         try:
             yield

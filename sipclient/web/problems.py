@@ -80,6 +80,8 @@ def answer(request: Request[Any, Any, Any], error: Exception) -> Response[Proble
         if status == 400 and isinstance(error.extra, list) and error.extra:
             return _response(request, 422, "invalid-value", "; ".join(map(_said, error.extra)), {})
         return _response(request, status, code, str(error.detail), headers)
+    if isinstance(error, RecursionError):  # nothing of ours recurses: it is a body of ten thousand brackets
+        return _response(request, 400, "bad-request", "the body is nested too deeply", {})
     log.exception("a bug in sipclient, please report it; it was handling %s %s", request.method, request.url.path,
                   exc_info=error)  # fmt: skip
     return _response(request, 500, "bug", "a bug in sipclient: its log has the details", {})

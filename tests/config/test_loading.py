@@ -84,7 +84,6 @@ def test_the_later_parts_are_accepted_and_noted() -> None:
     found = check(text, environ=ENVIRON)
     assert {each.severity for each in found} == {"note"}
     assert [each.key for each in found] == [
-        "recordings",
         "webhooks[1]",
         "incoming[1]",
     ]

@@ -33,7 +33,7 @@ from sipclient.protocol.events import (
 )
 from sipclient.protocol.watch import Episode
 from sipclient.robot import Robot, Told
-from sipclient.store import UNFINISHED, ExtensionRecord, JobRecord, JobState
+from sipclient.store import UNFINISHED, Answer, ExtensionRecord, JobRecord, JobState
 
 HEAD = """
 [accounts.pbx]
@@ -111,6 +111,7 @@ class World:
         self.states: dict[str, str] = {}
         self.jobs: dict[str, JobRecord] = {}
         self.extensions: dict[tuple[str, str], ExtensionRecord] = {}
+        self.answers: dict[str, Answer] = {}
         self.invites: list[Invite] = []
         self.commands: list[Any] = []
         self.told: list[Told] = []
@@ -150,12 +151,33 @@ class World:
             await settle()
 
 
+class Kept:
+    """Answers, in the same memory."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._answers = store.world.answers
+
+    async def keep(self, answer: Answer) -> bool:
+        return bool(await self._store._write(lambda: self._answers.setdefault(answer.key, answer) is answer))
+
+    async def answer(self, key: str) -> Answer | None:
+        return self._answers.get(key)
+
+    async def prune_answers(self, before: datetime) -> int:
+        old = [key for key, answer in self._answers.items() if answer.at < before]
+        for key in old:
+            del self._answers[key]
+        return len(old)
+
+
 class Store:
     """A Store in memory, whose every write is a moment to die at: before it, or after it and before its answer."""
 
     def __init__(self, world: World) -> None:
         self.world = world
         self.trouble = ""
+        self.answers: Any = Kept(self)
 
     async def _write(self, work: Callable[[], Any]) -> Any:
         if self.trouble:

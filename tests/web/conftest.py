@@ -25,7 +25,7 @@ class WebStage(Stage):
         metrics = Metrics()
         robot = await super().start(rules, head=head, dial=dial, observers=[metrics], **more)
         assert robot.views is not None
-        transport = httpx.ASGITransport(build(robot.views, metrics), raise_app_exceptions=False)
+        transport = httpx.ASGITransport(build(robot, metrics), raise_app_exceptions=False)
         self.client = httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8080")
         return robot
 

@@ -34,11 +34,13 @@ class Calls:
     """Found by id, and by the name under which the events tell of them.
 
     What is asked for over HTTP is opened here before anything is sent, and closed by whoever opened it: its attempts
-    come and go. `gone` is told the Call-IDs of calls that are forgotten.
+    come and go. `gone` is told the Call-IDs of calls that are forgotten; `leg` whose a new call is, and says whether
+    that is a bridge.
     """
 
-    def __init__(self, gone: Callable[[str], None], ended: int = ENDED) -> None:
+    def __init__(self, gone: Callable[[str], None], leg: Callable[[str, CallShape], bool], ended: int = ENDED) -> None:
         self._gone = gone
+        self._leg = leg
         self._most = ended
         self._live: dict[str, CallShape] = {}
         self._ended: dict[str, CallShape] = {}
@@ -155,6 +157,10 @@ class Calls:
             call = CallShape(id=new_id("call"), direction="out", created=at, timeline=[])
             call.rule, call.extension = rule_of(news.job)
             self._live[call.id] = call
+            call.call_id = news.call_id
+            if self._leg(asker_of(news.job), call):
+                call.bridge = asker_of(news.job)
+            call.call_id = ""
         self._by_job.pop(self._jobs.get(call.id, ""), None)
         self._by_job[news.job], self._jobs[call.id] = call.id, news.job
         if call.call_id:

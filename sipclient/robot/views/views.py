@@ -21,6 +21,7 @@ from sipclient.robot.told import (
 )
 from sipclient.robot.turns import Turns
 from sipclient.robot.views.accounts import Accounts
+from sipclient.robot.views.bridges import Bridges
 from sipclient.robot.views.calls import Calls
 from sipclient.robot.views.events import EventLog
 from sipclient.robot.views.extensions import Extensions
@@ -53,7 +54,8 @@ class Views:
         self.started = wall()
         self.events = EventLog(self.started)
         self.ladders = Ladders(wall)
-        self.calls = Calls(self.ladders.forget)
+        self.bridges = Bridges()
+        self.calls = Calls(self.ladders.forget, self.bridges.leg)
         self._extensions = Extensions(self._callbacks)
         self._extensions.adopt(config)
         self._accounts = Accounts()

@@ -1,0 +1,225 @@
+"""Bridges and sounds asked for over HTTP, by a whole robot over real sockets on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from sipclient import Account, Client
+from sipclient.config import load
+from sipclient.robot import Robot
+from sipclient.robot.metrics import Metrics
+from sipclient.store import open_store
+from sipclient.web.app import build
+from tests.client.loopback.conftest import Pbx
+from tests.client.loopback.test_sound import TONE_440, TONE_1000, hears
+
+TIMEOUT = 20
+CONFIG = """
+recordings = "recordings"
+[accounts.gate]
+address = "sip:robot@127.0.0.1"
+server = "udp:127.0.0.1:{port}"
+register = false
+keepalive = "0s"
+peers = ["127.0.0.0/8"]
+[dial]
+allow = ["1???"]
+[web]
+listen = "127.0.0.1:0"
+"""
+
+
+class Office:
+    """A robot, its API, and the telephones that it reaches."""
+
+    def __init__(self, robot: Robot, client: httpx.AsyncClient, calls: Any) -> None:
+        self.robot = robot
+        self.client = client
+        self.calls = calls
+
+    async def next(self) -> Any:
+        return await anext(self.calls)
+
+    async def post(self, path: str, status: int = 201, **body: Any) -> Any:
+        response = await self.client.post(path, json=body)
+        assert response.status_code == status, response.text
+        return response.json()
+
+    async def until(self, path: str, **wanted: Any) -> Any:
+        while True:
+            found = (await self.client.get(path)).json()
+            if all(found[name] == value for name, value in wanted.items()):
+                return found
+            await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+async def office(tmp_path: Path) -> AsyncIterator[Office]:
+    pbx = Pbx()
+    await pbx.start()
+    config = load(CONFIG.format(port=pbx.ports["udp"]))
+    try:
+        async with (
+            asyncio.timeout(TIMEOUT),
+            open_store("sqlite::memory:") as store,
+            Robot(config, store=store, tell=lambda news: None, folder=str(tmp_path)) as robot,
+            pbx.client.incoming() as calls,
+        ):
+            transport = httpx.ASGITransport(build(robot, Metrics()))
+            async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+                yield Office(robot, client, calls)
+            assert robot.client.failures == 0
+    finally:
+        await pbx.client.aclose()
+
+
+async def test_two_numbers_are_called_and_joined(office: Office, tmp_path: Path) -> None:
+    made = await office.post(
+        "/v1/bridges",
+        a="{origination_uuid=order-17}sofia/gateway/gate/1001",
+        b="user/1002",
+        record="both.wav",
+        variables={"order": "17"},
+        ringback="%(2000,4000,440,480)",
+    )
+    assert (made["id"], made["state"], made["variables"]) == ("order-17", "dialling-a", {"order": "17"})
+    a = await office.next()
+    assert a.headers.get("X-order") == "17"
+    far_a = await a.answer()
+    b = await office.next()
+    assert (await office.until("/v1/bridges/order-17", state="dialling-b"))["a"]["state"] == "answered"
+    await asyncio.gather(hears(far_a, 440), hears(far_a, 480))
+    far_b = await b.answer()
+    await office.until("/v1/bridges/order-17", state="bridged")
+    far_a.play(TONE_440)
+    far_b.play(TONE_1000)
+    await asyncio.gather(hears(far_b, 440), hears(far_a, 1000))
+    far_b.hangup()
+    bridge = await office.until("/v1/bridges/order-17", state="ended")
+    assert (await far_a.ended()).by == "remote"
+    assert (bridge["cause"], bridge["recording"]) == ("NORMAL_CLEARING", "both.wav")
+    assert (tmp_path / "recordings" / "both.wav").stat().st_size > 44
+    leg = (await office.client.get(f"/v1/calls/{bridge['a']['call']}")).json()
+    assert (leg["bridge"], leg["to"], leg["state"]) == ("order-17", "1001", "ended")
+    first = leg["ladder"]["messages"][0]
+    assert (first["summary"].split()[0], first["sent"], first["tone"]) == ("INVITE", True, "request")
+    assert "INVITE" in leg["ladder"]["text"] and len(leg["ladder"]["hosts"]) == 2
+    taken = await office.post("/v1/bridges", 422, a="1001", b="1002", id="order-17")
+    assert taken["detail"] == "id: order-17 is taken already"
+    assert [each["id"] for each in (await office.client.get("/v1/bridges")).json()["items"]] == ["order-17"]
+
+
+async def test_a_bridge_that_fails_says_which_side_and_why(office: Office) -> None:
+    made = await office.post("/v1/bridges", a="1001", b="1002", announcement="silence_stream://10")
+    far_a = await (await office.next()).answer()
+    (await office.next()).reject(486)
+    bridge = await office.until(f"/v1/bridges/{made['id']}", state="failed")
+    assert (bridge["leg"], bridge["cause"], bridge["b"]["status"]) == ("b", "USER_BUSY", 486)
+    await far_a.ended()
+
+
+async def test_a_bridge_is_hung_up_while_b_rings(office: Office) -> None:
+    made = await office.post("/v1/bridges", a="1001", b="1002")
+    far_a = await (await office.next()).answer()
+    b = await office.next()
+    b.ring()
+    gone = (await office.client.delete(f"/v1/bridges/{made['id']}")).json()
+    assert (gone["state"], gone["cause"]) == ("failed", "ORIGINATOR_CANCEL")
+    await far_a.ended()
+    await b.call.ended()
+    assert (await office.client.delete(f"/v1/bridges/{made['id']}")).status_code == 200
+    assert (await office.client.get("/v1/bridges/nobody")).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"a": "1001", "b": "0900"}, 403),
+        ({"a": "1001,0900", "b": "1002"}, 403),
+        ({"a": "1001", "b": "1002", "ringback": "/etc/passwd"}, 422),
+        ({"a": "{ringback=/etc/passwd}1001", "b": "1002"}, 422),
+        ({"a": "1001", "b": "1002", "announcement": "../x.wav"}, 422),
+        ({"a": "1001", "b": "1002", "record": "../../x.wav"}, 422),
+        ({"a": "1001", "b": "1002", "record": "x.exe"}, 422),
+        ({"a": "1001", "b": "1002", "headers": {"X-A": "\n"}}, 422),
+        ({"a": "1001", "b": "1002", "id": "../x"}, 422),
+        ({"a": "1001", "b": "1002", "timeout": "never"}, 422),
+        ({"a": "1001"}, 422),
+        ({"a": "1001", "b": "{absolute_nonsense=1}1002"}, 422),
+    ],
+)
+async def test_what_is_refused_calls_nobody(office: Office, body: Any, status: int) -> None:
+    problem = await office.post("/v1/bridges", status, **body)
+    assert problem["detail"]
+    assert (await office.client.get("/v1/bridges")).json()["items"] == []
+    assert not office.robot.client.calls
+
+
+async def test_a_call_plays_records_holds_and_presses_keys(office: Office, tmp_path: Path) -> None:
+    made = await office.post("/v1/calls", to="1001", record="first.wav")
+    far = await (await office.next()).answer()
+    path = f"/v1/calls/{made['id']}"
+    await office.until(path, state="answered")
+    await office.post(f"{path}/play", 200, play="%(1000,0,440)", loops=None)
+    await hears(far, 440)
+    await office.post(f"{path}/play", 200, stop=True)
+    assert (await office.post(f"{path}/hold", 200))["held"]
+    assert not (await office.post(f"{path}/hold", 200, hold=False))["held"]
+    keys = far.keys()
+    await office.post(f"{path}/dtmf", 200, digits="12")
+    assert [await anext(keys), await anext(keys)] == ["1", "2"]
+    call = await office.post(f"{path}/record", 200, record="second.wav")
+    assert call["recordings"] == ["first.wav", "second.wav"]
+    await office.post(f"{path}/record", 200, stop=True)
+    assert (tmp_path / "recordings" / "second.wav").stat().st_size >= 44
+    assert (await office.post(f"{path}/record", 422, record="second.wav"))["detail"].endswith("already")
+    gone = (await office.client.delete(path)).json()
+    assert (gone["state"], gone["by"]) == ("ended", "local")
+    events = [each["event"] for each in gone["timeline"]]
+    assert events == [
+        "requested", "calling", "answered", "play", "play", "held", "resumed", "dtmf", "record", "record",
+        "over", "ended",
+    ]  # fmt: skip
+
+
+async def test_a_call_that_plays_to_the_end_and_hangs_up(office: Office) -> None:
+    made = await office.post("/v1/calls", to="1001", play="%(100,0,440)", hangup_after_play=True)
+    await (await office.next()).answer()
+    call = await office.until(f"/v1/calls/{made['id']}", state="ended")
+    assert (call["by"], call["cause"]) == ("local", "NORMAL_CLEARING")
+
+
+async def test_a_transfer_is_the_far_ends_to_carry_out(office: Office) -> None:
+    made = await office.post("/v1/calls", to="1001")
+    await (await office.next()).answer()
+    path = f"/v1/calls/{made['id']}"
+    await office.until(path, state="answered")
+    refused = await office.post(f"{path}/transfer", 409, to="1002")  # its account has refer = deny
+    assert refused["code"] == "refused"
+    assert (await office.post(f"{path}/transfer", 403, to="0900"))["code"] == "not-allowed"
+
+
+async def test_a_call_that_reaches_us_is_shown_and_hung_up(office: Office) -> None:
+    made = await office.post("/v1/calls", to="1001")
+    port = re.search(r":(\d+)", (await office.next()).headers.get("Contact") or "")
+    assert port is not None
+    phone = Account("sip:phone@127.0.0.1", server=f"udp:127.0.0.1:{port[1]}", register=False, keepalive=0.0)
+    async with Client(phone) as client, office.robot.client.incoming() as arriving:
+        ours = client.dial("robot")
+        incoming = await anext(arriving)
+        (call,) = (await office.client.get("/v1/calls?state=ringing")).json()["items"]
+        assert (call["direction"], call["account"], call["call_id"]) == ("in", "gate", ours.call_id)
+        await incoming.answer()
+        call = await office.until(f"/v1/calls/{call['id']}", state="answered")
+        assert call["ladder"]["messages"][0]["sent"] is False
+        gone = (await office.client.delete(f"/v1/calls/{call['id']}")).json()
+        assert (gone["state"], gone["by"]) == ("ended", "local")
+        await ours.ended()
+    await office.client.delete(f"/v1/calls/{made['id']}")
