@@ -208,7 +208,9 @@ class Agent(Connection):
     async def _add(self, candidate: Candidate) -> None:
         try:
             await self.add_remote_candidate(candidate)
-        except (OSError, ValueError):  # no multicast on this machine, or no address
+        # No multicast on this machine; no address; or aioice asks already from another loop of this process, and has
+        # one lock for all.
+        except (OSError, ValueError, RuntimeError):
             self.malformed += 1
 
     def _tried(self) -> list[Address]:

@@ -136,6 +136,29 @@ async def test_a_name_of_multicast_dns_does_no_harm_where_nobody_knows_it(make: 
     await talk(a, b)
 
 
+async def test_multicast_dns_that_another_loop_asks_does_no_harm(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """aioice has one lock for a thread, which belongs to the first loop that waited for it."""
+    lock = asyncio.Lock()
+
+    async def hold() -> None:
+        await lock.acquire()
+        second = asyncio.create_task(lock.acquire())
+        await asyncio.sleep(0)
+        second.cancel()
+
+    await asyncio.to_thread(asyncio.run, hold())
+    monkeypatch.setattr(aioice.ice._mdns, "lock", lock, raising=False)
+    a, b = make(), make()
+    ours, theirs = await a.gathered(True), await b.gathered()
+    (only,) = theirs.candidates
+    hidden = msgspec.structs.replace(only, host="3b2b4b1a-0000-4000-8000-000000000000.local")
+    a.transport.connect(msgspec.structs.replace(theirs, candidates=(hidden,)))
+    b.transport.connect(ours)
+    await until(lambda: a.flows and b.flows)
+    await talk(a, b)
+    assert a.transport._agent is not None and a.transport._agent.malformed == 1
+
+
 async def test_more_candidates_may_follow(make: Make) -> None:
     """RFC 8838: an offer again, with the same credentials and more addresses."""
     a, b = make(), make()
