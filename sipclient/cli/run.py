@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Iterable
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Annotated
@@ -10,12 +11,14 @@ from typing import Annotated
 import typer
 
 from sipclient.cli.options import DEFAULT_FILE, ConfigFile, File
-from sipclient.config import WebConfig
+from sipclient.config import WebConfig, WebhookConfig
 from sipclient.errors import InvalidValue, ListenFailed
 from sipclient.robot.journal import Journal
 from sipclient.robot.robot import utc_now
-from sipclient.robot.service import Front
+from sipclient.robot.service import Front, Outlets, Posts
 from sipclient.robot.service import run as run_service
+from sipclient.robot.told import Told
+from sipclient.store import Outbox
 
 
 def run(
@@ -34,7 +37,7 @@ def run(
     if log_format not in ("text", "json"):
         raise InvalidValue(f"--log-format is text or json, not {log_format!r}")
     journal = Journal(sys.stdout, "json" if log_format == "json" else "text", verbose, utc_now)
-    run_service(path, journal, trace_dir, open_front)
+    run_service(path, journal, trace_dir, Outlets(open_front, open_posts))
 
 
 def open_front(web: WebConfig, folder: str) -> Front:
@@ -46,6 +49,14 @@ def open_front(web: WebConfig, folder: str) -> Front:
         raise ListenFailed("[web] needs the extra: pip install 'sipclient[web]'")
     front: Front = import_module("sipclient.web.front").Front(web, folder)
     return front
+
+
+def open_posts(hooks: Iterable[WebhookConfig], outbox: Outbox, tell: Callable[[Told], None]) -> Posts:
+    """Who brings events to webhooks. Raises InvalidValue where that is not installed."""
+    if find_spec("httpx") is None:
+        raise InvalidValue("[[webhooks]] need the extra: pip install 'sipclient[web]'")
+    posts: Posts = import_module("sipclient.web.webhooks").open_webhooks(hooks, outbox, tell)
+    return posts
 
 
 def one_file(file: str, config: str) -> str:

@@ -128,6 +128,14 @@ def _services(draft: Draft, findings: Findings) -> None:
     for place, hook in draft.webhooks.items():
         if not _WEB_URL.fullmatch(hook.url) and findings.sound("webhooks", place, "url"):
             findings.error(("webhooks", place, "url"), 'a webhook is like "https://example.com/hook"')
+        elif any(other.url == hook.url for before, other in draft.webhooks.items() if before < place):
+            findings.error(
+                ("webhooks", place, "url"), "there is a webhook with this URL above: give one all its events"
+            )
+        elif not hook.secret and findings.sound("webhooks", place):
+            findings.add(
+                "warning", ("webhooks", place), "no secret: whoever is told cannot know that it was this robot"
+            )
     if draft.hep is not None and not 0 <= draft.hep.id <= MOST_AGENTS:
         findings.error(("hep", "id"), f"a capture agent's id is a whole number from 0 to {MOST_AGENTS}")
     if draft.listen is not None and not draft.listen.origins and findings.sound("listen", "origins"):

@@ -59,5 +59,4 @@ LACKING: tuple[Row, ...] = ((_postgresql, 'this version has no PostgreSQL store;
 WAITING: tuple[Row, ...] = (
     (_on_request, "nobody can camp on an extension, so this rule never acts"),
     (_entries("incoming"), "calls that reach us get 480"),
-    (_entries("webhooks"), "webhooks"),
 )

@@ -11,8 +11,8 @@ from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from importlib.util import find_spec
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
-from sipclient.config import Config, Finding, WebConfig
-from sipclient.errors import ListenFailed, SipError
+from sipclient.config import Config, Finding, WebConfig, WebhookConfig
+from sipclient.errors import InvalidValue, ListenFailed, SipError
 from sipclient.protocol.account import Account
 from sipclient.robot import told
 from sipclient.robot.accounts import accounts_of
@@ -21,12 +21,13 @@ from sipclient.robot.hooks import Hooks, described, load_hooks
 from sipclient.robot.journal import Journal, LibraryLog
 from sipclient.robot.mirror import Mirror
 from sipclient.robot.observer import Observer
-from sipclient.robot.robot import Robot, utc_now
+from sipclient.robot.robot import Robot, both, utc_now
 from sipclient.robot.signals import Signals
 from sipclient.robot.tape import Tape
 from sipclient.robot.threads import in_thread
+from sipclient.robot.told import Told
 from sipclient.robot.trace_dir import taped
-from sipclient.store import open_store
+from sipclient.store import Outbox, Store, open_store
 from sipclient.transport.addresses import family_of, parse_bind, shown, socket_address
 
 LOADING = 30.0  # seconds that reading robot.toml and running the hook files may take
@@ -54,11 +55,48 @@ def no_front(config: WebConfig, folder: str) -> Front:
     raise ListenFailed("[web] is configured, and this program serves nothing")
 
 
-def run(path: str, journal: Journal, traces: str = "", open_front: OpenFront = no_front) -> None:
+class Posts(Protocol):
+    """Who brings events to webhooks."""
+
+    def hear(self, news: Told) -> None:
+        """One more event."""
+
+    async def begin(self) -> None:
+        """Go on with what an earlier run left. Raises StoreError."""
+
+    def owed(self) -> list[told.JobAbandoned]:
+        """What is to be told, once the robot runs, of calls that a crash cut short and no job remembers."""
+
+    def adopt(self, hooks: Iterable[WebhookConfig]) -> None:
+        """Other webhooks from now on."""
+
+    async def aclose(self) -> None:
+        """Write down what is not delivered."""
+
+
+# Raises InvalidValue; what the last one hears is told by the robot.
+OpenPosts: TypeAlias = Callable[[Iterable[WebhookConfig], Outbox, Callable[[Told], None]], Posts]
+
+
+def no_posts(hooks: Iterable[WebhookConfig], outbox: Outbox, tell: Callable[[Told], None]) -> Posts:
+    """There is nobody."""
+    raise InvalidValue("[[webhooks]] are configured, and this program delivers nothing")
+
+
+class Outlets(NamedTuple):
+    """What is opened besides the robot where the file asks for it: `[web]` and `[[webhooks]]`."""
+
+    front: OpenFront = no_front
+    posts: OpenPosts = no_posts
+
+
+NO_OUTLETS = Outlets()
+
+
+def run(path: str, journal: Journal, traces: str = "", outlets: Outlets = NO_OUTLETS) -> None:
     """Run the robot of a robot.toml until it is told to stop; raises SipError where it cannot start.
 
-    `traces` is a folder in which its journal is kept, for a replay (see TraceDir). `open_front` makes what is served
-    where the file has a table `[web]`.
+    `traces` is a folder in which its journal is kept, for a replay (see TraceDir).
 
     SIGTERM and SIGINT stop it within 5 seconds whatever a hook does, a second one at once; SIGHUP reads the file again.
     """
@@ -69,7 +107,7 @@ def run(path: str, journal: Journal, traces: str = "", open_front: OpenFront = n
         logger.propagate = False
     try:
         with Signals(journal.tell) as signals, asyncio.Runner(loop_factory=loop_factory()) as runner:
-            _drive(runner.get_loop(), serve(path, journal, signals, traces, open_front), journal)
+            _drive(runner.get_loop(), serve(path, journal, signals, traces, outlets), journal)
     finally:
         for logger in loggers:
             logger.removeHandler(handler)
@@ -102,18 +140,16 @@ def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return uvloop.new_event_loop
 
 
-async def serve(
-    path: str, journal: Journal, signals: Signals, traces: str = "", open_front: OpenFront = no_front
-) -> None:
+async def serve(path: str, journal: Journal, signals: Signals, traces: str = "", outlets: Outlets = NO_OUTLETS) -> None:
     """What `run` does, in a loop that runs already."""
     signals.attach()
     folder = folder_of(path)
     prepared = await signals.unless_stopped(_prepare(path, folder))
     if prepared is not None:
         web = prepared.config.web
-        front = open_front(web, folder) if web is not None else None
+        front = outlets.front(web, folder) if web is not None else None
         try:
-            await _serve(path, folder, prepared, journal, signals, traces, front)
+            await _serve(path, folder, prepared, journal, signals, traces, front, outlets.posts)
         finally:
             if front is not None:
                 await front.closed()
@@ -122,18 +158,29 @@ async def serve(
 
 
 async def _serve(
-    path: str, folder: str, prepared: Prepared, journal: Journal, signals: Signals, traces: str, front: Front | None
+    path: str,
+    folder: str,
+    prepared: Prepared,
+    journal: Journal,
+    signals: Signals,
+    traces: str,
+    front: Front | None,
+    open_posts: OpenPosts,
 ) -> None:
     config = prepared.config
     check_ports(accounts_of(config, folder).values())
     url = store_url(config, folder)
     verbose = journal.verbosity > 0
     with taped(traces, prepared.text, lambda text: journal.tell(told.Notice("error", text))) as tape:
-        async with open_store(url) as store, _mirroring(config, journal) as mirror:
+        async with (
+            open_store(url) as store,
+            _mirroring(config, journal) as mirror,
+            _posts(config, store, open_posts, lambda news: robot.tell(news)) as posts,
+        ):
             robot = Robot(
                 config,
                 store=store,
-                tell=journal.tell,
+                tell=both(journal.tell, posts.hear if posts is not None else None),
                 hooks=prepared.hooks,
                 folder=folder,
                 tape=tape,
@@ -143,12 +190,31 @@ async def _serve(
                 on_receive=journal.received if verbose else None,
             )
             signals.unfinished = robot.unfinished
+            if posts is not None:
+                await posts.begin()
             async with robot:
                 with front.serving(robot) if front is not None else nullcontext():
                     spare_the_collector()
                     _tell_findings(prepared.findings, robot)
+                    for end in posts.owed() if posts is not None else ():
+                        robot.tell(end)
                     while await signals.reload_wanted():
-                        await signals.unless_stopped(_reload(robot, path, folder, url, tape))
+                        await signals.unless_stopped(_reload(robot, path, folder, url, tape, posts))
+
+
+@asynccontextmanager
+async def _posts(
+    config: Config, store: Store, open_posts: OpenPosts, tell: Callable[[Told], None]
+) -> AsyncIterator[Posts | None]:
+    """Who brings events to the webhooks of the file, until the robot has left; None where there are none."""
+    if not config.webhooks:
+        yield None
+        return
+    posts = open_posts(config.webhooks, store.outbox, tell)
+    try:
+        yield posts
+    finally:
+        await posts.aclose()
 
 
 @asynccontextmanager
@@ -187,7 +253,7 @@ async def _prepare(path: str, folder: str) -> Prepared:
     return Prepared(config, findings, await load_hooks(config, folder, LOADING), text)
 
 
-async def _reload(robot: Robot, path: str, folder: str, url: str, tape: Tape | None) -> None:
+async def _reload(robot: Robot, path: str, folder: str, url: str, tape: Tape | None, posts: Posts | None) -> None:
     try:
         prepared = await _prepare(path, folder)
         if tape is not None:
@@ -197,6 +263,10 @@ async def _reload(robot: Robot, path: str, folder: str, url: str, tape: Tape | N
         robot.tell(told.NotReloaded(str(error)))
         return
     _tell_findings(prepared.findings, robot)
+    if posts is not None:
+        posts.adopt(prepared.config.webhooks)
+    elif prepared.config.webhooks:
+        robot.tell(told.Notice("warning", "there are [[webhooks]] now: that needs a restart"))
     if store_url(prepared.config, folder) != url:
         robot.tell(told.Notice("warning", "[store] url has changed: that needs a restart"))
 

@@ -84,7 +84,6 @@ def test_the_later_parts_are_accepted_and_noted() -> None:
     found = check(text, environ=ENVIRON)
     assert {each.severity for each in found} == {"note"}
     assert [each.key for each in found] == [
-        "webhooks[1]",
         "incoming[1]",
     ]
     config = load(text, environ=ENVIRON)
@@ -340,6 +339,12 @@ MISTAKES = [
     ("[dial]", '[[webhooks]]\nurl = "ftp://x"\n[dial]', 10, "webhooks[1].url: a webhook is like"),
     (
         "[dial]",
+        '[[webhooks]]\nurl = "http://x"\nsecret = "s"\n[[webhooks]]\nurl = "http://x"\nsecret = "s"\n[dial]',
+        13,
+        "webhooks[2].url: there is a webhook with this URL above",
+    ),
+    (
+        "[dial]",
         '[listen]\nwss = "[::]:8443"\ncertificate = "c"\n[dial]',
         9,
         "listen.origins: name the web sites",
@@ -549,3 +554,9 @@ def test_any_text_gives_findings_and_nothing_else(text: str) -> None:
     assert all(found.line >= 0 for found in check(text))
     with pytest.raises(ConfigError):
         load(text)
+
+
+def test_a_webhook_without_a_secret_is_doubted() -> None:
+    found = check(edited("[dial]", '[[webhooks]]\nurl = "https://x"\n[dial]'), environ=ENVIRON)
+    doubts = [each for each in found if each.key == "webhooks[1]"]
+    assert [(each.severity, each.message.partition(":")[0]) for each in doubts] == [("warning", "no secret")]

@@ -42,6 +42,9 @@ class Receiver:
             self.heads.append(dict(headers))
         return self.reply
 
+    async def aclose(self) -> None:
+        """Nothing is open."""
+
 
 class Stage:
     """Webhooks on a store in memory, in virtual time."""
@@ -275,6 +278,13 @@ async def test_a_webhook_that_is_away_too_long_loses_the_oldest(stage: Stage, mo
     await stage.advance(600)
     assert [each["job"] for each in stage.receiver.taken] == ["job7", "job8", "last"]
     assert any("events lost, the oldest first: 7" in each.words() for each in stage.told)
+
+
+async def test_an_event_that_nobody_tells_is_told_of(stage: Stage) -> None:
+    await stage.start('url = "https://example.com/h?key=1"\nevents = ["call-*", "call-ovr"]')
+    assert [each.words() for each in stage.told] == [
+        'warning: webhook https://example.com: no event has a name like "call-ovr"'
+    ]
 
 
 def test_a_place_is_shown_without_what_may_be_secret() -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from typing import TypeAlias
+from collections.abc import Mapping
+from typing import Protocol
 from urllib.parse import urlsplit
 
 import httpx
@@ -28,7 +28,14 @@ class Reply(msgspec.Struct, frozen=True):
         return self.problem or f"it answered {self.status}"
 
 
-Post: TypeAlias = Callable[[str, bytes, Mapping[str, str]], Awaitable[Reply]]  # the URL, the body, more headers
+class Post(Protocol):
+    """Who posts."""
+
+    async def __call__(self, url: str, body: bytes, headers: Mapping[str, str]) -> Reply:
+        """POST a body of JSON, with these headers besides; never raises."""
+
+    async def aclose(self) -> None:
+        """The end."""
 
 
 class Postman:
