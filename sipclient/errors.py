@@ -130,3 +130,7 @@ class MediaError(SipError):
 class TraceError(SipError):
     """A trace that cannot be read or written: empty, of no known form, cut before its first message. The text names
     the file and says what was found there."""
+
+
+class CallbackRefused(SipError):
+    """An extension that nobody can camp on: none that is watched, none that a rule serves, or too many do already."""

@@ -50,13 +50,6 @@ def _postgresql(draft: Draft) -> Iterator[Path]:
     return iter([("store", "url")] if draft.store and draft.store.url.startswith("postgres") else [])
 
 
-def _on_request(draft: Draft) -> Iterator[Path]:
-    return (("rules", place, "armed") for place, each in draft.rules.items() if each.armed == "on-request")
-
-
 EXTRA: tuple[Row, ...] = ((_media, "encrypted media need"), (_codecs, "opus and G722 need"))
 LACKING: tuple[Row, ...] = ((_postgresql, 'this version has no PostgreSQL store; write "sqlite:FILE"'),)
-WAITING: tuple[Row, ...] = (
-    (_on_request, "nobody can camp on an extension, so this rule never acts"),
-    (_entries("incoming"), "calls that reach us get 480"),
-)
+WAITING: tuple[Row, ...] = ((_entries("incoming"), "calls that reach us get 480"),)

@@ -18,7 +18,7 @@ from sipclient.robot.hooks import NO_HOOKS, Hook, Hooks, described
 from sipclient.robot.ledger import Ledger
 from sipclient.robot.told import Told
 from sipclient.rules import RunHook
-from sipclient.store import ExtensionRecord, JobRecord, JobState
+from sipclient.store import CallbackRecord, ExtensionRecord, JobRecord, JobState
 
 AT_ONCE = 50  # hooks that run; more wait
 WAITING = 1000  # hooks that may wait
@@ -42,20 +42,22 @@ class HookRuns:
         self._tasks = Tasks()
         self._room = asyncio.Semaphore(AT_ONCE)
 
-    def run(self, action: RunHook, state: ExtensionRecord | None) -> None:
-        """Write it down with the state of its extension, then run it."""
-        self._tasks.spawn(self._run(action, f"{action.file}:{action.function}", state))
+    def run(self, action: RunHook, state: ExtensionRecord | None, callback: CallbackRecord | None = None) -> None:
+        """Write it down with the state of its extension and the callback it serves, then run it."""
+        self._tasks.spawn(self._run(action, f"{action.file}:{action.function}", state, callback))
 
     async def close(self) -> None:
         """Give what runs a moment to see that the calls are over, then end it."""
         await self._tasks.close(0.3)
 
-    async def _run(self, action: RunHook, name: str, state: ExtensionRecord | None) -> None:
+    async def _run(
+        self, action: RunHook, name: str, state: ExtensionRecord | None, callback: CallbackRecord | None
+    ) -> None:
         hook = self.hooks.get(name)
         full = len(self._tasks) > AT_ONCE + WAITING
         record = self._record(action, name, JobState.FAILED if full or hook is None else JobState.CALLING)
         try:
-            if not await self._ledger.add(record, state):
+            if not await self._ledger.add(record, state, callback):
                 self._tell(told.HookEnded(action.id, name, "it was run before, as the store says"))
                 return
         except StoreError as error:

@@ -17,7 +17,7 @@ from sipclient.robot.ledger import Ledger
 from sipclient.robot.told import Told
 from sipclient.robot.turns import Turns
 from sipclient.rules import CallFinished, Job
-from sipclient.store import ExtensionRecord, JobRecord, JobState
+from sipclient.store import CallbackRecord, ExtensionRecord, JobRecord, JobState
 
 
 class Placer(Protocol):
@@ -73,9 +73,10 @@ class Jobs:
         """A job of an earlier run whose INVITE never left may yet be placed."""
         self._records[record.id] = record
 
-    def place(self, job: Job, state: ExtensionRecord | None = None) -> None:
-        """Write the job down, with the state of its extension, then call when it is its turn."""
-        self.tasks.spawn(self._place(job, state))
+    def place(self, job: Job, state: ExtensionRecord | None = None, callback: CallbackRecord | None = None) -> None:
+        """Write the job down, with the state of its extension and the callback it serves, then call when it is its
+        turn."""
+        self.tasks.spawn(self._place(job, state, callback))
 
     def give_up(self, id: str, reason: str) -> None:
         """A job that waited for another attempt, or for its first after a restart, gets none."""
@@ -87,9 +88,9 @@ class Jobs:
         if state is JobState.ABANDONED:
             self._tell(told.JobAbandoned(id, str(record.detail.get("to", "")), reason, record.attempt))
 
-    async def _place(self, job: Job, state: ExtensionRecord | None) -> None:
+    async def _place(self, job: Job, state: ExtensionRecord | None, callback: CallbackRecord | None) -> None:
         try:
-            ready = await self._make_ready(job, state)
+            ready = await self._make_ready(job, state, callback)
         except SipError as error:
             self._not_placed(job, f"it cannot be written down, and might be called twice: {error}")
             return
@@ -102,7 +103,7 @@ class Jobs:
             return
         self._begin(Live(job, call))
 
-    async def _make_ready(self, job: Job, state: ExtensionRecord | None) -> bool:
+    async def _make_ready(self, job: Job, state: ExtensionRecord | None, callback: CallbackRecord | None) -> bool:
         """Write the job and await its turn; False where it is not to be placed. Raises SipError.
 
         On the disk a job is `calling` before its INVITE leaves. Where it is its turn at once, that is the only
@@ -110,11 +111,11 @@ class Jobs:
         """
         turn = self._turns.turn(job.id)
         if turn is None:
-            if await self._write(job, state, JobState.FAILED):
+            if await self._write(job, state, JobState.FAILED, callback):
                 self._not_placed(job, "too many calls wait for their turn already: see [dial] in robot.toml")
             return False
         at_once = turn.done()
-        if not await self._write(job, state, JobState.CALLING if at_once else JobState.PENDING):
+        if not await self._write(job, state, JobState.CALLING if at_once else JobState.PENDING, callback):
             self._turns.finished(job.id)
             return False
         if not at_once:
@@ -126,7 +127,13 @@ class Jobs:
             self._ledger.outcome(msgspec.structs.replace(self._records[job.id], state=JobState.PENDING))
         return not self.stopping
 
-    async def _write(self, job: Job, state: ExtensionRecord | None, how_far: JobState) -> bool:
+    async def _write(
+        self,
+        job: Job,
+        state: ExtensionRecord | None,
+        how_far: JobState,
+        callback: CallbackRecord | None = None,
+    ) -> bool:
         before = self._records.get(job.id)
         if before is not None:
             record = msgspec.structs.replace(before, state=how_far, attempt=job.attempt)
@@ -135,7 +142,7 @@ class Jobs:
             return True
         record = record_of(job, how_far, self._wall())
         self._records[job.id] = record
-        if await self._ledger.add(record, state):
+        if await self._ledger.add(record, state, callback):
             return True
         del self._records[job.id]
         self._tell(told.CallNotPlaced(job.id, "it was called before, as the store says"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import Protocol
 
 import msgspec
 
@@ -19,6 +20,9 @@ from sipclient.rules import (
     Job,
     Memory,
     PlaceCall,
+    Requested,
+    RequestExpired,
+    RequestWaits,
     RuleSet,
     RunHook,
     Suppressed,
@@ -27,18 +31,32 @@ from sipclient.rules import (
     decide,
 )
 from sipclient.rules.values import Event
-from sipclient.store import ExtensionRecord
+from sipclient.store import CallbackRecord, ExtensionRecord
 
 Extension = tuple[str, str]  # account, extension
+
+
+class Camps(Protocol):
+    """Who camps on an extension, and what became of it."""
+
+    def waits(self, request: Requested, renewed: bool) -> None:
+        """A request was taken."""
+
+    def served(self, id: str, job: str) -> CallbackRecord | None:
+        """Its rule acts: what must be on the disk no sooner than the deed."""
+
+    def expired(self, id: str) -> None:
+        """It ended unheard."""
 
 
 class Doing(msgspec.Struct, frozen=True):
     """Who does what was decided. Each takes the state that must be on the disk no sooner than the deed."""
 
-    place: Callable[[Job, ExtensionRecord | None], None]
-    run: Callable[[RunHook, ExtensionRecord | None], None]
+    place: Callable[[Job, ExtensionRecord | None, CallbackRecord | None], None]
+    run: Callable[[RunHook, ExtensionRecord | None, CallbackRecord | None], None]
     give_up: Callable[[str, str], None]
     write_state: Callable[[ExtensionRecord], None]
+    camps: Camps
 
 
 class Judge:
@@ -65,7 +83,7 @@ class Judge:
         self._clock = clock
         self._wall = wall
         self._tell = tell
-        self._alarm = Alarm(clock, lambda: self.decide(Tick()))
+        self._alarm = Alarm(clock, self._tick)
         self._held: dict[Extension, ExtensionRecord] = {}  # states that wait for the settle time
         self._retrying: set[str] = set()
 
@@ -94,21 +112,32 @@ class Judge:
         self.memory.resume(job, now)
         self.decide(Tick())
 
-    def adopt(self, rules: RuleSet) -> None:
-        """New rules. What they no longer cover is forgotten."""
+    def restore(self, request: Requested, due: float) -> bool:
+        """Somebody camped on an extension in an earlier run, and does until `due`. False where nobody can any more."""
+        covered = self.rules.about(request.account, request.extension) is not None
+        if not covered or not self.memory.restore(request, due):
+            return False
+        if self._tape is not None:
+            self._tape.camps(request, due)
+        self._alarm.set(self.memory.deadline)
+        return True
+
+    def adopt(self, rules: RuleSet) -> list[Requested]:
+        """New rules. What they no longer cover is forgotten; gives the requests that nobody can serve any more."""
         self.rules = rules
-        self.memory.adopt(rules)
+        dropped = self.memory.adopt(rules)
         self._settle_retries([], "its rule is gone")
         for key in list(self._held):
             self._release(key)
         self._alarm.set(self.memory.deadline)
+        return dropped
 
     def close(self) -> None:
         """Decide nothing more. States that wait for a settle time are left as the store has them."""
         self._alarm.set(None)
         self._held.clear()
 
-    def decide(self, event: Event) -> None:
+    def decide(self, event: Event) -> list[Action]:
         """Ask the rules, and have done what they say."""
         now = self._clock.time()
         at = self._wall().astimezone()
@@ -120,16 +149,29 @@ class Judge:
         if self._retrying:
             self._settle_retries(actions, "what it would say is no longer true")
         self._alarm.set(self.memory.deadline)
+        return actions
+
+    def _tick(self) -> None:
+        self.decide(Tick())
 
     def _act(self, action: Action, now: float) -> None:
         match action:
             case PlaceCall(job=job, because=because):
                 self._tell(told.RuleFired(job.rule, job.watched, job.extension, job.episode, job.id, because))
-                self._doing.place(job, self._state_with((job.watched, job.extension)))
+                served = self._doing.camps.served(job.request, job.id) if job.request and job.attempt == 1 else None
+                self._doing.place(job, self._state_with((job.watched, job.extension)), served)
             case RunHook(change=change):
                 key = change.account, change.extension
                 self._tell(told.RuleFired(action.rule, *key, change.episode, action.id, action.because))
-                self._doing.run(action, self._state_with(key))
+                asked = action.request
+                served = self._doing.camps.served(asked.id, action.id) if asked is not None else None
+                self._doing.run(action, self._state_with(key), served)
+            case RequestWaits(request=request, renewed=renewed):
+                self._doing.camps.waits(request, renewed)
+            case RequestExpired(request=request):
+                self._doing.camps.expired(request.id)
+            case Suppressed(condition="request"):
+                pass  # whoever asked is told
             case Suppressed():
                 self._tell(told.RuleSuppressed(*msgspec.structs.astuple(action)))
                 self._release((action.account, action.extension))

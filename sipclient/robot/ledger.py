@@ -17,7 +17,7 @@ from sipclient.errors import StoreError
 from sipclient.face.shell import Clock
 from sipclient.face.tasks import Tasks
 from sipclient.robot.alarm import Alarm
-from sipclient.store import UNFINISHED, ExtensionRecord, JobRecord, Store
+from sipclient.store import UNFINISHED, CallbackRecord, ExtensionRecord, JobRecord, Store
 
 SOON = 0.05  # seconds that what is not urgent may gather
 PAUSE = 5.0  # seconds after the store failed
@@ -41,12 +41,14 @@ class Ledger:
         self._tasks = Tasks()
         self._states: dict[tuple[str, str], ExtensionRecord] = {}
         self._outcomes: dict[str, JobRecord] = {}
+        self._callbacks: dict[str, CallbackRecord] = {}
 
-    async def add(self, job: JobRecord, state: ExtensionRecord | None) -> bool:
-        """Write a new job, and the state that made it. False where the job was there. Raises StoreError."""
+    async def add(self, job: JobRecord, state: ExtensionRecord | None, callback: CallbackRecord | None = None) -> bool:
+        """Write a new job, the state that made it, and the callback it serves. False where the job was there. Raises
+        StoreError."""
         states = self._with_waiting(state)
         try:
-            return await self._store.add_job(job, states)
+            return await self._store.add_job(job, states, callback)
         except StoreError:
             self._keep(states)
             raise
@@ -59,6 +61,16 @@ class Ledger:
     def outcome(self, job: JobRecord) -> None:
         """Write how far a job is, soon."""
         self._outcomes[job.id] = msgspec.structs.replace(job, updated=self._wall())
+        self._arm(SOON)
+
+    async def callback(self, record: CallbackRecord) -> None:
+        """Write how it stands with a callback, now. Raises StoreError."""
+        self._callbacks.pop(record.id, None)
+        await self._store.save_callback(record)
+
+    def callback_ended(self, record: CallbackRecord) -> None:
+        """Write that a callback waits no more, soon."""
+        self._callbacks[record.id] = record
         self._arm(SOON)
 
     def state(self, record: ExtensionRecord) -> None:
@@ -74,7 +86,8 @@ class Ledger:
         except StoreError:
             self._keep(states)
             raise
-        finished = await asyncio.gather(*map(self._write, tuple(self._outcomes)), return_exceptions=True)
+        callbacks = map(self._write_callback, tuple(self._callbacks))
+        finished = await asyncio.gather(*map(self._write, tuple(self._outcomes)), *callbacks, return_exceptions=True)
         for failure in finished:
             if failure is not None:
                 raise failure
@@ -98,6 +111,11 @@ class Ledger:
             if job.state not in UNFINISHED:  # nothing comes after it, so it is still true
                 self._outcomes.setdefault(id, job)
             raise
+
+    async def _write_callback(self, id: str) -> None:
+        record = self._callbacks[id]  # it ends once: nothing comes after it
+        await self._store.save_callback(record)
+        self._callbacks.pop(id, None)
 
     async def close(self) -> None:
         """Write the rest, if it can be written."""

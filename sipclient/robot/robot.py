@@ -23,6 +23,7 @@ from sipclient.robot import told
 from sipclient.robot.accounts import accounts_of
 from sipclient.robot.alarm import Alarm
 from sipclient.robot.browsers import open_to_browsers
+from sipclient.robot.callbacks import Callbacks
 from sipclient.robot.desk import Desk
 from sipclient.robot.guarded import CALL_EVENTS, GuardedClient
 from sipclient.robot.hook_runs import HookRuns
@@ -143,7 +144,8 @@ class Robot:
         )
         self._hook_runs = HookRuns(self._ledger, self.client, wall, tell)
         self._hook_runs.hooks = hooks
-        doing = Doing(self.jobs.place, self._hook_runs.run, self.jobs.give_up, self._ledger.state)
+        self.callbacks = Callbacks(lambda: self.judge, self._ledger, store, wall, tell)
+        doing = Doing(self.jobs.place, self._hook_runs.run, self.jobs.give_up, self._ledger.state, self.callbacks)
         self.judge = Judge(RuleSet(config), doing, clock, wall, tell, tape)
         self._watched = Watched(self.client.do, self.client.next_id)
         self._recovery = Recovery(self._ledger, wall, tell)
@@ -183,6 +185,7 @@ class Robot:
             self.judge.memory.remember(made)
             if self._tape is not None:
                 self._tape.remembered(made)
+            await self.callbacks.restore(self._clock.time())
             if self._recovery.waiting:
                 self._recovery_ends.set(self._clock.time() + FRESH)
             await self.client.__aenter__()
@@ -280,7 +283,8 @@ class Robot:
             self._turns.adjust(config.dial)
             if self._tape is not None:
                 self._tape.adopted()
-            self.judge.adopt(RuleSet(config))
+            for request in self.judge.adopt(RuleSet(config)):
+                self.callbacks.dropped(request.id)
             if self.views is not None:
                 self.views.adopt(config)
             kept = [name for name in before if name not in new]

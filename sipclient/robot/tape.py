@@ -11,7 +11,7 @@ from sipclient.face.shell import Engine
 from sipclient.presence import State
 from sipclient.protocol.agent import UserAgent
 from sipclient.protocol.events import Command, Effect, Input, Send
-from sipclient.rules import Action, Job
+from sipclient.rules import Action, Job, Requested
 from sipclient.rules.values import Event
 from sipclient.trace.replaying.journal import encode, masked_config
 from sipclient.trace.replaying.rehearsal import said
@@ -73,6 +73,10 @@ class Tape:
     def resumed(self, job: Job, due: float) -> None:
         """A job of an earlier run is due."""
         self._put(encode("resume", job, due))
+
+    def camps(self, request: Requested, due: float) -> None:
+        """Somebody has camped on an extension since an earlier run, until `due`."""
+        self._put(encode("camps", request, due))
 
     def reread(self, config: str) -> None:
         """robot.toml was read again; `adopted` follows."""

@@ -65,7 +65,10 @@ class Case:
 
     @property
     def id(self) -> str:
-        """The same for every report of this change: the episode's number, or the time where there is none."""
+        """The same for every report of this change: the episode's number, or the time where there is none. For a
+        request it is the request's, so that each has one call, whatever its extension goes through."""
+        if self.request is not None:
+            return "/".join((*self.key, self.request.id))
         episode = str(self.change.episode or f"at-{self.at.isoformat()}")
         return "/".join((*self.key, episode))
 
@@ -141,10 +144,14 @@ def once(case: Case) -> str:
 
 
 def armed(case: Case) -> str:
-    """Somebody camps on the extension, where that is asked for."""
-    if case.rule.armed == "always" or case.request is not None:
+    """Somebody camps on the extension, where that is asked for; one of them is served each time it becomes ready."""
+    if case.rule.armed == "always":
         return ""
-    return f"nobody camps on {case.change.extension}"
+    if case.request is None:
+        return f"nobody camps on {case.change.extension}"
+    if case.key[1:] in case.memory.served:
+        return f"one request was served; the next is when {case.change.extension} becomes {case.change.after} again"
+    return ""
 
 
 def hours(case: Case) -> str:

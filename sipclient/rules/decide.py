@@ -20,6 +20,7 @@ from sipclient.rules.values import (
     PlaceCall,
     Requested,
     RequestExpired,
+    RequestWaits,
     RunHook,
     Suppressed,
     Verdict,
@@ -43,7 +44,7 @@ def decide(rules: RuleSet, memory: Memory, event: Event, now: float, at: datetim
         case CallFinished():
             _finished(rules, memory, event, now, actions)
         case Requested():
-            _requested(rules, memory, event, now, actions)
+            _requested(rules, memory, event, now, at, actions)
         case Withdrawn():
             memory.requests.remove(event.id)
             memory.agenda.drop("request", (event.id,))
@@ -75,7 +76,8 @@ def _changed(
     if covered is None:
         return
     previous = memory.state(change.account, change.extension)
-    memory.observe(change.account, change.extension, change.after)
+    unsure = change.gap or memory.standing(change.account, change.extension) is None
+    memory.heard(change)
     for rule in covered.rules:
         if memory.settling:
             _unsettle(memory, rule, change, actions)
@@ -90,6 +92,9 @@ def _changed(
             _settle(case, actions)
         else:
             _fire(case, actions)
+    if unsure and len(memory.requests):
+        # Whoever camps on it waits for a state, not for the moment in which it began, which nobody saw.
+        _serve_now(rules, memory, change.account, change.extension, now, at, actions)
 
 
 def _settle(case: Case, actions: list[Action]) -> None:
@@ -133,19 +138,31 @@ def _fire(case: Case, actions: list[Action]) -> None:
     if case.request is not None:
         case.memory.requests.remove(case.request.id)
         case.memory.agenda.drop("request", (case.request.id,))
+        case.memory.served.add(case.key[1:])
     case.memory.note(_evaluation(case.rule, case.change, case.at, "", ""))
     actions.append(_action(case))
 
 
 def _action(case: Case) -> Action:
     change, job = case.change, case.job
-    because = f"{change.extension} went from {change.before} to {change.after}"
+    asked_late = change.before == change.after
+    because = f"{change.extension} {'is' if asked_late else f'went from {change.before} to'} {change.after}"
     because += f", closing episode {change.episode}" if change.closed else ""
     because += f", and stayed so for {case.rule.settle:g} s" if case.rule.settle else ""
+    if case.request is not None:
+        because += f", and {case.request.caller or 'somebody'} camps on it"
     if job is not None:
         return PlaceCall(job, because)
     file, _, function = str(case.rule.run).rpartition(":")
-    return RunHook(id=case.id, rule=case.key[0], file=file, function=function, change=change, because=because)
+    return RunHook(
+        id=case.id,
+        rule=case.key[0],
+        file=file,
+        function=function,
+        change=change,
+        because=because,
+        request=case.request,
+    )
 
 
 def _due(rules: RuleSet, memory: Memory, now: float, at: datetime, actions: list[Action]) -> None:
@@ -195,19 +212,48 @@ def _try_again(rules: RuleSet, memory: Memory, job: Job, at: datetime, actions: 
     actions.append(_suppressed(_key(job), job.episode, "retry", detail))
 
 
-def _requested(rules: RuleSet, memory: Memory, request: Requested, now: float, actions: list[Action]) -> None:
-    """Somebody camps on an extension."""
+def _requested(
+    rules: RuleSet, memory: Memory, request: Requested, now: float, at: datetime, actions: list[Action]
+) -> None:
+    """Somebody camps on an extension. Where nobody does before him, and it is ready, he need not wait."""
     if request.id in memory.requests:
         return
-    covered = rules.about(request.account, request.extension)
+    account, extension = request.account, request.extension
+    covered = rules.about(account, extension)
+    before = memory.requests.of_the_same(request)
+    if before is not None:
+        request = msgspec.structs.replace(request, id=before.id)
     if covered is None or all(rule.armed == "always" for rule in covered.rules):
         detail = "no rule that is armed on request covers it"
     elif not memory.requests.add(request):
         detail = "too many requests wait already"
     else:
         memory.agenda.add(now + min(max(0.0, request.expires), LONGEST), "request", (request.id,))
+        actions.append(RequestWaits(request, before is not None))
+        if memory.requests.first(account, extension) is request:
+            memory.served.discard((account, extension))
+            _serve_now(rules, memory, account, extension, now, at, actions)
         return
-    actions.append(_suppressed(("", request.account, request.extension), 0, "request", detail))
+    actions.append(_suppressed(("", account, extension), 0, "request", detail))
+
+
+def _serve_now(
+    rules: RuleSet, memory: Memory, account: str, extension: str, now: float, at: datetime, actions: list[Action]
+) -> None:
+    """Serve whoever is first, where the extension is in the state already that a rule waits for."""
+    standing, covered = memory.standing(account, extension), rules.about(account, extension)
+    if standing is None or covered is None:
+        return
+    for rule in covered.rules:
+        if rule.armed == "always" or standing.after not in rule.when.to:
+            continue
+        case = Case(rules, memory, rule, standing, now, at)
+        if case.request is None or case.key in memory.settling or case.key[1:] in memory.served:
+            return
+        if rule.settle:
+            _settle(case, actions)
+        else:
+            _fire(case, actions)
 
 
 def _key(job: Job) -> Key:

@@ -15,7 +15,7 @@ from sipclient.protocol.events import ExtensionChanged
 from sipclient.rules.agenda import Agenda
 from sipclient.rules.requests import Requests
 from sipclient.rules.ruleset import RuleSet
-from sipclient.rules.values import Evaluation, Job
+from sipclient.rules.values import Evaluation, Job, Requested
 from sipclient.rules.window import Window
 
 Key = tuple[str, str, str]  # rule, account, extension
@@ -36,7 +36,9 @@ class Memory:
         self.agenda = Agenda()
         self.settling: dict[Key, Settling] = {}
         self.retries: dict[str, Job] = {}
+        self.served: set[tuple[str, str]] = set()  # extensions that served a request and did not change since
         self._states: dict[tuple[str, str], str] = {}
+        self._latest: dict[tuple[str, str], ExtensionChanged] = {}  # what was heard of them in this run
         self._episodes: dict[Key, int] = {}  # the last episode acted on
         self._windows: dict[str, Window] = {}
         self._evaluations: dict[Key, Evaluation] = {}
@@ -60,16 +62,24 @@ class Memory:
                 self.mark((rule, account, extension), int(episode))
 
     def observe(self, account: str, extension: str, state: str) -> None:
-        """The state an extension is in."""
+        """The state an extension was in."""
         self._states[account, extension] = state
+
+    def restore(self, request: Requested, due: float) -> bool:
+        """Somebody camped on an extension before, and does until `due`. False where too many do."""
+        kept = self.requests.add(request)
+        if kept:
+            self.agenda.add(due, "request", (request.id,))
+        return kept
 
     def resume(self, job: Job, due: float) -> None:
         """Try this job's call (its `attempt` says which attempt it is) at `due`."""
         self.retries[job.id] = job
         self.agenda.add(due, "retry", (job.id,))
 
-    def adopt(self, rules: RuleSet) -> None:
-        """The rules have changed: forget what is about rules that are gone and extensions no longer covered."""
+    def adopt(self, rules: RuleSet) -> list[Requested]:
+        """The rules have changed: forget what is about rules that are gone and extensions no longer covered.
+        Gives the requests that went with them."""
 
         def kept(key: Key) -> bool:
             covered = rules.about(key[1], key[2])
@@ -80,10 +90,15 @@ class Memory:
         self._episodes = {key: value for key, value in self._episodes.items() if kept(key)}
         self._evaluations = {key: value for key, value in self._evaluations.items() if kept(key)}
         self._states = {key: value for key, value in self._states.items() if rules.about(*key)}
+        self._latest = {key: value for key, value in self._latest.items() if key in self._states}
+        self.served &= self._states.keys()
         self._windows = {name: value for name, value in self._windows.items() if name in rules.rules}
         self._last = {name: value for name, value in self._last.items() if name in rules.rules}
         self._fired = {name: value for name, value in self._fired.items() if name in rules.rules}
-        self.requests.keep(lambda account, extension: rules.about(account, extension) is not None)
+        dropped = self.requests.keep(lambda account, extension: rules.about(account, extension) is not None)
+        for request in dropped:
+            self.agenda.drop("request", (request.id,))
+        return dropped
 
     # --- why not ---
 
@@ -104,9 +119,24 @@ class Memory:
         if evaluation.fired:
             self._fired[name] = evaluation
 
+    def heard(self, change: ExtensionChanged) -> None:
+        """The extension changed just now."""
+        key = change.account, change.extension
+        self._states[key] = change.after
+        self._latest[key] = change
+        self.served.discard(key)
+
     def state(self, account: str, extension: str) -> str:
         """The state the extension is in; empty where none was heard of."""
         return self._states.get((account, extension), "")
+
+    def standing(self, account: str, extension: str) -> ExtensionChanged | None:
+        """The state the extension is in, as a change that changes nothing; None where this run does not know it, or
+        not any more."""
+        latest = self._latest.get((account, extension))
+        if latest is None or latest.after == "unknown":
+            return None
+        return msgspec.structs.replace(latest, before=latest.after, episode=0, opened=False, closed=False, gap=False)
 
     def mark(self, key: Key, episode: int) -> None:
         """The rule acted on this episode. Episodes of an extension only grow: the last is enough."""

@@ -8,10 +8,11 @@ from sipclient.rules.values import Requested
 
 MOST_AN_EXTENSION = 100
 MOST_REQUESTS = 10_000
+NOBODY = ("", "anonymous")  # callers of whom it is not known whether they are the same (RFC 3323 §4.1.1.3)
 
 
 class Requests:
-    """The requests of each extension in the order they came."""
+    """The requests of each extension in the order they came; a caller has one at most for each."""
 
     def __init__(self) -> None:
         self._by_id: dict[str, Requested] = {}
@@ -24,9 +25,10 @@ class Requests:
         return len(self._by_id)
 
     def add(self, request: Requested) -> bool:
-        """False where too many ask already."""
+        """At the end, or in its old place where the id is known. False where too many ask already."""
         queue = self._by_extension.get((request.account, request.extension), {})
-        if len(queue) >= MOST_AN_EXTENSION or len(self._by_id) >= MOST_REQUESTS:
+        full = len(queue) >= MOST_AN_EXTENSION or len(self._by_id) >= MOST_REQUESTS
+        if full and request.id not in self._by_id:
             return False
         self._by_id[request.id] = request
         queue[request.id] = request
@@ -42,6 +44,13 @@ class Requests:
         """How many camp on one extension."""
         return len(self._by_extension.get((account, extension), ()))
 
+    def of_the_same(self, request: Requested) -> Requested | None:
+        """What this caller asked for this extension before."""
+        if request.caller in NOBODY:
+            return None
+        queue = self._by_extension.get((request.account, request.extension), {})
+        return next((each for each in queue.values() if each.caller == request.caller), None)
+
     def remove(self, id: str) -> Requested | None:
         """Take one out; None where it is unknown."""
         request = self._by_id.pop(id, None)
@@ -52,8 +61,9 @@ class Requests:
                 del self._by_extension[key]
         return request
 
-    def keep(self, wanted: Callable[[str, str], bool]) -> None:
-        """Drop those of extensions that are not wanted."""
-        for request in list(self._by_id.values()):
-            if not wanted(request.account, request.extension):
-                self.remove(request.id)
+    def keep(self, wanted: Callable[[str, str], bool]) -> list[Requested]:
+        """Drop those of extensions that are not wanted, and give them."""
+        dropped = [each for each in self._by_id.values() if not wanted(each.account, each.extension)]
+        for request in dropped:
+            self.remove(request.id)
+        return dropped

@@ -35,6 +35,11 @@ class RuleSet:
         self._sure = frozenset(self._constant_targets())
         self._fill()
 
+    @property
+    def accounts(self) -> tuple[str, ...]:
+        """The accounts, in the order of the file."""
+        return tuple(self._config.accounts)
+
     def about(self, account: str, extension: str) -> Covered | None:
         """What applies to this extension; None where it is not watched."""
         return self._covered.get((account, extension))

@@ -23,8 +23,9 @@ class Tick(msgspec.Struct, frozen=True):
 class Job(msgspec.Struct, frozen=True, kw_only=True):
     """One call for one rule, extension and episode.
 
-    `id` is made of those three (and the watching account), so that it is the same whoever makes it and
-    however often: the store holds it unique. It has no `/` but as separator, the extension's own aside.
+    `id` is made of those three (and the watching account), or of the request in the place of the episode, so that
+    it is the same whoever makes it and however often: the store holds it unique. It has no `/` but as separator, the
+    extension's own aside.
     """
 
     id: str
@@ -55,7 +56,8 @@ class CallFinished(msgspec.Struct, frozen=True, kw_only=True):
 class Requested(msgspec.Struct, frozen=True, kw_only=True):
     """Somebody camps on an extension: a rule armed on request acts for the first of them.
 
-    `id` is the asker's choice; the same id again changes nothing. `expires` is in seconds from now.
+    `id` is the asker's choice, without `/` and not digits alone; the same id again changes nothing. The same caller
+    again, by another id, renews what he asked for: he keeps his place. `expires` is in seconds from now.
     """
 
     id: str
@@ -95,6 +97,7 @@ class RunHook(msgspec.Struct, frozen=True, kw_only=True):
     function: str
     change: ExtensionChanged
     because: str
+    request: Requested | None = None  # the one it answers, where the rule is armed on request
 
 
 class Suppressed(msgspec.Struct, frozen=True, kw_only=True):
@@ -120,13 +123,20 @@ class Wait(msgspec.Struct, frozen=True, kw_only=True):
     condition: str
 
 
+class RequestWaits(msgspec.Struct, frozen=True):
+    """A request was taken, or `renewed`: it waits for its extension from now on."""
+
+    request: Requested
+    renewed: bool = False
+
+
 class RequestExpired(msgspec.Struct, frozen=True):
     """A request ended unheard."""
 
     request: Requested
 
 
-Action: TypeAlias = PlaceCall | RunHook | Suppressed | Wait | RequestExpired
+Action: TypeAlias = PlaceCall | RunHook | Suppressed | Wait | RequestWaits | RequestExpired
 
 
 # --- why not ----------------------------------------------------------------------------------------

@@ -1,8 +1,16 @@
-"""What survives a crash: jobs and the last known states of extensions."""
+"""What survives a crash: jobs, the last known states of extensions, and who camps on them."""
 
 from sipclient.errors import StoreError
 from sipclient.store.answers import Answer, Answers
-from sipclient.store.base import UNFINISHED, ExtensionRecord, JobRecord, JobState, Store
+from sipclient.store.base import (
+    UNFINISHED,
+    CallbackRecord,
+    CallbackState,
+    ExtensionRecord,
+    JobRecord,
+    JobState,
+    Store,
+)
 from sipclient.store.opening import open_store
 from sipclient.store.outbox import Letter, Outbox, Unended
 
@@ -10,6 +18,8 @@ __all__ = [
     "UNFINISHED",
     "Answer",
     "Answers",
+    "CallbackRecord",
+    "CallbackState",
     "ExtensionRecord",
     "JobRecord",
     "JobState",

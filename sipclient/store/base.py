@@ -60,6 +60,32 @@ class ExtensionRecord(msgspec.Struct, frozen=True, kw_only=True):
     open: bool = False
 
 
+class CallbackState(StrEnum):
+    """What became of a request to be told when an extension is ready."""
+
+    WAITING = "waiting"
+    SERVED = "served"  # its rule acted: `job` says which call or hook
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+
+
+class CallbackRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody camps on an extension, or did. `account` is the one that watches it; `caller` is empty where nobody
+    called. `expires` is the moment at which it ends unheard."""
+
+    id: str
+    account: str
+    extension: str
+    created: datetime
+    updated: datetime
+    expires: datetime
+    caller: str = ""
+    caller_name: str = ""
+    variables: dict[str, str] = {}
+    state: CallbackState = CallbackState.WAITING
+    job: str = ""
+
+
 class Store(Protocol):
     """Everything that is written is on the disk when the call returns, in the order of the calls.
 
@@ -76,9 +102,15 @@ class Store(Protocol):
     def answers(self) -> Answers:
         """Answers to requests that may come twice, in the same database."""
 
-    async def add_job(self, job: JobRecord, extensions: Iterable[ExtensionRecord] = ()) -> bool:
-        """Write a new job and, in the same breath, these states. False where the id was there already: then
-        the job was placed before, by whatever run, and must not be placed again (the states are kept)."""
+    async def add_job(
+        self,
+        job: JobRecord,
+        extensions: Iterable[ExtensionRecord] = (),
+        callback: CallbackRecord | None = None,
+    ) -> bool:
+        """Write a new job and, in the same breath, these states and the callback it serves. False where the id was
+        there already: then the job was placed before, by whatever run, and must not be placed again (the states and
+        the callback are kept)."""
 
     async def update_job(self, job: JobRecord) -> bool:
         """Write the job's state, attempt, cause, status, detail and `updated`. False where there is no such job."""
@@ -99,6 +131,18 @@ class Store(Protocol):
         """The last known states of an account's extensions. An episode is never below that of a job: no id
         can be made a second time, even where a crash lost the state."""
 
+    async def save_callback(self, callback: CallbackRecord) -> None:
+        """Write a callback: a new one, or in the place of the one with this id."""
+
+    async def callback(self, id: str) -> CallbackRecord | None:
+        """One callback."""
+
+    async def callbacks(self, limit: int = 100) -> list[CallbackRecord]:
+        """The latest callbacks, newest first."""
+
+    async def waiting_callbacks(self) -> list[CallbackRecord]:
+        """Every callback that waits, in the order they came."""
+
     async def prune(self, before: datetime) -> int:
         """Forget finished jobs last updated before that moment, but for those of an extension's latest
-        episode; how many they were."""
+        episode, and callbacks that wait no more; how many jobs they were."""

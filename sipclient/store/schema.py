@@ -70,6 +70,23 @@ MIGRATIONS: tuple[Migration, ...] = (
         ) WITHOUT ROWID""",
         "CREATE INDEX answer_by_age ON answer (at)",
     ),
+    (
+        """CREATE TABLE callback (
+            id TEXT PRIMARY KEY NOT NULL,
+            account TEXT NOT NULL,
+            extension TEXT NOT NULL,
+            caller TEXT NOT NULL,
+            caller_name TEXT NOT NULL,
+            variables TEXT NOT NULL,
+            state TEXT NOT NULL,
+            job TEXT NOT NULL,
+            created TEXT NOT NULL,
+            updated TEXT NOT NULL,
+            expires TEXT NOT NULL
+        ) WITHOUT ROWID""",
+        "CREATE INDEX callback_by_state ON callback (state, created)",
+        "CREATE INDEX callback_by_age ON callback (created)",
+    ),
 )
 
 

@@ -11,7 +11,14 @@ import msgspec
 
 from sipclient.errors import StoreError
 from sipclient.store.answers import SqliteAnswers
-from sipclient.store.base import UNFINISHED, ExtensionRecord, JobRecord, JobState
+from sipclient.store.base import (
+    UNFINISHED,
+    CallbackRecord,
+    CallbackState,
+    ExtensionRecord,
+    JobRecord,
+    JobState,
+)
 from sipclient.store.moments import text_of
 from sipclient.store.outbox import SqliteOutbox
 from sipclient.store.worker import Worker
@@ -45,6 +52,14 @@ DELETE FROM job WHERE id IN (
         WHERE e.account = job.account AND e.extension = job.extension AND job.episode >= max(e.episode, 1))
     LIMIT {_PRUNED})
 """
+_CALLBACK = "id, account, extension, caller, caller_name, variables, state, job, created, updated, expires"
+_SAVE_CALLBACK = f"""
+INSERT INTO callback ({_CALLBACK}) VALUES ({", ".join("?" * 11)})
+ON CONFLICT (id) DO UPDATE SET
+    caller_name = excluded.caller_name, variables = excluded.variables, state = excluded.state, job = excluded.job,
+    updated = excluded.updated, expires = excluded.expires
+"""
+_PRUNE_CALLBACKS = f"DELETE FROM callback WHERE state <> '{CallbackState.WAITING}' AND updated < ?"
 
 
 class SqliteStore:
@@ -55,12 +70,19 @@ class SqliteStore:
         self.outbox = SqliteOutbox(worker)
         self.answers = SqliteAnswers(worker)
 
-    async def add_job(self, job: JobRecord, extensions: Iterable[ExtensionRecord] = ()) -> bool:
+    async def add_job(
+        self,
+        job: JobRecord,
+        extensions: Iterable[ExtensionRecord] = (),
+        callback: CallbackRecord | None = None,
+    ) -> bool:
         """See Store."""
         row, states = _job_row(job), [_extension_row(record) for record in extensions]
+        served = [] if callback is None else [_callback_row(callback)]
 
         def add(connection: sqlite3.Connection) -> bool:
             connection.executemany(_SAVE, states)
+            connection.executemany(_SAVE_CALLBACK, served)
             return connection.execute(_ADD_JOB, row).rowcount == 1
 
         return await self._worker.run(add)
@@ -98,9 +120,28 @@ class SqliteStore:
             lambda connection: [_extension(row) for row in connection.execute(_EXTENSIONS, {"account": account})]
         )
 
+    async def save_callback(self, callback: CallbackRecord) -> None:
+        """See Store."""
+        row = _callback_row(callback)
+        await self._worker.run(lambda connection: connection.execute(_SAVE_CALLBACK, row).rowcount)
+
+    async def callback(self, id: str) -> CallbackRecord | None:
+        """See Store."""
+        found = await self._read_callbacks("WHERE id = ?", (id,))
+        return found[0] if found else None
+
+    async def callbacks(self, limit: int = 100) -> list[CallbackRecord]:
+        """See Store."""
+        return await self._read_callbacks("ORDER BY created DESC, id DESC LIMIT ?", (limit,))
+
+    async def waiting_callbacks(self) -> list[CallbackRecord]:
+        """See Store."""
+        return await self._read_callbacks("WHERE state = ? ORDER BY created, id", (str(CallbackState.WAITING),))
+
     async def prune(self, before: datetime) -> int:
         """See Store."""
         moment = text_of(before)
+        await self._worker.run(lambda connection: connection.execute(_PRUNE_CALLBACKS, (moment,)).rowcount)
         pruned = 0
         while True:
             count = await self._worker.run(lambda connection: connection.execute(_PRUNE, (moment,)).rowcount)
@@ -110,6 +151,12 @@ class SqliteStore:
 
     async def _read_jobs(self, statement: str, values: tuple[Any, ...]) -> list[JobRecord]:
         return await self._worker.run(lambda connection: [_job(row) for row in connection.execute(statement, values)])
+
+    async def _read_callbacks(self, which: str, values: tuple[Any, ...]) -> list[CallbackRecord]:
+        statement = f"SELECT {_CALLBACK} FROM callback {which}"
+        return await self._worker.run(
+            lambda connection: [_callback(row) for row in connection.execute(statement, values)]
+        )
 
 
 # --- records to rows and back ---------------------------------------------------------------------------
@@ -128,6 +175,32 @@ def _job_row(job: JobRecord) -> tuple[Any, ...]:
 def _extension_row(record: ExtensionRecord) -> tuple[Any, ...]:
     head = (record.account, record.extension, str(record.state), record.episode)
     return (*head, int(record.open), text_of(record.changed))
+
+
+def _callback_row(callback: CallbackRecord) -> tuple[Any, ...]:
+    head = (callback.id, callback.account, callback.extension, callback.caller, callback.caller_name)
+    moments = (text_of(callback.created), text_of(callback.updated), text_of(callback.expires))
+    return (*head, _json(callback.variables), str(callback.state), callback.job, *moments)
+
+
+def _callback(row: tuple[Any, ...]) -> CallbackRecord:
+    id, account, extension, caller, caller_name, variables, state, job, created, updated, expires = row
+    try:
+        return CallbackRecord(
+            id=id,
+            account=account,
+            extension=extension,
+            caller=caller,
+            caller_name=caller_name,
+            variables=msgspec.json.decode(variables, type=dict[str, str]),
+            state=CallbackState(state),
+            job=job,
+            created=datetime.fromisoformat(created),
+            updated=datetime.fromisoformat(updated),
+            expires=datetime.fromisoformat(expires),
+        )
+    except (ValueError, TypeError, msgspec.MsgspecError) as error:
+        raise StoreError(f"callback {id!r} in the store cannot be read: {error}") from error
 
 
 def _job(row: tuple[Any, ...]) -> JobRecord:

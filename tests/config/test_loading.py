@@ -49,14 +49,6 @@ def test_the_contract_is_accepted_and_typed() -> None:
     assert config.domain("pbx") == "pbx.example.com" and config.domain("other") == ""
 
 
-def test_a_rule_that_waits_for_a_request_is_noted() -> None:
-    text = MINIMAL.replace("[[rules]]", "[[rules]]\narmed = 'on-request'")
-    notes = [found for found in check(text, environ=ENVIRON) if found.severity == "note"]
-    assert [found.message for found in notes] == [
-        "not acted on by this version yet: nobody can camp on an extension, so this rule never acts"
-    ]
-
-
 def test_the_later_parts_are_accepted_and_noted() -> None:
     text = """
         dry_run = true

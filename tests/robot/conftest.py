@@ -33,7 +33,7 @@ from sipclient.protocol.events import (
 )
 from sipclient.protocol.watch import Episode
 from sipclient.robot import Robot, Told
-from sipclient.store import UNFINISHED, Answer, ExtensionRecord, JobRecord, JobState
+from sipclient.store import UNFINISHED, Answer, CallbackRecord, CallbackState, ExtensionRecord, JobRecord, JobState
 
 HEAD = """
 [accounts.pbx]
@@ -112,6 +112,7 @@ class World:
         self.jobs: dict[str, JobRecord] = {}
         self.extensions: dict[tuple[str, str], ExtensionRecord] = {}
         self.answers: dict[str, Answer] = {}
+        self.callbacks: dict[str, CallbackRecord] = {}
         self.invites: list[Invite] = []
         self.commands: list[Any] = []
         self.told: list[Told] = []
@@ -194,11 +195,15 @@ class Store:
         except Killed:
             await asyncio.get_running_loop().create_future()  # a dead process waits for nothing and does nothing
 
-    async def add_job(self, job: JobRecord, extensions: Iterable[ExtensionRecord] = ()) -> bool:
+    async def add_job(
+        self, job: JobRecord, extensions: Iterable[ExtensionRecord] = (), callback: CallbackRecord | None = None
+    ) -> bool:
         batch = list(extensions)
 
         def add() -> bool:
             self._save(batch)
+            if callback is not None:
+                self.world.callbacks[callback.id] = callback
             return self.world.jobs.setdefault(job.id, job) is job
 
         return bool(await self._write(add))
@@ -244,6 +249,18 @@ class Store:
                     episode=job.episode,
                 )
         return list(found.values())
+
+    async def save_callback(self, callback: CallbackRecord) -> None:
+        await self._write(lambda: self.world.callbacks.__setitem__(callback.id, callback))
+
+    async def callback(self, id: str) -> CallbackRecord | None:
+        return self.world.callbacks.get(id)
+
+    async def callbacks(self, limit: int = 100) -> list[CallbackRecord]:
+        return list(self.world.callbacks.values())[::-1][:limit]
+
+    async def waiting_callbacks(self) -> list[CallbackRecord]:
+        return [each for each in self.world.callbacks.values() if each.state is CallbackState.WAITING]
 
     async def prune(self, before: datetime) -> int:
         old = [id for id, job in self.world.jobs.items() if job.updated < before and job.state not in UNFINISHED]

@@ -12,6 +12,7 @@ import pytest
 from sipclient.config import load
 from sipclient.presence import State
 from sipclient.protocol.events import ExtensionChanged
+from sipclient.robot.callbacks import Callbacks
 from sipclient.robot.judge import Doing, Judge
 from sipclient.robot.told import RuleSuppressed, Told
 from sipclient.rules import Job, RuleSet
@@ -54,7 +55,8 @@ def new_york(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_hours_of_the_machine(new_york: None, hour: int, open_: bool) -> None:
     placed: list[Job] = []
     said: list[Told] = []
-    doing = Doing(lambda job, _: placed.append(job), lambda *_: None, lambda *_: None, lambda _: None)
+    nobody = Callbacks(lambda: judge, None, None, datetime.now, said.append)  # type: ignore[arg-type]  # nobody asks
+    doing = Doing(lambda job, *_: placed.append(job), lambda *_: None, lambda *_: None, lambda _: None, nobody)
     rules = RuleSet(load(FILE, secrets=False))
     judge = Judge(rules, doing, StoppedClock(), lambda: datetime(2026, 11, 24, hour, 30, tzinfo=UTC), said.append)
     judge.changed(ExtensionChanged(1, "pbx", "1001", State.ON_THE_PHONE, State.READY, 7, False, True), None)

@@ -19,6 +19,7 @@ from sipclient.rules import (
     PlaceCall,
     Requested,
     RequestExpired,
+    RequestWaits,
     RunHook,
     Suppressed,
     Tick,
@@ -54,6 +55,8 @@ def told(actions: list[Any]) -> list[str]:
                 words.append(f"not: {action.condition}")
             case Wait():
                 words.append(f"wait: {action.condition}")
+            case RequestWaits():
+                words.append(f"{'renewed' if action.renewed else 'waits'} {action.request.id}")
             case RequestExpired():
                 words.append(f"expired {action.request.id}")
     return words
@@ -324,21 +327,24 @@ ON_REQUEST = rule(
 )
 
 
-def ask(id: str, extension: str = "1001", **values: Any) -> Requested:
-    return Requested(id=id, account="pbx", extension=extension, caller="555", **values)
+def ask(id: str, extension: str = "1001", caller: str = "", **values: Any) -> Requested:
+    """Of a caller of his own, unless one is named."""
+    caller = caller or {"a": "555"}.get(id, f"55{id}")
+    return Requested(id=id, account="pbx", extension=extension, caller=caller, **values)
 
 
 def test_on_request_first_come_first_served(stage: Make) -> None:
     bench = stage(ON_REQUEST)
-    assert told(bench.go("on-the-phone", "ready")) == ["not: armed"]
+    assert told(bench.go("on-the-phone", "ready", "on-the-phone")) == ["not: armed"]
     for request in (ask("a", caller_name="Ann", variables=(("ticket", "17"),)), ask("b"), ask("a"), ask("c", "1002")):
-        assert bench.tell(request) == []
+        bench.tell(request)
     assert len(bench.memory.requests) == 3
-    (action,) = bench.go("on-the-phone", "ready")
+    (action,) = bench.go("ready")
+    assert action.because == "1001 went from on-the-phone to ready, closing episode 2, and 555 camps on it"
     assert (action.job.request, action.job.caller_id) == ("a", '"Ann" <555>')
     assert (action.job.headers, action.job.variables) == ((("X-Ticket", "17"),), (("ticket", "17"),))
     (action,) = bench.go("on-the-phone", "ready")
-    assert (action.job.request, action.job.id) == ("b", "queue/pbx/1001/3")
+    assert (action.job.request, action.job.id) == ("b", "queue/pbx/1001/b")
     assert told(bench.go("on-the-phone", "ready")) == ["not: armed"]
     assert "c" in bench.memory.requests and "a" not in bench.memory.requests
 
@@ -358,7 +364,7 @@ def test_a_request_that_comes_while_it_settles_counts(stage: Make) -> None:
     bench = stage(ON_REQUEST.replace("call =", 'settle = "2s"\ncall ='))
     bench.go("on-the-phone", "ready")
     bench.tell(ask("a"))
-    assert told(bench.wait(2)) == ["call queue/pbx/1001/1"]
+    assert told(bench.wait(2)) == ["call queue/pbx/1001/a"]
 
 
 def test_a_request_that_no_rule_serves(stage: Make) -> None:
@@ -373,9 +379,101 @@ def test_a_request_that_no_rule_serves(stage: Make) -> None:
 def test_requests_are_bounded(stage: Make) -> None:
     bench = stage(ON_REQUEST)
     for number in range(150):
-        bench.tell(ask(str(number)))
+        bench.tell(ask(f"n{number}"))
     assert len(bench.memory.requests) == 100
     assert told(bench.tell(ask("one more"))) == ["not: request"]
+
+
+def test_the_same_caller_renews_and_keeps_his_place(stage: Make) -> None:
+    bench = stage(ON_REQUEST)
+    bench.go("on-the-phone")
+    assert told(bench.tell(ask("a", expires=10.0))) == ["waits a"]
+    assert told(bench.tell(ask("b", expires=60.0))) == ["waits b"]
+    bench.wait(9)
+    again = ask("c", caller="555", caller_name="Ann", expires=60.0)
+    assert told(bench.tell(again)) == ["renewed a"]
+    assert len(bench.memory.requests) == 2
+    assert told(bench.wait(30)) == []
+    (call,) = bench.go("ready")
+    assert (call.job.request, call.job.caller_id) == ("a", '"Ann" <555>')
+    assert told(bench.wait(60)) == ["expired b"]
+
+
+def test_nobody_knows_whether_two_without_a_number_are_one(stage: Make) -> None:
+    bench = stage(ON_REQUEST)
+    bench.go("on-the-phone")
+    for number, caller in enumerate(("anonymous", "anonymous")):
+        bench.tell(ask(f"n{number}", caller=caller))
+    bench.tell(Requested(id="x", account="pbx", extension="1001"))
+    bench.tell(Requested(id="y", account="pbx", extension="1001"))
+    assert len(bench.memory.requests) == 4
+
+
+def test_one_is_served_each_time_it_becomes_ready(stage: Make) -> None:
+    bench = stage(ON_REQUEST + ON_REQUEST.replace('"queue"', '"two"'))
+    bench.go("on-the-phone")
+    for id in ("a", "b", "c"):
+        bench.tell(ask(id))
+    assert told(bench.go("ready")) == ["call queue/pbx/1001/a", "not: armed"]
+    assert bench.memory.last("two").detail == "one request was served; the next is when 1001 becomes ready again"
+    assert told(bench.tell(ask("d"))) == ["waits d"]  # others wait before him
+    assert told(bench.go("ringing", "ready")) == []
+    assert told(bench.go("on-the-phone", "ready")) == ["call queue/pbx/1001/b", "not: armed"]
+
+
+def test_who_asks_while_it_is_ready_is_served_at_once(stage: Make) -> None:
+    bench = stage(QUEUE.replace('"queue"', '"always"') + ON_REQUEST)
+    bench.go("ready")
+    assert told(bench.tell(ask("a"))) == ["waits a", "call queue/pbx/1001/a"]
+    actions = bench.tell(ask("b"))
+    assert told(actions) == ["waits b", "call queue/pbx/1001/b"]
+    assert actions[1].because == "1001 is ready, and 55b camps on it"
+    bench.go("ringing")
+    assert told(bench.tell(ask("c"))) == ["waits c"]
+    assert bench.memory.requests.first("pbx", "1001") is not None
+
+
+def test_at_once_is_after_the_settle_time_and_within_the_limit(stage: Make) -> None:
+    bench = stage(ON_REQUEST.replace("call =", 'settle = "2s"\nlimit = "1 per hour"\ncall ='))
+    bench.go("ready")
+    assert told(bench.tell(ask("a"))) == ["waits a", "wait: settle"]
+    assert told(bench.tell(ask("a2", caller="555"))) == ["renewed a"]  # it settles already
+    assert told(bench.wait(2)) == ["call queue/pbx/1001/a"]
+    assert told(bench.tell(ask("b"))) == ["waits b", "wait: settle"]
+    assert told(bench.wait(2)) == ["not: limit"]
+    assert "b" in bench.memory.requests
+
+
+def test_who_waits_when_its_state_is_heard_of_again_is_served(stage: Make) -> None:
+    """Nobody saw it become ready: we were down, or the PBX was."""
+    bench = stage(ON_REQUEST)
+    assert bench.rules.accounts == ("pbx",)
+    bench.memory.observe("pbx", "1001", "ready")  # of an earlier run: it may be so no longer
+    assert told(bench.tell(ask("a"))) == ["waits a"]
+    assert bench.memory.restore(ask("b"), bench.now + 60)
+    assert told(bench.go("ready")) == ["call queue/pbx/1001/a"]
+    assert told(bench.go("unknown", "ready")) == ["call queue/pbx/1001/b"]
+    bench.go("on-the-phone")
+    bench.tell(ask("c"))
+    bench.states["1001"] = State.UNKNOWN
+    assert told(bench.tell(bench.change("ready", gap=True))) == ["not: missed", "call queue/pbx/1001/c"]
+    assert told(bench.go("unknown", "on-the-phone")) == []
+
+
+def test_who_camped_before_a_restart_expires_in_time(stage: Make) -> None:
+    bench = stage(ON_REQUEST)
+    assert bench.memory.restore(ask("a"), bench.now + 5)
+    assert told(bench.wait(5)) == ["expired a"]
+    for number in range(100):
+        assert bench.memory.restore(ask(f"n{number}"), bench.now + 5)
+    assert not bench.memory.restore(ask("one more"), bench.now + 5)
+
+
+def test_a_hook_is_given_the_request(stage: Make) -> None:
+    bench = stage('[[rules]]\nname = "h"\narmed = "on-request"\nrun = "hooks.py:f"\n')
+    bench.go("ready")
+    (_, run) = bench.tell(ask("a"))
+    assert (run.id, run.request) == ("h/pbx/1001/a", ask("a"))
 
 
 @pytest.mark.parametrize("expires", [float("nan"), -1.0])
@@ -539,13 +637,14 @@ def test_simulate_stops_at_a_template_that_cannot_be_filled(stage: Make) -> None
 def test_every_value_can_be_written_and_read_again(stage: Make) -> None:
     """The store keeps jobs, the event stream tells actions: nothing in them is of a type of ours alone."""
     bench = stage(ON_REQUEST.replace("call =", 'settle = "1s"\ncall =') + RETRY.replace('"queue"', '"two"'))
-    bench.tell(ask("a", variables=(("ticket", "17"),)))
-    bench.tell(ask("b", expires=1.0))
-    actions = bench.go("on-the-phone", "ready") + bench.wait(1) + bench.go("on-the-phone", "ready", "ringing")
+    bench.go("on-the-phone")
+    actions = bench.tell(ask("a", variables=(("ticket", "17"),)))
+    actions += bench.tell(ask("b", expires=1.0))
+    actions += bench.go("on-the-phone", "ready") + bench.wait(1) + bench.go("on-the-phone", "ready", "ringing")
     actions += bench.tell(failed(next(each for each in actions if isinstance(each, PlaceCall))))
     actions += [bench.memory.last("queue")]
     assert {type(each).__name__ for each in actions} == {
-        "Wait", "PlaceCall", "Suppressed", "RequestExpired", "Evaluation",
+        "Wait", "PlaceCall", "Suppressed", "RequestWaits", "RequestExpired", "Evaluation",
     }  # fmt: skip
     for value in actions:
         assert msgspec.json.decode(msgspec.json.encode(value), type=type(value)) == value

@@ -112,6 +112,8 @@ class Again:
             self._rehearsal.memory.observe(*value)
         elif what == "resume":
             self._rehearsal.memory.resume(value, entry.at)
+        elif what == "camps":
+            self._rehearsal.memory.restore(value, entry.at)
         elif what == "rules" and self._given is None:
             self._rehearsal.adopt(_config(value))
 

@@ -22,7 +22,7 @@ import msgspec
 
 from sipclient.errors import TraceError
 from sipclient.protocol.events import Command, Input, Packet, Send
-from sipclient.rules.values import Event, Job
+from sipclient.rules.values import Event, Job, Requested
 from sipclient.trace.record import Address, Direction, Record
 from sipclient.trace.source import Source, open_source
 
@@ -50,8 +50,8 @@ Seconds = Annotated[float, msgspec.Meta(ge=0.0, lt=1e12)]
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """One line. `what` is `begin`, `receive`, `tick`, `do`, `draw`, `send`, `decide`, `remember`, `observe`, `resume`
-    or `rules`; `at` is in the seconds of the engine's clock, where it has one."""
+    """One line. `what` is `begin`, `receive`, `tick`, `do`, `draw`, `send`, `decide`, `remember`, `observe`, `resume`,
+    `camps` or `rules`; `at` is in the seconds of the engine's clock, where it has one."""
 
     what: str
     value: Any
@@ -81,7 +81,7 @@ _KINDS: dict[str, tuple[type, ...]] = {
 }  # fmt: skip
 _SHAPES: dict[str, Any] = {
     "tick": bool, "draw": tuple[str, str | float], "remember": list[str], "observe": tuple[str, str, str],
-    "resume": Job, "rules": str, "decide": Decision,
+    "resume": Job, "camps": Requested, "rules": str, "decide": Decision,
 }  # fmt: skip
 
 

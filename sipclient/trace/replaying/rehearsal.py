@@ -16,6 +16,7 @@ from sipclient.rules import (
     Memory,
     PlaceCall,
     RequestExpired,
+    RequestWaits,
     RuleSet,
     RunHook,
     Suppressed,
@@ -124,6 +125,8 @@ def said(action: Action, now: float) -> str:
             return f"rule {action.rule} does not act on {action.extension}: {action.condition}: {action.detail}"
         case Wait():
             return f"rule {action.rule} waits {action.until - now:g} s for {action.extension}: {action.condition}"
+        case RequestWaits(request=request, renewed=renewed):
+            return f"the request {request.id} for {request.extension} {'is renewed' if renewed else 'waits'}"
         case RequestExpired():
             return f"the request {action.request.id} for {action.request.extension} expires unheard"
 
