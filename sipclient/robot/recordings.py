@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import wave
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,7 +30,8 @@ _UNFIT = re.compile(r"[^A-Za-z0-9@._-]+")
 
 
 class RecordingShape(msgspec.Struct, frozen=True):
-    """One recording. `id` is its file's name; `call` and `bridge` are whose it is, empty where that is not known."""
+    """One recording. `id` is its file's name; `call` and `bridge` are whose it is, empty where that is not known.
+    `seconds` and `channels` are null where only reading it through would tell."""
 
     id: str
     call: str
@@ -38,12 +40,15 @@ class RecordingShape(msgspec.Struct, frozen=True):
     bytes: int
     created: datetime
     complete: bool
+    seconds: float | None = None
+    channels: int | None = None
 
 
 class _Whose(msgspec.Struct):
     call: str
     bridge: str
     complete: bool = False
+    seconds: float | None = None
 
 
 class Recordings:
@@ -131,8 +136,8 @@ class Recordings:
         except MediaError as error:
             self._tell(told.RecordingFailed(id, whose.call, whose.bridge, str(error)))
         else:
-            lost = made.lost
-            self._tell(told.RecordingComplete(id, whose.call, whose.bridge, made.seconds, made.bytes, lost))
+            whose.seconds = made.seconds
+            self._tell(told.RecordingComplete(id, whose.call, whose.bridge, made.seconds, made.bytes, made.lost))
         finally:
             whose.complete = True
 
@@ -160,7 +165,18 @@ class Recordings:
         whose = self._whose.get(id) or _Whose("", "", complete=True)
         created = datetime.fromtimestamp(state.st_mtime, UTC)
         form = FORMS[path.suffix.lower()]
-        return RecordingShape(id, whose.call, whose.bridge, form, state.st_size, created, whose.complete)
+        seconds, channels = _length(path) if form == FORMS[".wav"] else (whose.seconds, None)
+        shape = RecordingShape(id, whose.call, whose.bridge, form, state.st_size, created, whose.complete)
+        return msgspec.structs.replace(shape, seconds=seconds, channels=channels)
+
+
+def _length(path: Path) -> tuple[float | None, int | None]:
+    """Seconds and channels of a wav, as its head has them."""
+    try:
+        with wave.open(str(path), "rb") as file:
+            return file.getnframes() / file.getframerate(), file.getnchannels()
+    except (OSError, EOFError, wave.Error, ZeroDivisionError):
+        return None, None
 
 
 def _fits(id: str) -> bool:

@@ -21,7 +21,9 @@ from sipclient.web.metering import metrics
 from sipclient.web.pages import asset, index
 from sipclient.web.problems import answer
 from sipclient.web.reading import READING
+from sipclient.web.recorded import RECORDINGS
 from sipclient.web.streaming import Readers, events
+from sipclient.web.traces import Inspection, explain_trace
 
 ABOUT = """\
 The robot over HTTP. Bodies are `application/json`, errors `application/problem+json`. Times are UTC, durations seconds.
@@ -38,11 +40,13 @@ def build(robot: Robot, metering: Metrics, hosts: Iterable[str] = ()) -> Guard:
         "desk": desk,
         "metering": metering,
         "readers": Readers(views.events),
+        "inspection": Inspection(),
+        "recordings": robot.recordings,
         "idempotency": Idempotency(robot.store.answers, views.now),
         "who": "",
     }
     app = Litestar(
-        [*READING, *CALLING, *BRIDGING, events, metrics, index, asset],
+        [*READING, *CALLING, *BRIDGING, *RECORDINGS, explain_trace, events, metrics, index, asset],
         dependencies={name: _given(part) for name, part in parts.items()},
         exception_handlers={Exception: answer},
         openapi_config=OpenAPIConfig(

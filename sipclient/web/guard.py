@@ -21,6 +21,7 @@ Send: TypeAlias = Any
 ASGIApp: TypeAlias = Any
 
 SMALL = 64 * 1024  # bytes of a body
+LARGE = 24 * 1024 * 1024  # bytes of one that holds a trace
 _WRITING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 # Nothing of a page of ours is from elsewhere, and nobody else's page shows it.
 PAGE_POLICY = (
@@ -52,7 +53,7 @@ class Guard:
             return
         try:
             self._check(scope)
-            body = Bounded(scope, receive, SMALL)
+            body = Bounded(scope, receive, _most(scope["path"]))
             await self._app(scope, body.receive, _with_headers(send))
         except Refused as refusal:
             await _refuse(scope, _with_headers(send), refusal)
@@ -71,12 +72,12 @@ class Guard:
             raise Refused(403, "origin", "pages of other sites may not ask here")
         if site == "cross-site" and scope["method"] in _WRITING:
             raise Refused(403, "origin", "pages of other sites may not ask here")
-        self._check_body(scope["method"], headers)
+        self._check_body(scope["method"], headers, _most(scope["path"]))
 
-    def _check_body(self, method: str, headers: dict[str, str]) -> None:
+    def _check_body(self, method: str, headers: dict[str, str], most: int) -> None:
         length = headers.get("content-length", "")
-        if length.isdigit() and int(length[:15]) > SMALL:
-            raise _too_large(SMALL)
+        if length.isdigit() and int(length[:15]) > most:
+            raise _too_large(most)
         has_body = length not in ("", "0") or "transfer-encoding" in headers
         media = headers.get("content-type", "").partition(";")[0].strip().lower()
         if method in _WRITING and (has_body or media) and media != "application/json":
@@ -113,6 +114,10 @@ class Bounded:
             if self._left < 0:
                 raise _too_large(self._most)
         return message
+
+
+def _most(path: str) -> int:
+    return LARGE if path == "/v1/traces" else SMALL
 
 
 def _too_large(most: int) -> Refused:

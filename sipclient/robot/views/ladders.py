@@ -6,6 +6,7 @@ import re
 from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 
 from sipclient.protocol.events import Flow, Input, Packet, Send
 from sipclient.robot.masked import whole
@@ -72,22 +73,31 @@ class Ladders:
     def ladder(self, call_id: str) -> Ladder:
         """The ladder of a call; empty where nothing of it is kept."""
         records = tuple(self._messages.get(call_id, ()))
-        drawn = sheet(Trace("", records))
-        hosts = [column.name for column in drawn.columns]
-        messages = [
-            LadderMessage(
-                at=datetime.fromtimestamp(records[0].at, UTC) + timedelta(seconds=row.at or 0.0),
-                seconds=round(row.at or 0.0, 6),
-                from_=hosts[row.source],
-                to=hosts[row.target],
-                summary=row.label,
-                detail=row.detail,
-                tone=row.tone,
-                sent=records[row.number - 1].direction == "sent",
-                copies=row.copies,
-            )
-            for row in drawn.rows
-            if 0 < row.number <= len(records) and row.source >= 0
-        ]
-        text = "\n".join("".join(piece for piece, _ in line) for line in terminal(drawn)) if records else ""
-        return Ladder(hosts=hosts, messages=messages, text=text, lost=self._lost.get(call_id, 0))
+        return ladder_of(Trace("", records), self._lost.get(call_id, 0))
+
+
+def ladder_of(trace: Trace, lost: int = 0, most: int = 10_000) -> Ladder:
+    """The ladder of a trace, its first `most` lines; `lost` messages are known to be missing from it."""
+    records = trace.records
+    drawn = sheet(trace)
+    hosts = [column.name for column in drawn.columns]
+    rows = [row for row in drawn.rows if 0 < row.number <= len(records) and row.source >= 0]
+    wall = bool(records) and records[0].clock == "wall"
+    messages = [
+        LadderMessage(
+            at=datetime.fromtimestamp(records[0].at, UTC) + timedelta(seconds=row.at or 0.0) if wall else None,
+            seconds=None if row.at is None else round(row.at, 6),
+            from_=hosts[row.source],
+            to=hosts[row.target],
+            summary=row.label,
+            detail=row.detail,
+            tone=row.tone,
+            sent=records[row.number - 1].direction == "sent",
+            copies=row.copies,
+        )
+        for row in rows[:most]
+    ]
+    text = ""
+    if records:
+        text = "\n".join("".join(piece for piece, _ in line) for line in islice(terminal(drawn), 2 * most))
+    return Ladder(hosts=hosts, messages=messages, text=text, lost=lost + max(0, len(rows) - most))

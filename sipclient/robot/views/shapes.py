@@ -59,10 +59,11 @@ class CallShape(msgspec.Struct, kw_only=True):
 
 
 class LadderMessage(Shape, frozen=True):
-    """An arrow of a ladder: `from` and `to` are hosts, `sent` says that it is ours, `seconds` since the first."""
+    """An arrow of a ladder: `from` and `to` are hosts, `sent` says that it is ours, `seconds` since the first; `at` is
+    null where a trace does not tell the date, and `seconds` where it has no times."""
 
-    at: datetime
-    seconds: float
+    at: datetime | None
+    seconds: float | None
     from_: str = msgspec.field(name="from")
     to: str
     summary: str

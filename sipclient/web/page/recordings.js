@@ -53,7 +53,7 @@ function entry(recording) {
     listen.remove();
     place.querySelector("audio").focus();
   }, "", { "aria-label": `Listen to ${title}` }); // prettier-ignore
-  const facts = [watch(seconds ?? 0), channels === 2 ? "stereo, A left and B right" : "mono", format, size(bytes ?? 0)].filter(Boolean).join(" · ");
+  const facts = [seconds == null ? null : watch(seconds), { 1: "mono", 2: "stereo, A left and B right" }[channels], format, size(bytes ?? 0)].filter(Boolean).join(" · ");
   return el("li.recording", {},
     el("div.row", {}, el("div.grow", {}, el("h2", {}, title), el("p.fine", {}, el("time", { datetime: created, title: exact(created) }, clock(created)), ` · ${facts}`,
       call ? [" · ", el("a", { href: `#calls/${encodeURIComponent(call)}` }, "its call")] : bridge ? ` · bridge ${bridge}` : "")),

@@ -6,7 +6,7 @@ import { draw as drawLadder } from "./ladder.js";
 import { speak, trouble } from "./notes.js";
 import { view } from "./router.js";
 
-const LARGEST = 32 * 1024 * 1024; // bytes that this page sends
+const LARGEST = 16 * 1024 * 1024; // bytes that this page sends: a third more of them is what the server takes
 let answer;
 
 export function mount() {
