@@ -1,4 +1,5 @@
-"""Write the generated parts of docs/ again: the state diagrams from the tables, the conformance table from the tests.
+"""Write the generated parts of docs/ again: the state diagrams from the tables, the conformance table from the tests,
+and the differences with the clients of the captures from their replays.
 
 Run `make docs`; a test holds the result up to date.
 """
@@ -15,6 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from sipclient.protocol.tables import STARTS, TABLES, S  # noqa: E402
+from tests.trace.replaying.judged import page as replays  # noqa: E402
 
 CITATION = re.compile(r"RFC (\d{3,5})((?:,? (?:and )?§+[\d.]*\d)+)?")
 SECTION = re.compile(r"§+([\d.]*\d)")
@@ -109,7 +111,7 @@ def conformance() -> str:
     return "\n".join(lines) + "\n"
 
 
-GENERATED = {"state-machines.md": state_machines, "conformance.md": conformance}
+GENERATED = {"state-machines.md": state_machines, "conformance.md": conformance, "replays.md": replays}
 
 
 def main() -> None:

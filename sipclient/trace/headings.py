@@ -115,5 +115,5 @@ def _heading(form: Form, line: int, parts: dict[str, str], stamp: str) -> Headin
 def _with_port(text: str, port: str) -> tuple[str, Address]:
     via, address = place(text.strip(), ported=not port)
     if port.strip().isdecimal():
-        address = Address(address.host, int(port) % 65536)
+        address = Address(address.host, int(port.strip()) % 65536)
     return via, address

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 import struct
 import subprocess
 from pathlib import Path
 
 import msgspec
 import pytest
+from interop.processes import need
 
 from sipclient.message import parse
 from sipclient.trace import Address, read, write
@@ -21,8 +21,7 @@ CAPTURES = sorted([*TRACES.glob("*/*.pcap"), *TRACES.glob("*/*.pcapng")])
 
 @pytest.fixture(autouse=True)
 def tshark() -> None:
-    if shutil.which("tshark") is None:
-        pytest.skip("tshark is not installed")
+    need("tshark")
 
 
 def found_by_tshark(path: Path) -> list[tuple[int, str, str]]:

@@ -32,7 +32,7 @@ def style(root: str) -> str:
     )
     return (
         f"{root}{{{light}}}@media (prefers-color-scheme:dark){{{root}{{{dark}}}}}"
-        f".paper{{fill:var(--paper)}}.box{{fill:var(--box);stroke:var(--faint)}}.life{{stroke:var(--faint);"
+        f".paper{{fill:var(--paper)}}.box{{fill:var(--box);stroke:var(--faint)}}.life{{stroke:var(--muted);stroke-opacity:.6;"
         "stroke-dasharray:3 4}.arrow{stroke-width:1.6;fill:none}.wide{stroke-width:3}"
         f"text{{font-family:{FONT};fill:var(--ink)}}.name{{font-size:13px;font-weight:600}}"
         ".label{font-size:12.5px;font-weight:600;paint-order:stroke;stroke:var(--paper);stroke-width:4px;"

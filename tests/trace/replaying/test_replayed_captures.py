@@ -11,6 +11,7 @@ from sipclient.config import load
 from sipclient.trace import Record, TraceError, read, replay
 from tests.trace.replaying.golden import CAPTURES, TRACES, golden_of, transcript_of
 from tests.trace.replaying.hour import hour
+from tests.trace.replaying.judged import JUDGED, differences, judgement
 
 WITHOUT_MESSAGES = {"04-488-freeswitch-log.txt"}
 WHOLE = [path for path in CAPTURES if path.name not in WITHOUT_MESSAGES]
@@ -51,17 +52,18 @@ def test_a_log_without_messages_is_said_to_be_one() -> None:
 
 @pytest.mark.parametrize("path", WHOLE, ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_what_the_pbx_accepted_of_others_it_would_accept_of_us(path: Path) -> None:
-    """Bodies, targets and dialogs are the same; what differs is what docs/traces.md judges."""
-    allowed = {
-        *("Allow", "Allow-Events", "Supported", "Accept", "Accept-Encoding", "User-Agent"),  # what we are and can
-        *("Contact", "Expires", "Authorization", "Proxy-Authorization"),  # an instance; credentials before the asking
-        *("Session-Expires", "Min-SE", "Require", "Retry-After", "Content-Disposition"),  # timers, which they lack
-        *("Via", "To", "From", "CSeq", "start-line", "seconds"),  # spelt with a port; sent at another time
-    }
+    """Bodies, targets and dialogs are the same; what differs is judged, difference by difference (docs/replays.md)."""
     outcome = replay(read(path))
-    assert set(outcome.summary.differences) <= allowed
+    for difference in differences(outcome):
+        assert judgement(difference)
     bodies = [each for line in outcome.lines for each in line.differences if each.kind == "body"]
     assert not bodies
+
+
+def test_nothing_is_judged_that_is_not_met() -> None:
+    met = {each for path in WHOLE for each in differences(replay(read(path)))}
+    assert {each for each in JUDGED if each[1]} <= met
+    assert {name for name, _ in JUDGED} == {name for name, _ in met}
 
 
 def test_the_rules_are_asked_and_say_why_not() -> None:
