@@ -7,10 +7,10 @@ from hashlib import md5
 
 import uvloop
 
-ALLOW = "Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE, NOTIFY, PRACK, UPDATE\r\n"
+ALLOW = "Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE, NOTIFY, PRACK, REFER, UPDATE\r\n"
 REGISTER = f"Supported: path, outbound\r\n{ALLOW}User-Agent: floor\r\nExpires: 300\r\n"
 SUBSCRIBE = "Event: presence\r\nAccept: application/pidf+xml\r\nExpires: 300\r\nUser-Agent: floor\r\n"
-INVITE = f"{ALLOW}Supported: 100rel, timer\r\nSession-Expires: 1800\r\nUser-Agent: floor\r\n"
+INVITE = f"{ALLOW}Supported: timer\r\nSession-Expires: 1800\r\nUser-Agent: floor\r\n"
 OURS = "<sip:floor@127.0.0.1>"
 
 
