@@ -89,6 +89,18 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return f' (did you mean "{near}"?)' if near else ""
 
 
+def lasting(seconds: float) -> str:
+    """A time for people: `2 s`, `0.25 s`, `5 min 20 s`, `3 h 5 min`."""
+    if seconds < 120:
+        return f"{seconds:.3g} s"
+    whole = round(seconds)
+    if whole < 7200:
+        parts = (whole // 60, "min"), (whole % 60, "s")
+    else:
+        parts = (whole // 3600, "h"), (whole % 3600 // 60, "min")
+    return " ".join(f"{number} {unit}" for number, unit in parts if number)
+
+
 def counted(number: int, what: str) -> str:
     """`1 account`, `2 accounts`."""
     return f"{number} {what}{'' if number == 1 else 's'}"

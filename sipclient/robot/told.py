@@ -11,7 +11,7 @@ from typing import ClassVar
 
 import msgspec
 
-from sipclient.config.values import counted
+from sipclient.config.values import counted, lasting
 from sipclient.protocol.events import CallEnded
 from sipclient.transport.addresses import shown
 
@@ -244,7 +244,7 @@ class RuleWaits(Told, frozen=True):
     seconds: float
 
     def words(self) -> str:
-        return f"rule {self.rule} waits {self.seconds:.3g} s for {self.extension} ({self.condition})"
+        return f"rule {self.rule} waits {lasting(self.seconds)} for {self.extension} ({self.condition})"
 
 
 # --- who camps on an extension ----------------------------------------------------------------------

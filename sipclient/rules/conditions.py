@@ -7,6 +7,7 @@ from datetime import datetime
 from types import MappingProxyType
 
 from sipclient.config import CallConfig, RuleConfig
+from sipclient.config.values import lasting
 from sipclient.errors import InvalidValue
 from sipclient.protocol.events import ExtensionChanged
 from sipclient.rules.memory import Memory
@@ -166,7 +167,7 @@ def limit(case: Case) -> str:
     window = case.memory.window(case.rule)
     if window is None or (free := window.free_at(case.now)) <= case.now:
         return ""
-    return f"{case.rule.limit} is used up for {free - case.now:.3g} s more"
+    return f"{case.rule.limit} is used up for {lasting(free - case.now)} more"
 
 
 def template(case: Case) -> str:

@@ -10,7 +10,7 @@ import pytest
 
 from sipclient.config import Dscp, Hook, Mistake, Ports, Rate, Retry, RetryOn, Seconds, States
 from sipclient.config.causes import CAUSES, RejectWith
-from sipclient.config.values import Choice, Media, counted, kind, one_of
+from sipclient.config.values import Choice, Media, counted, kind, lasting, one_of
 from sipclient.protocol.causes import NAMES
 
 SECONDS = [
@@ -186,3 +186,11 @@ def test_refusals() -> None:
 
 def test_what_is_counted_has_its_plural() -> None:
     assert [counted(number, "rule") for number in (0, 1, 2)] == ["0 rules", "1 rule", "2 rules"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0.25, "0.25 s"), (29.0, "29 s"), (119.4, "119 s"), (320, "5 min 20 s"), (3600, "60 min"), (11_100, "3 h 5 min")],
+)
+def test_a_time_for_people(seconds: float, words: str) -> None:
+    assert lasting(seconds) == words
