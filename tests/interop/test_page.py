@@ -188,6 +188,68 @@ def test_the_log_tells_everything_and_finds_it_again(page: Any, office: LabOffic
     says(log.locator("li").first, "Rule closed does not act on 1002")
 
 
+# --- calls ------------------------------------------------------------------------------------------------
+
+
+def test_a_call_is_placed_from_the_dial_box_seen_through_its_states_and_hung_up(page: Any) -> None:
+    dial, live = page.locator("#dial"), page.locator("#live")
+    dial.get_by_label("Number").fill("9196")  # answers, and stays
+    dial.get_by_label("Caller ID").fill('"<img src=x onerror=document.title=1>" <1001>')
+    press(dial, "Show the plan")
+    says(dial, "Would be called", "INVITE sip:9196@")
+    press(dial, "Call")
+    says(live.locator(".call", has_text="9196"), "Answered", "<img src=x onerror=document.title=1>")
+    press(live, "Hold 9196")
+    says(live, "On hold")
+    press(live, "Resume 9196")
+    says(live, "Answered")
+    live.get_by_role("link", name="9196").click()
+    one = page.locator("#view-calls")
+    says(one, "answered")
+    for message in ("INVITE", "200 OK", "ACK"):
+        one.locator(".ladder .label", has_text=message).first.wait_for()
+    press(one, "Hang up 9196")
+    says(one, "NORMAL_CLEARING")
+    page.keyboard.press("1")
+    live.locator(".call", has_text="9196").wait_for(state="detached")
+    assert page.title() == "Board · sipclient"
+
+
+def test_a_call_that_rings_is_seen_ringing_and_cancelled(page: Any) -> None:
+    dial, live = page.locator("#dial"), page.locator("#live")
+    dial.get_by_label("Number").fill("9198")
+    page.keyboard.press("Enter")
+    says(live, "Ringing")
+    press(live, "Cancel the call to 9198")
+    live.locator(".call", has_text="9198").wait_for(state="detached")
+    page.get_by_role("link", name="Calls", exact=True).click()
+    says(page.locator("#view-calls tr", has_text="9198").first, "ORIGINATOR_CANCEL")
+
+
+def test_what_may_not_be_called_is_refused_in_words(page: Any) -> None:
+    dial = page.locator("#dial")
+    dial.get_by_label("Number").fill("0900123456")
+    press(dial, "Show the plan")
+    says(dial, "Would not be called", "[dial] allow")
+    press(dial, "Call")
+    says(dial.locator(".empty.bad"), "[dial] allow")
+
+
+def test_a_bridge_shows_both_legs_and_is_hung_up_whole(page: Any) -> None:
+    dial, live = page.locator("#dial"), page.locator("#live")
+    dial.get_by_label("Bridge A and B").check()
+    dial.get_by_label("A", exact=True).fill("9196")
+    dial.get_by_label("B", exact=True).fill("9196")
+    press(dial, "Bridge")
+    says(live, "9196 ↔ 9196", "Talking")
+    assert live.locator(".leg").all_inner_texts() == ["A", "B"]
+    press(live, "Details of the bridge to 9196")
+    says(page.get_by_role("dialog", name="Bridge"), "Joined", "bridged")
+    page.keyboard.press("Escape")
+    press(live, "Hang up both")
+    live.locator(".bridge").wait_for(state="detached")
+
+
 # --- for everybody ----------------------------------------------------------------------------------------
 
 

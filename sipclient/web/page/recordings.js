@@ -53,7 +53,8 @@ function entry(recording) {
     listen.remove();
     place.querySelector("audio").focus();
   }, "", { "aria-label": `Listen to ${title}` }); // prettier-ignore
-  const facts = [seconds == null ? null : watch(seconds), { 1: "mono", 2: "stereo, A left and B right" }[channels], format, size(bytes ?? 0)].filter(Boolean).join(" · ");
+  const length = seconds === undefined || seconds === null ? "" : watch(seconds);
+  const facts = [length, { 1: "mono", 2: "stereo" }[channels], format, size(bytes ?? 0)].filter(Boolean).join(" · ");
   return el("li.recording", {},
     el("div.row", {}, el("div.grow", {}, el("h2", {}, title), el("p.fine", {}, el("time", { datetime: created, title: exact(created) }, clock(created)), ` · ${facts}`,
       call ? [" · ", el("a", { href: `#calls/${encodeURIComponent(call)}` }, "its call")] : bridge ? ` · bridge ${bridge}` : "")),
@@ -66,8 +67,16 @@ export function player({ id, name }) {
   const audio = el("audio", { controls: true, preload: "metadata", "aria-label": `Recording ${name ?? id}` });
   const canvas = el("canvas.wave", { "aria-hidden": "true" });
   const wave = new Waveform(canvas, audio);
-  const box = el("div.player", {}, canvas, audio, el("div.row", {}, button("Save the file", () => save(path, name ?? id), "quiet")));
-  get(`${path}?waveform=${POINTS}`).then(({ peaks }) => wave.show(peaks ?? []), () => canvas.remove()); // sound without a picture is better than none
+  const about = el("span.fine");
+  const box = el("div.player", {}, canvas, audio, el("div.row", {}, button("Save the file", () => save(path, name ?? id), "quiet"), about));
+  get(`${path}?waveform=${POINTS}`).then(
+    ({ peaks, channels, seconds }) => {
+      wave.show(peaks);
+      const lanes = (channels ?? peaks[0]?.length) === 2 ? "left (A) above, right (B) below" : "mono";
+      about.textContent = [seconds ? watch(seconds) : "", lanes].filter(Boolean).join(", ");
+    },
+    () => canvas.remove(), // sound without a picture is better than none
+  );
   if (token.get()) whole(path, audio, box);
   else audio.src = url(path).href;
   audio.addEventListener("error", () => audio.src && box.append(trouble({ title: "This recording cannot be played", text: "The file may be gone, or of a form this browser does not know." })), { once: true });

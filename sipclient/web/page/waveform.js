@@ -11,8 +11,8 @@ export class Waveform {
 
   show(peaks) {
     this.peaks = peaks.map((each) => (Array.isArray(each) ? each : [each]));
-    const loudest = Math.max(1e-6, ...this.peaks.flat().map(Math.abs));
-    this.scale = loudest > 1 ? 1 / loudest : 1; // peaks are 0..1, or samples of any size
+    const loudest = this.peaks.flat().reduce((most, each) => Math.max(most, each), 0);
+    this.scale = 1 / Math.max(0.1, loudest); // a telephone is seldom loud; silence stays flat
     this.draw();
   }
 
@@ -33,7 +33,7 @@ export class Waveform {
       const color = style.getPropertyValue(channel ? "--wave-b" : "--wave-a");
       peaks.forEach((peak, place) => {
         const x = (place / peaks.length) * width;
-        const reach = Math.max(0.5, Math.abs(peak[channel] ?? 0) * this.scale * (lane / 2 - 2));
+        const reach = Math.max(0.5, (peak[channel] ?? 0) * this.scale * (lane / 2 - 2));
         pen.globalAlpha = x < done ? 1 : 0.45;
         pen.fillStyle = color;
         pen.fillRect(x, middle - reach, Math.max(1, width / peaks.length - 0.6), reach * 2);
