@@ -40,6 +40,7 @@ url = "sqlite:robot.db"
 
 [web]
 listen = "{host}:{web}"
+recordings = "recordings"
 {more}
 """
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from interop.processes import lacking, need
 PATIENCE = 10_000  # milliseconds
 WIDE = {"width": 1360, "height": 900}
 NARROW = {"width": 360, "height": 740}
+TRACE = Path(__file__).parents[2] / "sip_traces" / "damaged" / "forum-thread.txt"
 
 
 def rules() -> str:
@@ -248,6 +250,48 @@ def test_a_bridge_shows_both_legs_and_is_hung_up_whole(page: Any) -> None:
     page.keyboard.press("Escape")
     press(live, "Hang up both")
     live.locator(".bridge").wait_for(state="detached")
+
+
+def test_a_call_that_is_recorded_can_be_heard_and_seen(page: Any) -> None:
+    dial, live = page.locator("#dial"), page.locator("#live")
+    dial.get_by_label("Number").fill("9196")
+    dial.get_by_text("More").click()
+    dial.get_by_label("Record it").check()
+    press(dial, "Call")
+    says(live, "Answered")
+    page.wait_for_timeout(500)  # something to hear
+    press(live, "Hang up 9196")
+    live.locator(".call").wait_for(state="detached")
+    page.keyboard.press("3")
+    view = page.locator("#view-recordings")
+    view.get_by_role("button", name="Listen").first.click()
+    says(view.locator(".player"), "left (A) above, right (B) below")
+    player = view.locator("audio")
+    assert player.evaluate("audio => new Promise(done => audio.readyState ? done(audio.duration) : "
+                           "audio.onloadedmetadata = () => done(audio.duration))") > 0.3  # fmt: skip
+    drawn = "canvas => canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.some(each => each)"
+    assert view.locator("canvas").evaluate(drawn)
+
+
+# --- traces -----------------------------------------------------------------------------------------------
+
+
+def test_a_trace_that_is_dropped_on_the_page_is_explained(page: Any) -> None:
+    page.keyboard.press("4")
+    page.locator(".drop").evaluate(
+        """(zone, text) => {
+            const dragged = new DataTransfer();
+            dragged.items.add(new File([text], "thread.log"));
+            zone.dispatchEvent(new DragEvent("drop", {dataTransfer: dragged, bubbles: true, cancelable: true}));
+        }""",
+        TRACE.read_text(),
+    )
+    answer = page.locator(".trace")
+    says(answer, "thread.log", "What is wrong", "Not so if", "confidence")
+    assert answer.locator(".ladder svg .arrow").count() == 2
+    page.get_by_label("Or paste it").fill("nothing of SIP")
+    press(page, "Explain it")
+    answer.locator(".empty").first.wait_for()
 
 
 # --- for everybody ----------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ import { button, el, svg } from "./dom.js";
 import { note } from "./notes.js";
 
 const STEP = 34; // height of a message
+const DETAIL = 14; // and of what it carries, below its arrow
 const TOP = 46;
 const TIME = 62; // width of the times
 const [NARROWEST, WIDEST] = [136, 330]; // between two hosts
@@ -60,12 +61,17 @@ function drawing(hosts, messages, title) {
   const room = Math.min(WIDEST, Math.max(NARROWEST, Math.floor(space)));
   const x = (place) => TIME + room / 2 + place * room;
   const width = TIME + hosts.length * room;
-  const height = TOP + messages.length * STEP + 16;
+  const height = TOP + messages.reduce((sum, each) => sum + STEP + (each.detail ? DETAIL : 0), 16);
   const lines = hosts.map((host, place) => svg("g", {},
     svg("line.life", { x1: x(place), x2: x(place), y1: TOP - 8, y2: height - 6 }),
     svg("text.host", { x: x(place), y: 16, "text-anchor": "middle" }, short(host.name, Math.floor(room / 7.6))),
     host.subtitle ? svg("text.make", { x: x(place), y: 31, "text-anchor": "middle" }, short(host.subtitle, Math.floor(room / 6.2))) : null)); // prettier-ignore
-  const arrows = messages.map((message, row) => arrow(message, TOP + row * STEP + 22, x, timeOf(message, messages[0])));
+  let y = TOP + 22;
+  const arrows = messages.map((message) => {
+    const drawn = arrow(message, y, x, timeOf(message, messages[0]));
+    y += STEP + (message.detail ? DETAIL : 0);
+    return drawn;
+  });
   return svg("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "img", "aria-label": `${title}. ${messages.length} messages; “As text” lists them.` }, lines, arrows);
 }
 
@@ -81,13 +87,14 @@ function arrow(message, y, x, time) {
   return svg(`g.arrow.${toneOf(message)}`, {}, svg("title", {}, message.detail ? `${message.summary}\n${message.detail}` : message.summary),
     svg("text.at", { x: TIME - 10, y: y + 4, "text-anchor": "end" }, time),
     svg("path.shaft", { d: line }), svg("path.head", { d: head }),
-    svg("text.label", { x: middle, y: y - 6, "text-anchor": self ? "start" : "middle" }, short(message.summary, most))); // prettier-ignore
+    svg("text.label", { x: middle, y: y - 6, "text-anchor": self ? "start" : "middle" }, short(message.summary, most)),
+    message.detail ? svg("text.carries", { x: middle, y: y + 14, "text-anchor": self ? "start" : "middle" }, short(message.detail, most)) : null); // prettier-ignore
 }
 
 const short = (text, most) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
 
 function asText(hosts, messages) {
   const names = hosts.map(({ name, subtitle }, place) => `${place + 1} ${name}${subtitle ? ` (${subtitle})` : ""}`);
-  const lines = messages.map((message) => `${timeOf(message, messages[0]).padStart(9)}  ${message.from + 1} → ${message.to + 1}  ${message.summary}`);
+  const lines = messages.map((message) => `${timeOf(message, messages[0]).padStart(9)}  ${message.from + 1} → ${message.to + 1}  ${message.summary}${message.detail ? `  (${message.detail})` : ""}`);
   return [...names, "", ...lines].join("\n");
 }

@@ -54,7 +54,7 @@ function entry(recording) {
     place.querySelector("audio").focus();
   }, "", { "aria-label": `Listen to ${title}` }); // prettier-ignore
   const length = seconds === undefined || seconds === null ? "" : watch(seconds);
-  const facts = [length, { 1: "mono", 2: "stereo" }[channels], format, size(bytes ?? 0)].filter(Boolean).join(" · ");
+  const facts = [length, { 1: "mono", 2: "stereo" }[channels], format?.replace("audio/", ""), size(bytes ?? 0)].filter(Boolean).join(" · ");
   return el("li.recording", {},
     el("div.row", {}, el("div.grow", {}, el("h2", {}, title), el("p.fine", {}, el("time", { datetime: created, title: exact(created) }, clock(created)), ` · ${facts}`,
       call ? [" · ", el("a", { href: `#calls/${encodeURIComponent(call)}` }, "its call")] : bridge ? ` · bridge ${bridge}` : "")),

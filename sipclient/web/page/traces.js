@@ -7,6 +7,7 @@ import { speak, trouble } from "./notes.js";
 import { view } from "./router.js";
 
 const LARGEST = 16 * 1024 * 1024; // bytes that this page sends: a third more of them is what the server takes
+const LONGEST = 60000; // milliseconds: it may wait for its turn, and then take half a minute
 let answer;
 
 export function mount() {
@@ -70,7 +71,7 @@ function base64(bytes) {
 async function explain(trace) {
   fill(answer, el("section.panel", {}, el("p.fine", {}, `Reading ${trace.name}…`)));
   try {
-    const told = await post("v1/traces", trace);
+    const told = await post("v1/traces", trace, { patience: LONGEST });
     const count = told.findings?.length ?? 0;
     fill(answer, report(trace.name, told));
     answer.querySelector("h2").focus();
