@@ -86,6 +86,25 @@ export function fresh() {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
+// By the code of the problem: its title is only HTTP's word for the status.
+const TITLES = {
+  "not-allowed": "This may not be called",
+  "invalid-value": "Something in it is not right",
+  "bad-request": "Something in it is not right",
+  unreadable: "This trace cannot be read",
+  "too-large": "This is too large",
+  "not-found": "It is not there",
+  "not-answered": "That needs a call that is up",
+  waiting: "No call is under way just now",
+  refused: "It did not work",
+  media: "The sound cannot be had",
+  busy: "The robot is busy",
+  store: "It cannot be written down",
+  host: "The robot does not know this address",
+  origin: "Another website asked",
+  bug: "The robot has a fault",
+};
+
 // An error in the user's words, with what to do about it.
 export function advice(error) {
   if (!(error instanceof Problem)) return { title: "This page has a fault", text: String(error?.message ?? error) };
@@ -93,5 +112,5 @@ export function advice(error) {
   if (error.status === 403 && error.code === "scope")
     return { title: "This token may not do that", text: error.detail || "Placing and ending calls needs: sipclient token NAME --scope call" };
   if (error.status === 429) return { title: "Too many requests", text: `The robot asks to wait ${error.retryAfter || 1} s.` };
-  return { title: error.title, text: error.detail && error.detail !== error.title ? error.detail : "" };
+  return { title: TITLES[error.code] ?? error.title, text: error.detail && error.detail !== error.title ? error.detail : "" };
 }
