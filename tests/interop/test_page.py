@@ -98,6 +98,11 @@ def rule(page: Any, name: str) -> Any:
     return page.locator("#rules .rule", has=page.get_by_role("heading", name=name, exact=True))
 
 
+def up(page: Any, number: str) -> Any:
+    """The call to a number, among those that are up."""
+    return page.locator("#live .call", has_text=number)
+
+
 def says(place: Any, *texts: str, within: float = PATIENCE) -> None:
     """Wait until all of it stands there."""
     for text in texts:
@@ -200,11 +205,11 @@ def test_a_call_is_placed_from_the_dial_box_seen_through_its_states_and_hung_up(
     press(dial, "Show the plan")
     says(dial, "Would be called", "INVITE sip:9196@")
     press(dial, "Call")
-    says(live.locator(".call", has_text="9196"), "Answered", "<img src=x onerror=document.title=1>")
+    says(up(page, "9196"), "Answered", "<img src=x onerror=document.title=1>")
     press(live, "Hold 9196")
-    says(live, "On hold")
+    says(up(page, "9196"), "On hold")
     press(live, "Resume 9196")
-    says(live, "Answered")
+    says(up(page, "9196"), "Answered")
     live.get_by_role("link", name="9196").click()
     one = page.locator("#view-calls")
     says(one, "answered")
@@ -213,7 +218,7 @@ def test_a_call_is_placed_from_the_dial_box_seen_through_its_states_and_hung_up(
     press(one, "Hang up 9196")
     says(one, "NORMAL_CLEARING")
     page.keyboard.press("1")
-    live.locator(".call", has_text="9196").wait_for(state="detached")
+    up(page, "9196").wait_for(state="detached")
     assert page.title() == "Board · sipclient"
 
 
@@ -221,9 +226,9 @@ def test_a_call_that_rings_is_seen_ringing_and_cancelled(page: Any) -> None:
     dial, live = page.locator("#dial"), page.locator("#live")
     dial.get_by_label("Number").fill("9198")
     page.keyboard.press("Enter")
-    says(live, "Ringing")
+    says(up(page, "9198"), "Ringing")
     press(live, "Cancel the call to 9198")
-    live.locator(".call", has_text="9198").wait_for(state="detached")
+    up(page, "9198").wait_for(state="detached")
     page.get_by_role("link", name="Calls", exact=True).click()
     says(page.locator("#view-calls tr", has_text="9198").first, "ORIGINATOR_CANCEL")
 
@@ -258,10 +263,10 @@ def test_a_call_that_is_recorded_can_be_heard_and_seen(page: Any) -> None:
     dial.get_by_text("More").click()
     dial.get_by_label("Record it").check()
     press(dial, "Call")
-    says(live, "Answered")
+    says(up(page, "9196"), "Answered")
     page.wait_for_timeout(500)  # something to hear
     press(live, "Hang up 9196")
-    live.locator(".call").wait_for(state="detached")
+    up(page, "9196").wait_for(state="detached")
     page.keyboard.press("3")
     view = page.locator("#view-recordings")
     view.get_by_role("button", name="Listen").first.click()
