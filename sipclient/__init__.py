@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from sipclient.errors import SipError as SipError
     from sipclient.errors import Unreachable as Unreachable
     from sipclient.errors import WatchFailed as WatchFailed
-    from sipclient.face.connecting import BridgeProgress as BridgeProgress
     from sipclient.face.incoming import IncomingCall as IncomingCall
+    from sipclient.face.progress import BridgeProgress as BridgeProgress
     from sipclient.face.watching import Memory as Memory
     from sipclient.face.watching import Watching as Watching
     from sipclient.presence import State as State
@@ -39,7 +39,7 @@ _HOMES = MappingProxyType(
         "Account": "sipclient.protocol.account",
         "Bridge": "sipclient.bridging",
         "BridgeFailed": "sipclient.errors",
-        "BridgeProgress": "sipclient.face.connecting",
+        "BridgeProgress": "sipclient.face.progress",
         "Call": "sipclient.call",
         "CallEnded": "sipclient.protocol.events",
         "CallFailed": "sipclient.errors",

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, Protocol
 
 import msgspec
@@ -82,7 +82,8 @@ class Call:
     """A call, placed by us or answered by us.
 
     `async for state in call` gives every state from the first on, however late it is begun, and ends with
-    `ended`. `status` is the last SIP status heard, `cause` the hangup cause by FreeSWITCH name once it ended.
+    `ended`. `status` is the last SIP status heard, `cause` the hangup cause by FreeSWITCH name once it ended. `name`
+    and `variables` are what whoever placed it gave it.
     """
 
     def __init__(
@@ -98,6 +99,8 @@ class Call:
         self.account = account
         self.to = to
         self.call_id = ""
+        self.name = ""  # the user's own id for it, or for the bridge it belongs to
+        self.variables: Mapping[str, str] = MappingProxyType({})
         self.state = CallState.PREPARING
         self.status = 0
         self.cause = ""

@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from pathlib import Path
 from ssl import SSLContext
 from types import MappingProxyType, TracebackType
-from typing import Any, Self, TypeAlias
+from typing import Any, Self, TypeAlias, Unpack
 
 from sipclient import __version__
 from sipclient.call import Call, Dialling, follow_none
-from sipclient.config.model import Retry
-from sipclient.dialling import Leg, parse_dial_string
+from sipclient.dialling import Leg
 from sipclient.errors import InvalidValue, SipError
 from sipclient.face.clock import SystemClock
-from sipclient.face.connecting import LEG_TIMEOUT, BridgeProgress, Connecting, Said, Wishes, wishes_of
+from sipclient.face.connecting import Connecting
 from sipclient.face.identifiers import SystemIdentifiers
 from sipclient.face.incoming import Incoming
+from sipclient.face.placing import USUAL, CallOptions, GivenHeaders, Manner, checked, invite_of, manner_of
+from sipclient.face.progress import BridgeProgress
 from sipclient.face.registrations import Registrations
 from sipclient.face.roster import Roster, Which
 from sipclient.face.sessions import SessionFactory, Sessions
@@ -29,7 +28,8 @@ from sipclient.face.shell import Clock, Deliver, Driver, Engine, Wires
 from sipclient.face.streams import Stream
 from sipclient.face.switchboard import Switchboard
 from sipclient.face.watching import Memory, Watches, Watching
-from sipclient.message import Response, check_call_id, check_header_name, check_header_value
+from sipclient.face.wishes import BridgeOptions, Wishes
+from sipclient.message import Response
 from sipclient.presence import MessageWaiting, State
 from sipclient.protocol.account import Account
 from sipclient.protocol.agent import UserAgent
@@ -38,7 +38,6 @@ from sipclient.protocol.events import (
     Command,
     Event,
     ExtensionChanged,
-    Headers,
     Input,
     Invite,
     MessagesWaiting,
@@ -50,7 +49,6 @@ from sipclient.protocol.events import (
 )
 from sipclient.transport import Network
 
-GivenHeaders: TypeAlias = Mapping[str, str] | Iterable[tuple[str, str]]
 AccountOf: TypeAlias = Callable[[str], Account]
 WiresFactory: TypeAlias = Callable[[Deliver, AccountOf, Callable[[Event], None]], Wires]
 
@@ -111,7 +109,7 @@ class Client:
         self._switchboard = Switchboard(
             self.do, self._dispatch, self._roster.by_key, session or Sessions().open, follow, self.next_id
         )
-        self._listeners: list[Stream[Event]] = []
+        self._listeners: list[Stream[Event | BridgeProgress]] = []
         self._summaries: dict[str, MessageWaiting] = {}
         self._handlers: Mapping[type, Callable[[Any], None]] = {
             **self._switchboard.handlers,
@@ -277,21 +275,14 @@ class Client:
         caller_id: str = "",
         headers: GivenHeaders = (),
         timeout: float | None = None,
-        *,
-        account: Which = None,
-        media: str | None = None,
-        private: bool = False,
-        late_offer: bool = False,
+        **options: Unpack[CallOptions],
     ) -> Call:
         """Place a call and give it at once, for `async for state in call`.
 
-        `to` is a number, a user or a URI; `caller_id` is `"Name" <user>` or a user; `timeout` is in seconds
-        until it must be answered; `media` is `rtp` or `none` where it is not the account's; `private` asks
-        the PBX to hide the caller (RFC 3323); `late_offer` sends the INVITE without a description and answers that
-        of the 200 (RFC 3261 §13.2.1), which not every PBX takes. Raises InvalidValue for what must not reach the wire.
+        `to` is a number, a user or a URI; `caller_id` is `"Name" <user>` or a user; `timeout` is in seconds until it
+        must be answered; the options are those of CallOptions. Raises InvalidValue for what must not reach the wire.
         """
-        invite = self._invite(to, caller_id, headers, timeout, account=account, private=private, late_offer=late_offer)
-        return self._place(invite, media or "")
+        return self._place(self._invite(to, caller_id, headers, timeout, **options), manner_of(options))
 
     def call(
         self,
@@ -299,11 +290,7 @@ class Client:
         caller_id: str = "",
         headers: GivenHeaders = (),
         timeout: float | None = None,
-        *,
-        account: Which = None,
-        media: str | None = None,
-        private: bool = False,
-        late_offer: bool = False,
+        **options: Unpack[CallOptions],
     ) -> Dialling:
         """A call to await (the answered Call) or to enter (leaving hangs up); arguments as `dial` has them.
 
@@ -311,10 +298,8 @@ class Client:
         """
 
         async def place() -> Call:
-            invite = self._invite(
-                to, caller_id, headers, timeout, account=account, private=private, late_offer=late_offer
-            )
-            return await self._place_in_turn(invite, media or "")
+            invite = self._invite(to, caller_id, headers, timeout, **options)
+            return await self._place_in_turn(invite, manner_of(options))
 
         return Dialling(place)
 
@@ -324,94 +309,51 @@ class Client:
         caller_id: str = "",
         headers: GivenHeaders = (),
         timeout: float | None = None,
-        *,
-        account: Which = None,
-        private: bool = False,
-        late_offer: bool = False,
-        call_id: str = "",
+        **options: Unpack[CallOptions],
     ) -> Invite:
         """The command behind `dial` and `call`, with an id of its own; nothing is sent. Raises InvalidValue."""
         self._running()
-        check_header_value(to, "target of a call")
-        check_header_value(caller_id, "caller ID")
-        if timeout is not None and not (isinstance(timeout, (int, float)) and 0 < timeout < math.inf):
-            raise InvalidValue(f"a timeout is a number of seconds above 0, not {timeout!r}")
-        pairs, limit = _checked(headers), float(timeout or 0.0)
-        key = self.account(account).key
-        return Invite(
-            self.next_id(),
-            key,
-            to,
-            caller_id,
-            pairs,
-            timeout=limit,
-            private=private,
-            late_offer=late_offer,
-            call_id=call_id,
-        )
+        return invite_of(self.next_id, self.account(options.get("account")), to, caller_id, headers, timeout, options)
 
-    def _place(self, invite: Invite, media: str = "", codecs: tuple[str, ...] = ()) -> Call:
-        """Place the call of an Invite at once, with the media and codecs of its account or those named here."""
-        return self._switchboard.dial(invite, media, codecs)
+    def _place(self, invite: Invite, manner: Manner = USUAL) -> Call:
+        """Place the call of an Invite at once."""
+        return self._switchboard.dial(invite, manner)
 
-    async def _place_in_turn(self, invite: Invite, media: str = "", codecs: tuple[str, ...] = ()) -> Call:
+    async def _place_in_turn(self, invite: Invite, manner: Manner = USUAL) -> Call:
         """What `call` does to place one: a client that limits its calls waits here until this one may leave."""
-        return self._place(invite, media, codecs)
+        return self._place(invite, manner)
 
-    def bridge(
-        self,
-        a: str,
-        b: str,
-        *,
-        id: str = "",
-        caller_id: str = "",
-        headers: GivenHeaders = (),
-        variables: Mapping[str, str] = MappingProxyType({}),
-        ringback: str | Path | None = None,
-        announcement: str | Path = "",
-        record: str | Path = "",
-        stereo: bool | None = None,
-        timeout: float | None = None,
-        leg_timeout: float = LEG_TIMEOUT,
-        progress_timeout: float = 0.0,
-        retry: Retry | Mapping[str, object] | None = None,
-        ignore_early_media: bool = False,
-        at_once: bool = False,
-        hangup: bool | None = None,
-        account: Which = None,
-        on_progress: Callable[[BridgeProgress], None] | None = None,
-    ) -> Connecting:
+    def bridge(self, a: str, b: str, **options: Unpack[BridgeOptions]) -> Connecting:
         """Dial `a`, then, once it has answered, `b`, and join them: numbers, URIs or FreeSWITCH dial strings.
 
         Await the result for the Bridge, or enter it: leaving hangs up both. Awaiting the Bridge waits until one hangs
-        up, which ends the other too, unless `hangup` is False. While `b` rings, `a` hears `ringback` (a tone, a
-        file; None: `us-ring`, empty: nothing) until the network of `b` says something itself, unless
-        `ignore_early_media`. Where `b` is not reached, `a` hears `announcement`, or a busy or congestion tone, and is
-        hung up. `at_once` dials both. `record` has `a` on the left and `b` on the right, without `stereo` a mix.
-
-        `timeout` is in seconds until both talk, attempts and waits included; `leg_timeout` and `progress_timeout` are
-        until each call must answer, and ring; `retry` is as robot.toml has it. `id` is in every Call-ID and every
-        BridgeProgress, `variables` travel as `X-` headers. What is left out here is what the dial strings say, and
-        what they say of time limits, retries and headers comes first.
+        up, which ends the other too, unless `hangup` is False. While `b` rings, `a` hears `ringback` until the network
+        of `b` says something itself, unless `ignore_early_media`. Where `b` is not reached, `a` hears `announcement`,
+        or a busy or congestion tone, and is hung up. The options are those of BridgeOptions; what becomes of it all,
+        `on_progress` is called with, and `events` gives.
 
         Raises BridgeFailed where they did not come to talk, InvalidValue for what cannot be dialled, MediaError for
         what cannot be played or recorded.
         """
-        said = Said(_checked(headers), variables, leg_timeout, progress_timeout, retry, ignore_early_media)
-        plans = [said.complete(parse_dial_string(text, self._roster.by_key)) for text in (a, b)]
+        wishes = Wishes(**options)
+        plans = wishes.plans(a, b, self._roster.by_key)
         for leg in (*plans[0].legs, *plans[1].legs):
-            if not leg.media and self.account(leg.account or account).media == "none":
+            if not leg.media and self.account(leg.account or wishes.account).media == "none":
                 raise InvalidValue(f"{leg.to}: the account that would call it has no sound (media = none) to join")
-        wishes = wishes_of(plans, ringback, stereo, hangup, Wishes(announcement, record, timeout, at_once, on_progress))
+        settled = wishes.settled(plans, SystemIdentifiers().token("bridge"))
 
-        async def place(leg: Leg, call_id: str) -> Call:
-            which = self.account(leg.account or account)
-            shown = leg.caller_id(which.address.partition(":")[2].partition("@")[0]) or caller_id
-            invite = self._invite(leg.to, shown, leg.headers, account=which, call_id=call_id)
-            return await self._place_in_turn(invite, leg.media, leg.codecs)
+        async def place(leg: Leg, call_id: str, variables: Mapping[str, str]) -> Call:
+            account = self.account(leg.account or wishes.account)
+            shown = leg.caller_id(account.address.partition(":")[2].partition("@")[0]) or wishes.caller_id
+            invite = self._invite(leg.to, shown, leg.headers, account=account, id=call_id)
+            return await self._place_in_turn(invite, Manner(leg.media, leg.codecs, settled.id, variables))
 
-        name = check_call_id(id or plans[0].id or plans[1].id or SystemIdentifiers().token("bridge"))
-        return Connecting(name, plans[0], plans[1], wishes, place)
+        def tell(progress: BridgeProgress) -> None:
+            self._tell_listeners(progress)
+            if wishes.on_progress is not None:
+                wishes.on_progress(progress)
+
+        return Connecting(plans, settled, place, tell, self._switchboard.spawn)
 
     def incoming(self, account: Which = None) -> Incoming:
         """The calls that reach one account, or any. Where nobody asks for them, callers get 480."""
@@ -442,13 +384,13 @@ class Client:
 
         Raises Unreachable where none came, InvalidValue for what must not reach the wire.
         """
-        key, pairs = self.account(account).key, _checked(headers)
+        key, pairs = self.account(account).key, checked(headers)
         command = SendRequest(self.next_id(), key, method, to, pairs, body, content_type)
         return await self._switchboard.request(command)
 
-    def events(self) -> Stream[Event]:
-        """Every event of the engine from now on, to iterate; beyond 4096 unread the oldest are dropped."""
-        stream: Stream[Event] = Stream("events", UNREAD_EVENTS, lambda: self._listeners.remove(stream))
+    def events(self) -> Stream[Event | BridgeProgress]:
+        """Every event of the engine, and of bridges, from now on, to iterate; beyond 4096 unread the oldest go."""
+        stream: Stream[Event | BridgeProgress] = Stream("events", UNREAD_EVENTS, lambda: self._listeners.remove(stream))
         self._listeners.append(stream)
         return stream
 
@@ -493,8 +435,11 @@ class Client:
             handler(event)
         if self._on_event is not None:
             self._on_event(event)
+        self._tell_listeners(event)
+
+    def _tell_listeners(self, news: Event | BridgeProgress) -> None:
         for stream in self._listeners:
-            stream.put(event)
+            stream.put(news)
 
     def _account_removed(self, event: AccountRemoved) -> None:
         self._registrations.forget(event.account)
@@ -504,11 +449,3 @@ class Client:
 
     def _messages_waiting(self, event: MessagesWaiting) -> None:
         self._summaries[event.account] = event.summary
-
-
-def _checked(headers: GivenHeaders) -> Headers:
-    pairs = tuple(headers.items() if isinstance(headers, Mapping) else headers)
-    for name, value in pairs:
-        check_header_name(name)
-        check_header_value(value, f"header {name}")
-    return pairs

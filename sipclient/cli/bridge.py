@@ -4,28 +4,33 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from sipclient.cli.call import LEAVING, header_of
 from sipclient.cli.loop import run as run_loop
 from sipclient.cli.options import (
+    LEAVING,
     AccountName,
     Address,
     Caller,
+    CallerId,
     ConfigFile,
+    HeaderTexts,
     Register,
     Server,
     caller,
+    headers_of,
+    ringing_time,
     seconds,
 )
 from sipclient.cli.patience import Patience
 from sipclient.client import Client
 from sipclient.config.values import visible
 from sipclient.dialling import parse_dial_string
-from sipclient.errors import BridgeFailed, InvalidValue, NotAllowed
-from sipclient.face.connecting import BridgeProgress
+from sipclient.errors import BridgeFailed, NotAllowed
+from sipclient.face.progress import BridgeProgress
+from sipclient.face.wishes import BridgeOptions
 
 _WORDS = {"early": "early media", "ended": "ended"}
 
@@ -33,8 +38,8 @@ _WORDS = {"early": "early media", "ended": "ended"}
 def bridge(
     a: Annotated[str, typer.Argument(metavar="A", help="Who is called first: a number, a URI or a dial string.")],
     b: Annotated[str, typer.Argument(metavar="B", help="Who is called once A has answered.")],
-    caller_id: Annotated[str, typer.Option("--caller-id", help="'\"Name\" <user>' or a user.")] = "",
-    header: Annotated[list[str] | None, typer.Option("--header", help="'X-Name: value'; may be repeated.")] = None,
+    caller_id: CallerId = "",
+    header: HeaderTexts = None,
     id: Annotated[str, typer.Option("--id", help="Your own id: it is in each Call-ID.")] = "",
     ringback: Annotated[
         str | None,
@@ -65,22 +70,20 @@ def bridge(
     who = caller(config, account, address, server, register)
     allowed_only(who, a, b)
     retry: dict[str, object] = {"on": retry_on, "times": retries, "wait": seconds("--retry-wait", retry_wait)}
-    how: dict[str, Any] = {
+    how: BridgeOptions = {
         "caller_id": caller_id,
-        "headers": [header_of(text) for text in header or ()],
+        "headers": headers_of(header),
         "id": id,
         "ringback": ringback,
         "announcement": announcement,
         "record": record,
         "timeout": seconds("--timeout", timeout) or None,
-        "leg_timeout": seconds("--leg-timeout", leg_timeout),
+        "leg_timeout": ringing_time("--leg-timeout", leg_timeout),
         "progress_timeout": seconds("--progress-timeout", progress_timeout),
         "retry": retry if retry_on else None,
         "ignore_early_media": ignore_early_media,
         "at_once": at_once,
     }
-    if not how["leg_timeout"]:
-        raise InvalidValue("--leg-timeout: a call that rings for no time is never answered: say how long it may")
     raise typer.Exit(run_loop(_bridge(who, a, b, how)))
 
 
@@ -93,7 +96,7 @@ def allowed_only(who: Caller, *dial_strings: str) -> None:
                 raise NotAllowed(f'[dial] allow does not name "{leg.to}": nothing was sent')
 
 
-async def _bridge(who: Caller, a: str, b: str, how: dict[str, Any]) -> int:
+async def _bridge(who: Caller, a: str, b: str, how: BridgeOptions) -> int:
     began = time.monotonic()
 
     def show(progress: BridgeProgress) -> None:
@@ -105,14 +108,10 @@ async def _bridge(who: Caller, a: str, b: str, how: dict[str, Any]) -> int:
             who.account, *who.others, follow=who.may_call, on_event=patience.hear, stop_timeout=LEAVING
         ) as client:
             try:
-                async with client.bridge(a, b, **how, on_progress=show) as joined:
+                async with client.bridge(a, b, **(how | {"on_progress": show})) as joined:
                     await joined
-            except BridgeFailed as failure:
-                print(f"{time.monotonic() - began:7.2f} s  failed: {visible(str(failure))}", flush=True)
-                return 1
-            end = joined.a.end or joined.b.end
-            if end is not None:
-                print(f"{time.monotonic() - began:7.2f} s  ended: {end.cause}", flush=True)
+            except BridgeFailed:
+                return 1  # which `show` has told
     return 0
 
 
@@ -120,7 +119,9 @@ def words_of(progress: BridgeProgress) -> str:
     """One line of what happened: `a  ringing 1001`."""
     if progress.state == "waiting":
         return f"{progress.leg}  {progress.cause}: another attempt in {progress.seconds:.0f} s"
+    if progress.state == "failed":
+        return f"failed: {visible(progress.reason)}"
     if not progress.leg:
-        return progress.state
+        return f"ended: {progress.cause}" if progress.state == "ended" else progress.state
     how = f": {progress.status or ''} {progress.cause}".rstrip() if progress.state == "ended" else ""
     return f"{progress.leg}  {_WORDS.get(progress.state, progress.state)} {progress.to}{how}"

@@ -14,13 +14,18 @@ from sipclient.call import Call, CallState
 from sipclient.cli.loop import INTERRUPTED
 from sipclient.cli.loop import run as run_loop
 from sipclient.cli.options import (
+    LEAVING,
     AccountName,
     Address,
     Caller,
+    CallerId,
     ConfigFile,
+    HeaderTexts,
     Register,
     Server,
     caller,
+    headers_of,
+    ringing_time,
     seconds,
 )
 from sipclient.cli.patience import Patience
@@ -28,9 +33,7 @@ from sipclient.client import Client
 from sipclient.config.values import visible
 from sipclient.errors import InvalidValue, NotAllowed, SipError
 
-# Seconds that a hangup may take, and leaving after it: 5 in all, as for `run`.
-FAREWELL = 2.0
-LEAVING = 3.0
+FAREWELL = 2.0  # seconds that a hangup may take: with LEAVING after it 5 in all, as for `run`
 _WORDS = {
     CallState.CALLING: "calling",
     CallState.RINGING: "ringing",
@@ -41,8 +44,8 @@ _WORDS = {
 
 def call(
     target: Annotated[str, typer.Argument(metavar="URI", help="A number, or sip:user@host.")],
-    caller_id: Annotated[str, typer.Option("--caller-id", help="'\"Name\" <user>' or a user.")] = "",
-    header: Annotated[list[str] | None, typer.Option("--header", help="'X-Name: value'; may be repeated.")] = None,
+    caller_id: CallerId = "",
+    header: HeaderTexts = None,
     timeout: Annotated[str, typer.Option("--timeout", help="Until it must be answered: 45s.")] = "45s",
     hold_for: Annotated[str, typer.Option("--hold-for", help="Hang up so long after the answer: 10s.")] = "",
     config: ConfigFile = "",
@@ -53,10 +56,8 @@ def call(
 ) -> None:
     """Status 0: answered and ended; 1: not answered. Ctrl-C hangs up."""
     who = caller(config, account, address, server, register)
-    headers = [header_of(text) for text in header or ()]
-    limits = seconds("--timeout", timeout), seconds("--hold-for", hold_for)
-    if not limits[0]:
-        raise InvalidValue("--timeout: a call that rings for no time is never answered: say how long it may")
+    headers = headers_of(header)
+    limits = ringing_time("--timeout", timeout), seconds("--hold-for", hold_for)
     if not who.may_call(target):
         raise NotAllowed(f'[dial] allow does not name "{target}": nothing was sent')
     raise typer.Exit(run_loop(_call(who, target, caller_id, headers, *limits)))
@@ -119,11 +120,3 @@ def _show(placed: Call, state: CallState, elapsed: float) -> None:
     reason = f" ({visible(placed.reason)})" if placed.reason else ""  # the words are the other side's
     word = "ended" if placed.answered_at is not None else "failed"
     print(f"{elapsed:7.2f} s  {word}: {code}{by}{reason}", flush=True)
-
-
-def header_of(text: str) -> tuple[str, str]:
-    """A header as `--header` has it. Raises InvalidValue."""
-    name, colon, value = text.partition(":")
-    if not colon:
-        raise InvalidValue(f"--header is like 'X-Name: value', not {text!r}")
-    return name.strip(), value.strip()

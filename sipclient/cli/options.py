@@ -21,6 +21,7 @@ T = TypeVar("T")
 
 DEFAULT_FILE = "robot.toml"
 PASSWORD = "SIPCLIENT_PASSWORD"
+LEAVING = 3.0  # seconds that a command's leaving may take
 _NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
 
 File = Annotated[str, typer.Argument(metavar="[FILE]", help="The robot.toml.", show_default=False)]
@@ -39,6 +40,8 @@ Register = Annotated[
         "--register", help="Register first. A PBX that keeps one contact an account then forgets a running robot."
     ),
 ]
+CallerId = Annotated[str, typer.Option("--caller-id", help="'\"Name\" <user>' or a user.")]
+HeaderTexts = Annotated[list[str] | None, typer.Option("--header", help="'X-Name: value'; may be repeated.")]
 
 
 class Caller(msgspec.Struct, frozen=True):
@@ -102,3 +105,20 @@ def seconds(option: str, text: str) -> float:
     if not text:
         return 0.0
     return float(typed(option, Seconds.from_toml, f"{text}s" if _NUMBER.fullmatch(text) else text))
+
+
+def ringing_time(option: str, text: str) -> float:
+    """How long a call may ring. Raises InvalidValue for no time at all."""
+    limit = seconds(option, text)
+    if not limit:
+        raise InvalidValue(f"{option}: a call that rings for no time is never answered: say how long it may")
+    return limit
+
+
+def headers_of(texts: list[str] | None) -> list[tuple[str, str]]:
+    """Headers as `--header` has them. Raises InvalidValue."""
+    parted = [(text, *text.partition(":")) for text in texts or ()]
+    for text, _, colon, _ in parted:
+        if not colon:
+            raise InvalidValue(f"--header is like 'X-Name: value', not {text!r}")
+    return [(name.strip(), value.strip()) for _, name, _, value in parted]

@@ -5,62 +5,26 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextlib import suppress
-from pathlib import Path
-from types import TracebackType
-from typing import TypeAlias
-
-import msgspec
+from types import MappingProxyType, TracebackType
+from typing import Any, TypeAlias
 
 from sipclient.bridging import Bridge
 from sipclient.call import FAREWELL, Call, CallState
-from sipclient.config.model import Retry
-from sipclient.dialling import Failed, Leg, Place, Plan, read_retry
-from sipclient.dialling.plan import variable_headers
+from sipclient.dialling import Failed, Leg, Place, Plan
 from sipclient.errors import BridgeFailed, CallFailed, MediaError
 from sipclient.face.dialler import Dialler
-from sipclient.face.voice import Playing, RecordingCall
+from sipclient.face.progress import BridgeProgress
+from sipclient.face.voice import Playing, RecordingCall, Spawn
+from sipclient.face.wishes import Settled, tone_for
 from sipclient.media.sound import open_source
-from sipclient.media.tones.countries import KINDS, named_tone
 from sipclient.protocol.causes import BY_Q850
-from sipclient.protocol.events import Headers
 
 TOLD_FOR = 4.0  # seconds of a tone that says why nobody answered
 _NUMBERED = frozenset(BY_Q850.values())  # the causes that a Reason header can tell
-LEG_TIMEOUT = 45.0  # seconds until somebody must answer, where nothing is said of it
 
-PlaceLeg: TypeAlias = Callable[[Leg, str], Awaitable[Call]]  # a leg, and what its Call-ID begins with
-
-
-class BridgeProgress(msgspec.Struct, frozen=True):
-    """What became of one call of a bridge, or of the bridge.
-
-    `leg` is `a` or `b`, empty for both. `state` is a state of the call, `waiting` for another attempt (`seconds` from
-    now), or `bridged`. `id` is the bridge's.
-    """
-
-    id: str
-    leg: str
-    state: str
-    to: str = ""
-    call_id: str = ""
-    attempt: int = 0
-    status: int = 0
-    cause: str = ""
-    reason: str = ""
-    seconds: float = 0.0
-
-
-class Wishes(msgspec.Struct, frozen=True):
-    """How two calls are to be joined; see Client.bridge."""
-
-    announcement: str | Path = ""
-    record: str | Path = ""
-    timeout: float | None = None
-    at_once: bool = False
-    on_progress: Callable[[BridgeProgress], None] | None = None
-    ringback: str | Path = "us-ring"
-    stereo: bool = True
-    hangup: bool = True
+# A leg, what its Call-ID begins with, and the variables of its side.
+PlaceLeg: TypeAlias = Callable[[Leg, str, Mapping[str, str]], Awaitable[Call]]
+Tell: TypeAlias = Callable[[BridgeProgress], None]
 
 
 class Connecting:
@@ -70,12 +34,16 @@ class Connecting:
     calls. `id` is in every Call-ID and every BridgeProgress, `recording` the recording, once A has answered.
     """
 
-    def __init__(self, id: str, a: Plan, b: Plan, wishes: Wishes, place: PlaceLeg) -> None:
-        self.id = id
+    def __init__(self, plans: tuple[Plan, Plan], wishes: Settled, place: PlaceLeg, tell: Tell, spawn: Spawn) -> None:
+        self.id = wishes.id
         self.recording: RecordingCall | None = None
-        self._plans = {"a": a, "b": b}
+        self._plans = dict(zip("ab", plans, strict=True))
+        self._variables = {side: MappingProxyType(dict(plan.variables)) for side, plan in self._plans.items()}
+        self._variables[""] = MappingProxyType({**self._variables["b"], **self._variables["a"]})
         self._wishes = wishes
         self._place = place
+        self._progress = tell
+        self._spawn = spawn
         self._calls: dict[str, Call] = {}  # those that were answered
         self._playing: dict[str, Playing] = {}
         self._bridge: Bridge | None = None
@@ -96,25 +64,27 @@ class Connecting:
         await self._hang_up()
 
     async def _connect(self) -> Bridge:
+        try:
+            return await self._connected()
+        except BridgeFailed as failure:
+            await self._hang_up(failure.cause)
+            self._say("", "failed", status=failure.status, cause=failure.cause, reason=str(failure))
+            raise
+        except BaseException as error:
+            await self._hang_up()
+            self._say("", "failed", cause="ORIGINATOR_CANCEL", reason=str(error) or "cancelled")
+            raise
+
+    async def _connected(self) -> Bridge:
         for what in (self._wishes.ringback, self._wishes.announcement):
             if what:  # what cannot be played is told before anybody's telephone rings
                 (await asyncio.to_thread(open_source, what)).stop()
         try:
             async with asyncio.timeout(self._wishes.timeout):
                 await (self._both() if self._wishes.at_once else self._one_after_the_other())
-            self._join()
         except TimeoutError:
-            failure = self._failure or self._overdue()
-            await self._hang_up(failure.cause)
-            raise failure from None
-        except BridgeFailed as failure:
-            await self._hang_up(failure.cause)
-            raise
-        except BaseException:
-            await self._hang_up()
-            raise
-        assert self._bridge is not None
-        return self._bridge
+            raise self._failure or self._overdue() from None
+        return self._join()
 
     def _overdue(self) -> BridgeFailed:
         waited_for = "b" if "a" in self._calls else "a"
@@ -151,17 +121,16 @@ class Connecting:
         """Dial one side until it is answered, while the one that waits, if any, stays. Raises BridgeFailed."""
 
         async def place(step: Place) -> Call:
-            return await self._place(step.leg, f"{self.id}-{side}{step.number}")
+            call = await self._place(step.leg, f"{self.id}-{side}{step.number}", self._variables[side])
+            self._spawn(self._follow(side, call, step.attempt))
+            return call
 
         def heard(step: Place, call: Call, state: CallState) -> None:
-            self._tell(side, str(state), call, step.attempt)
             if state is CallState.EARLY and waiting and dialler.alone and not self._plans[side].ignore_early_media:
                 self._pass_early(self._calls[waiting], call)
 
         def waits(failed: Failed, seconds: float) -> None:
-            self._progress(
-                BridgeProgress(self.id, side, "waiting", cause=failed.cause, status=failed.status, seconds=seconds)
-            )
+            self._say(side, "waiting", cause=failed.cause, status=failed.status, seconds=seconds)
 
         dialler = Dialler(self._plans[side], place, heard, waits)
         leaving = asyncio.create_task(self._leaves(waiting, dialler)) if waiting else None
@@ -179,7 +148,6 @@ class Connecting:
 
     async def _leaves(self, waiting: str, dialler: Dialler) -> None:
         await self._calls[waiting].ended()
-        self._tell(waiting, str(CallState.ENDED), self._calls[waiting])
         dialler.leave(f"{waiting} hung up")
 
     def _answered(self, side: str, call: Call) -> None:
@@ -218,14 +186,28 @@ class Connecting:
 
     # --- both ---------------------------------------------------------------------------------------
 
-    def _join(self) -> None:
+    def _join(self) -> Bridge:
         self._silence()
         a, b = self._calls["a"], self._calls["b"]
         for side, call in self._calls.items():
             if call.end is not None:  # answered, and gone before the other one was there
                 raise BridgeFailed(side, call.status, call.cause, f"{side} hung up before both had answered")
-        self._bridge = Bridge(a, b, self._wishes.hangup)
-        self._progress(BridgeProgress(self.id, "", "bridged"))
+        self._bridge = bridge = Bridge(a, b, self._wishes.hangup)
+        self._say("", "bridged")
+        return bridge
+
+    async def _follow(self, side: str, call: Call, attempt: int) -> None:
+        """Tell every state of a call, of that which its transfer led to, and, after the last one, the bridge's end."""
+        async for state in call:
+            about = {"status": call.status, "cause": call.cause, "reason": call.reason}
+            self._say(side, str(state), to=call.to, call_id=call.call_id, attempt=attempt, **about)
+        if call is not self._calls.get(side) or self._bridge is None:
+            return
+        if call.successor is not None and call.successor.answered_at is not None:
+            self._calls[side] = call.successor
+            await self._follow(side, call.successor, attempt)
+        elif all(each.end is not None for each in self._calls.values()):
+            self._say("", "ended", status=call.status, cause=call.cause, reason=call.reason)
 
     async def _hang_up(self, cause: str = "") -> None:
         """Both calls end; the cause of a failure is told to whoever had answered, where it has a number."""
@@ -239,64 +221,5 @@ class Connecting:
                 for call in calls:
                     await call.ended()
 
-    def _tell(self, side: str, state: str, call: Call, attempt: int = 0) -> None:
-        self._progress(
-            BridgeProgress(self.id, side, state, call.to, call.call_id, attempt, call.status, call.cause, call.reason)
-        )
-
-    def _progress(self, progress: BridgeProgress) -> None:
-        if self._wishes.on_progress is not None:
-            self._wishes.on_progress(progress)
-
-
-def tone_for(ringback: str | Path, cause: str) -> str:
-    """The tone that says why: busy, or congestion for any other cause, of the country whose ringback was heard."""
-    country, _, kind = str(ringback).strip("${}").partition("-")
-    if kind not in KINDS or named_tone(f"{country}-busy") is None:
-        country = "us"
-    return f"{country}-{'busy' if cause == 'USER_BUSY' else 'congestion'}"
-
-
-class Said(msgspec.Struct, frozen=True):
-    """What was said for both sides; what a dial string says of its own side comes first."""
-
-    headers: Headers
-    variables: Mapping[str, str]
-    leg_timeout: float
-    progress_timeout: float
-    retry: Retry | Mapping[str, object] | None
-    ignore_early_media: bool
-
-    def complete(self, plan: Plan) -> Plan:
-        """The plan with it. Raises InvalidValue for a retry that is none."""
-        more = (*self.headers, *variable_headers(self.variables))
-
-        def leg(each: Leg) -> Leg:
-            own = {name.lower() for name, _ in each.headers}
-            return msgspec.structs.replace(
-                each,
-                headers=(*each.headers, *(pair for pair in more if pair[0].lower() not in own)),
-                timeout=each.timeout or self.leg_timeout,
-                progress_timeout=each.progress_timeout or self.progress_timeout,
-            )
-
-        return msgspec.structs.replace(
-            plan.each_leg(leg),
-            retry=plan.retry or (read_retry(self.retry) if self.retry is not None else None),
-            ignore_early_media=plan.ignore_early_media or self.ignore_early_media,
-        )
-
-
-def wishes_of(
-    plans: list[Plan], ringback: str | Path | None, stereo: bool | None, hangup: bool | None, wishes: Wishes
-) -> Wishes:
-    """The wishes with what is said in so many words, else what a dial string says, else what is usual."""
-    of_strings = [plan.ringback for plan in plans if plan.ringback]
-    stereos = [plan.stereo for plan in plans if plan.stereo is not None]
-    hangups = [plan.hangup_after_bridge for plan in plans if plan.hangup_after_bridge is not None]
-    return msgspec.structs.replace(
-        wishes,
-        ringback=ringback if ringback is not None else next(iter(of_strings), "us-ring"),
-        stereo=stereo if stereo is not None else all(stereos),
-        hangup=hangup if hangup is not None else all(hangups),
-    )
+    def _say(self, side: str, state: str, **about: Any) -> None:
+        self._progress(BridgeProgress(self.id, side, state, variables=self._variables[side], **about))

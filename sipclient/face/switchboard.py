@@ -14,6 +14,7 @@ from sipclient.call import Call
 from sipclient.errors import Unreachable
 from sipclient.face.descriptions import OpenMedia
 from sipclient.face.incoming import Incoming, IncomingCall
+from sipclient.face.placing import USUAL, Manner
 from sipclient.face.referred import follow_transfer
 from sipclient.face.sessions import SessionFactory
 from sipclient.face.tasks import Tasks
@@ -81,15 +82,16 @@ class Switchboard:
         """Run something slow; it is awaited, or cancelled, when the client closes."""
         self.tasks.spawn(work)
 
-    def dial(self, invite: Invite, media: str, codecs: tuple[str, ...] = ()) -> Call:
-        """Place a call, with these media and codecs where not the account's.
+    def dial(self, invite: Invite, manner: Manner = USUAL) -> Call:
+        """Place a call.
 
         Raises InvalidValue for what must not reach the wire, where that shows at once.
         """
         account = self._accounts[invite.account]
-        if codecs:
-            account = msgspec.structs.replace(account, codecs=codecs)
-        call = Call(self, invite.id, account.key, invite.to, self._opener(account, media, ""), self._follow)
+        if manner.codecs:
+            account = msgspec.structs.replace(account, codecs=manner.codecs)
+        call = Call(self, invite.id, account.key, invite.to, self._opener(account, manner.media, ""), self._follow)
+        call.name, call.variables = manner.name, manner.variables
         self.calls[call.id] = call
         try:
             call.place(invite)
@@ -170,7 +172,10 @@ class Switchboard:
 
     def _dial_for(self, call: Call, asked: events.TransferAsked) -> Call:
         """The call that the far end of another asks for, on the same account."""
-        return self.dial(Invite(self._next_id(), call.account, asked.to, headers=asked.headers), "")
+        return self.dial(
+            Invite(self._next_id(), call.account, asked.to, headers=asked.headers),
+            Manner(name=call.name, variables=call.variables),
+        )
 
     def _responded(self, event: events.Responded) -> None:
         answer = self._requests.get(event.request)

@@ -16,8 +16,10 @@ from sipclient.config import Config
 from sipclient.dialling import Failed, Leg, Place, Plan, parse_dial_string, read_retry
 from sipclient.dialling.plan import variable_headers
 from sipclient.errors import BridgeFailed, CallFailed, InvalidValue, MediaError, NotAllowed, SipError
-from sipclient.face.connecting import BridgeProgress, Connecting
+from sipclient.face.connecting import Connecting
 from sipclient.face.dialler import Dialler
+from sipclient.face.placing import Manner
+from sipclient.face.progress import BridgeProgress
 from sipclient.face.tasks import Tasks
 from sipclient.face.voice import Playing, RecordingCall
 from sipclient.message import check_call_id, check_header_name, check_header_value
@@ -189,9 +191,8 @@ class Desk:
             leg = step.leg
             account = self._client.account(leg.account or None)
             shown = leg.caller_id(_user(account.address)) or caller_id
-            headers = leg.headers
-            invite = self._client._invite(leg.to, shown, headers, account=account, call_id=f"{id}-{step.number}")
-            return await self._client._place_in_turn(invite, leg.media, leg.codecs)
+            invite = self._client._invite(leg.to, shown, leg.headers, account=account, id=f"{id}-{step.number}")
+            return await self._client._place_in_turn(invite, Manner(leg.media, leg.codecs, id, dict(plan.variables)))
 
         def waits(failed: Failed, pause: float) -> None:
             why = f"{failed.status or ''} {failed.cause}".strip()
@@ -441,6 +442,7 @@ class Desk:
         plan = msgspec.structs.replace(
             self._with_account(plan, wish.account).each_leg(complete),
             retry=plan.retry or (read_retry(retry) if retry is not None else None),
+            variables=tuple((wish.variables | dict(plan.variables)).items()),
         )
         for leg in plan.legs:
             self._client._invite(leg.to, leg.caller_id("x") or wish.caller_id, leg.headers, account=leg.account or None)

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 from sipclient.call import Call
 from sipclient.client import Client
 from sipclient.errors import MalformedMessage, NotAllowed
+from sipclient.face.placing import USUAL, Manner
 from sipclient.message import SipUri, canonical, parse_name_addrs
 from sipclient.protocol.account import Account
 from sipclient.protocol.events import (
@@ -87,20 +88,20 @@ class GuardedClient(Client):
         else:
             super().do(command)
 
-    def _place(self, invite: Invite, media: str = "", codecs: tuple[str, ...] = ()) -> Call:
+    def _place(self, invite: Invite, manner: Manner = USUAL) -> Call:
         """See Client; raises NotAllowed where `[dial]` does not let it leave, or not at this moment."""
         self._check(invite)
         with self._admitted(self._turn_now(invite), invite):
-            return super()._place(invite, media, codecs)
+            return super()._place(invite, manner)
 
-    async def _place_in_turn(self, invite: Invite, media: str = "", codecs: tuple[str, ...] = ()) -> Call:
+    async def _place_in_turn(self, invite: Invite, manner: Manner = USUAL) -> Call:
         """See Client; waits for its turn first. Raises NotAllowed where too many wait already."""
         self._check(invite)
         turn = self._new_turn()
         if not await self._turns.wait(turn):
             raise NotAllowed("too many calls wait for their turn already: see [dial] in robot.toml")
         with self._admitted(turn, invite):
-            return super()._place(invite, media, codecs)
+            return super()._place(invite, manner)
 
     def place_job(self, job: Job) -> Call:
         """Place a rule's call, which has had its turn under its own id. Raises NotAllowed, InvalidValue."""

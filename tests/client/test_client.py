@@ -385,6 +385,19 @@ async def test_values_of_another_kind(bench: Any, arguments: Any, words: str) ->
             client.dial(**arguments)
 
 
+async def test_a_call_carries_the_id_and_the_variables_of_whoever_placed_it(bench: Any) -> None:
+    silent = Account("sip:robot@pbx.test", register=False, media="none")
+    async with Client(silent, **bench.parts()) as client:
+        call = client.dial("7000", headers={"X-Order": "16"}, id="order-17", variables={"order": "17", "who": "me"})
+        assert (call.name, call.variables) == ("order-17", {"order": "17", "who": "me"})
+        assert bench.engine.invite.call_id == "order-17"
+        assert bench.engine.invite.headers == (("X-Order", "16"), ("X-who", "me"))
+        with pytest.raises(InvalidValue, match="no id"):
+            client.dial("7000", id="order 17")
+        with pytest.raises(InvalidValue, match="control character"):
+            client.dial("7000", variables={"order": "1\n2"})
+
+
 async def test_a_client_that_was_not_entered_places_no_call(bench: Any) -> None:
     client = Client(Account("sip:robot@pbx.test", register=False), **bench.parts())
     with pytest.raises(SipError, match="async with"):

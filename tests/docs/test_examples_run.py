@@ -192,7 +192,7 @@ async def test_the_example_of_a_bridge(lab: LabServer, tmp_path: Path) -> None:
         printed, errors = await process.communicate()
     assert (process.returncode, errors) == (0, b"")
     words = printed.decode().splitlines()
-    assert words[0] == "a calling" and words[-1] == "both bridged"
+    assert words[0] == "a calling" and "both bridged" in words and words[-1] == "both ended"
     assert (tmp_path / "both.wav").stat().st_size > 44
 
 

@@ -88,7 +88,7 @@ async def test_two_phones_are_called_and_joined(phones: tuple[Baresip, Baresip],
         assert recording is not None
         await recording
         assert client.failures == 0
-    assert [each.state for each in told if each.leg == "b"] == ["calling", "ringing", "answered"]
+    assert [each.state for each in told if each.leg == "b"] == ["calling", "ringing", "answered", "ended"]
 
     left, right = sides(tmp_path / "both.wav")
     speech = -int(1.2 * RATE) * 2, -int(0.2 * RATE) * 2  # a second of it, near the end

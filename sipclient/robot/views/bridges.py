@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from sipclient.face.connecting import BridgeProgress
+from sipclient.face.progress import BridgeProgress
 from sipclient.robot.views.shapes import CallShape, Moment
 
 ENDED = 200  # bridges remembered after their end
@@ -90,7 +90,7 @@ class Bridges:
     def progress(self, news: BridgeProgress, at: datetime) -> None:
         """What became of it, or of one of its calls."""
         shape = self._live.get(news.id)
-        if shape is None:
+        if shape is None or (not news.leg and news.state in ("failed", "ended")):  # of its end `close` tells
             return
         if news.leg:
             side = shape.a if news.leg == "a" else shape.b

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from sipclient import BridgeFailed, BridgeProgress, Client, InvalidValue, MediaError
-from sipclient.face.connecting import tone_for
+from sipclient.face.wishes import tone_for
 from sipclient.media.tones.detector import tone_level
 from tests.client.loopback.test_sound import TONE_440, TONE_1000, hears
 
@@ -83,7 +83,7 @@ async def test_the_second_is_called_once_the_first_answered_and_voices_pass(desk
     await bridge
     assert (await far_a.ended()).by == "remote"
     assert desk.states("a")[:2] == ["calling", "answered"]
-    assert desk.states("b") == ["calling", "ringing", "answered"]
+    assert desk.states("b")[:3] == ["calling", "ringing", "answered"]
     assert {each.id for each in desk.told} == {"order-17"}
     await desk.connecting.recording
     with wave.open(str(tmp_path / "both.wav")) as recording:
@@ -95,6 +95,46 @@ async def test_the_second_is_called_once_the_first_answered_and_voices_pass(desk
     right = b"".join(last[at + 2 : at + 4] for at in range(0, len(last), 4))
     assert tone_level(left, 440, 8000) > tone_level(left, 1000, 8000)
     assert tone_level(right, 1000, 8000) > tone_level(right, 440, 8000)
+
+
+async def test_every_event_carries_the_id_and_the_variables(desk: Desk) -> None:
+    async with desk.client.events() as news:
+        bridging = desk.bridge("{shift=late}1001", "1002", id="order-17", variables={"order": "17"})
+        a = await desk.next()
+        assert a.headers.get("X-shift") == "late"
+        await a.answer()
+        b = await desk.next()
+        assert "X-shift" not in b.headers
+        ours = next(call for call in desk.client.calls if call.call_id == b.request.call_id)
+        assert (ours.name, ours.variables) == ("order-17", {"order": "17"})
+        await b.answer()
+        bridge = await bridging
+        bridge.b.hangup()
+        await bridge
+        told = []
+        async for each in news:
+            told += [each] if isinstance(each, BridgeProgress) else []
+            if told and (told[-1].leg, told[-1].state) == ("", "ended"):
+                break
+    assert told == desk.told
+    assert {each.id for each in told} == {"order-17"}
+    assert all(each.variables == {"order": "17"} for each in told if each.leg == "b")
+    assert all(each.variables == {"order": "17", "shift": "late"} for each in told if each.leg != "b")
+    assert [each.state for each in told if not each.leg] == ["bridged", "ended"]
+    assert desk.states("a") == ["calling", "answered", "ended"] == desk.states("b")
+
+
+async def test_a_failed_bridge_tells_the_end_of_each_call_and_why(desk: Desk) -> None:
+    bridging = desk.bridge("1001", "1002", announcement="%(100,0,440)")
+    await (await desk.next()).answer()
+    (await desk.next()).reject(486, "Busy Here")
+    async with failing(bridging):
+        pass
+    assert desk.states("a") == ["calling", "answered", "ended"]
+    assert desk.states("b") == ["calling", "ended"]
+    (last,) = [each for each in desk.told if not each.leg]
+    assert (last.state, last.status, last.cause) == ("failed", 486, "USER_BUSY")
+    assert last.reason == "b: 486 USER_BUSY (Busy Here)"
 
 
 async def test_a_busy_number_is_told_to_who_waits(desk: Desk) -> None:

@@ -1,0 +1,93 @@
+"""What may be said of a call that is to be placed, checked once for every way to say it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
+from typing import TypeAlias, TypedDict
+
+import msgspec
+
+from sipclient.dialling.plan import variable_headers
+from sipclient.errors import InvalidValue
+from sipclient.face.roster import Which
+from sipclient.message import check_call_id, check_header_name, check_header_value
+from sipclient.protocol.account import Account
+from sipclient.protocol.events import Headers, Invite
+
+GivenHeaders: TypeAlias = Mapping[str, str] | Iterable[tuple[str, str]]
+
+
+class CallOptions(TypedDict, total=False):
+    """What `dial` and `call` take beside whom to call, the caller ID, the headers and the time limit."""
+
+    account: Which
+    """Who calls: an Account, its name or its address; else the first one."""
+    media: str | None
+    """`rtp`, `srtp`, `webrtc` or `none`, where it is not the account's."""
+    private: bool
+    """Ask the PBX to hide the caller (RFC 3323)."""
+    late_offer: bool
+    """Send the INVITE without a description, and answer that of the 200 (RFC 3261 §13.2.1): not every PBX takes it."""
+    id: str
+    """Your own id: the Call-ID begins with it, and it is the call's `name`."""
+    variables: Mapping[str, str]
+    """Travel as `X-` headers, and are the call's `variables`."""
+
+
+class Manner(msgspec.Struct, frozen=True):
+    """How a call is placed, beside its INVITE: media and codecs where not the account's, its name and variables."""
+
+    media: str = ""
+    codecs: tuple[str, ...] = ()
+    name: str = ""
+    variables: Mapping[str, str] = MappingProxyType({})
+
+
+USUAL = Manner()
+
+
+def invite_of(
+    next_id: Callable[[], int],
+    account: Account,
+    to: str,
+    caller_id: str,
+    headers: GivenHeaders,
+    timeout: float | None,
+    options: CallOptions,
+) -> Invite:
+    """The command that places a call. Raises InvalidValue for what must not reach the wire."""
+    check_header_value(to, "target of a call")
+    check_header_value(caller_id, "caller ID")
+    if timeout is not None and not (isinstance(timeout, (int, float)) and 0 < timeout < math.inf):
+        raise InvalidValue(f"a timeout is a number of seconds above 0, not {timeout!r}")
+    name = options.get("id") or ""
+    pairs = checked(headers, options.get("variables") or {})
+    return Invite(
+        next_id(),
+        account.key,
+        to,
+        caller_id,
+        pairs,
+        timeout=float(timeout or 0.0),
+        private=options.get("private", False),
+        late_offer=options.get("late_offer", False),
+        call_id=check_call_id(name) if name else "",
+    )
+
+
+def manner_of(options: CallOptions) -> Manner:
+    """How the call is carried out that these options ask for."""
+    variables = MappingProxyType(dict(options.get("variables") or {}))
+    return Manner(options.get("media") or "", (), options.get("id") or "", variables)
+
+
+def checked(headers: GivenHeaders, variables: Mapping[str, str] = MappingProxyType({})) -> Headers:
+    """The headers as pairs, with those that variables become where none of that name is given. Raises InvalidValue."""
+    pairs = tuple(headers.items() if isinstance(headers, Mapping) else headers)
+    for name, value in (*pairs, *variable_headers(variables)):
+        check_header_name(name)
+        check_header_value(value, f"header {name}")
+    given = {name.lower() for name, _ in pairs}
+    return pairs + tuple(pair for pair in variable_headers(variables) if pair[0].lower() not in given)
