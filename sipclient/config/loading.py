@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from sipclient.config.checks import check_draft
 from sipclient.config.draft import Draft, read_draft
+from sipclient.config.extras import note_what_lacks
 from sipclient.config.findings import Finding, Findings, config_error
 from sipclient.config.lines import Lines
 from sipclient.config.model import Config, DialConfig, StoreConfig
@@ -34,15 +35,15 @@ def load(
     environ: Mapping[str, str] = NO_ENVIRON,
     read: Callable[[str], str] | None = None,
     secrets: bool = True,
-    extra: bool = True,
+    lacking: Collection[str] = (),
 ) -> Config:
     """A robot.toml as checked values; raises ConfigError for its first mistake.
 
     `environ` and `read` give the values of `password_env` and the contents of `password_file` (`read` raises
     OSError where it cannot); with `secrets=False` none is asked for and passwords stay empty, as a replay
-    needs none. `extra`: the extra `media` is installed here.
+    needs none. `lacking`: the extras (`media`, `ws`, `web`) that are not installed here.
     """
-    draft, findings = _examine(text, file, Sources(environ, read, wanted=secrets), extra)
+    draft, findings = _examine(text, file, Sources(environ, read, wanted=secrets), lacking)
     for finding in findings:
         if finding.severity == "error":
             raise config_error(finding)
@@ -56,7 +57,7 @@ def check(
     environ: Mapping[str, str] = NO_ENVIRON,
     read: Callable[[str], str] | None = None,
     outside: Outside | None = None,
-    extra: bool = True,
+    lacking: Collection[str] = (),
 ) -> list[Finding]:
     """Everything there is to say about a robot.toml, in the order of its lines.
 
@@ -64,11 +65,11 @@ def check(
     `load` with the same secrets at hand refuses: one that cannot be had is an error too. With `outside` there are
     errors too where a hook could not be run or the store not be opened.
     """
-    return _examine(text, file, Sources(environ, read), extra, outside)[1]
+    return _examine(text, file, Sources(environ, read), lacking, outside)[1]
 
 
 def _examine(
-    text: str, file: str, sources: Sources, extra: bool, outside: Outside | None = None
+    text: str, file: str, sources: Sources, lacking: Collection[str], outside: Outside | None = None
 ) -> tuple[Draft, list[Finding]]:
     try:
         document, lines = _parse(text.removeprefix("\ufeff"), file)
@@ -77,7 +78,8 @@ def _examine(
     findings = Findings(file, lines)
     draft = read_draft(document, sources, findings)
     check_draft(draft, findings)
-    note_what_waits(draft, findings, extra)
+    note_what_lacks(draft, findings, lacking)
+    note_what_waits(draft, findings)
     if outside is not None:
         check_outside(draft, outside, findings)
     return draft, findings.listed()

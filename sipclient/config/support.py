@@ -2,8 +2,7 @@
 
 The contract of the file is whole from the first day, so that nobody has to rewrite it later; but a setting
 that is read and then ignored must be told. One that is needed and would not be there is a mistake: a transport
-or a store that does not exist, encryption where nothing that encrypts is installed. Each row goes away with
-the part that acts on it.
+or a store that does not exist. Each row goes away with the part that acts on it.
 """
 
 from __future__ import annotations
@@ -18,13 +17,8 @@ from sipclient.config.lines import Path
 Row: TypeAlias = tuple[Callable[[Draft], Iterator[Path]], str]
 
 
-def note_what_waits(draft: Draft, findings: Findings, extra: bool) -> None:
-    """Add an error for each setting that cannot be done without, a note for each other that has no effect yet.
-    `extra`: the
-    extra `media` is installed."""
-    for places, what in () if extra else EXTRA:
-        for path in places(draft):
-            findings.error(path, f"{what} the extra: pip install 'sipclient[media]'")
+def note_what_waits(draft: Draft, findings: Findings) -> None:
+    """Add an error for each setting that cannot be done without, a note for each other that has no effect yet."""
     for places, mistake in LACKING:
         for path in places(draft):
             findings.error(path, mistake)
@@ -37,19 +31,9 @@ def _entries(key: str) -> Callable[[Draft], Iterator[Path]]:
     return lambda draft: ((key, place) for place in getattr(draft, key))
 
 
-def _media(draft: Draft) -> Iterator[Path]:
-    return (("accounts", name, "media") for name, each in draft.accounts.items() if each.media in ("srtp", "webrtc"))
-
-
-def _codecs(draft: Draft) -> Iterator[Path]:
-    wide = {"opus", "G722"}
-    return (("accounts", name, "codecs") for name, each in draft.accounts.items() if wide & set(each.codecs))
-
-
 def _postgresql(draft: Draft) -> Iterator[Path]:
     return iter([("store", "url")] if draft.store and draft.store.url.startswith("postgres") else [])
 
 
-EXTRA: tuple[Row, ...] = ((_media, "encrypted media need"), (_codecs, "opus and G722 need"))
 LACKING: tuple[Row, ...] = ((_postgresql, 'this version has no PostgreSQL store; write "sqlite:FILE"'),)
 WAITING: tuple[Row, ...] = ((_entries("incoming"), "calls that reach us get 480"),)

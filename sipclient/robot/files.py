@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Literal
 
 from sipclient.config import LONGEST_FILE, Config, Finding, check, load
@@ -28,19 +29,30 @@ def load_file(path: str, *, secrets: Literal["needed", "if there"] = "needed") -
 
     Where secrets are wanted only `if there`, and one cannot be had, all stay empty.
     """
-    text, extra = text_of(path), has_extra()
+    text, lacking = text_of(path), lacking_extras()
     try:
-        return load(text, file=path, environ=os.environ, read=_reader(path), extra=extra)
+        return load(text, file=path, environ=os.environ, read=_reader(path), lacking=lacking)
     except ConfigError:
         if secrets == "needed":
             raise
-        return load(text, file=path, secrets=False, extra=extra)
+        return load(text, file=path, secrets=False, lacking=lacking)
 
 
 def check_file(path: str) -> list[Finding]:
     """Everything there is to say about the file. Raises ConfigError where it cannot be read."""
     outside = Beside(folder_of(path))
-    return check(text_of(path), file=path, environ=os.environ, read=_reader(path), extra=has_extra(), outside=outside)
+    text, lacking = text_of(path), lacking_extras()
+    return check(text, file=path, environ=os.environ, read=_reader(path), lacking=lacking, outside=outside)
+
+
+def lacking_extras() -> tuple[str, ...]:
+    """The extras a file may need that are not installed here; asking loads none."""
+    there = {
+        "media": has_extra(),
+        "ws": find_spec("websockets") is not None,
+        "web": find_spec("litestar") is not None and find_spec("uvicorn") is not None,
+    }
+    return tuple(name for name, is_there in there.items() if not is_there)
 
 
 def store_url(config: Config, folder: str) -> str:

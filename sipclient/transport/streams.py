@@ -183,7 +183,7 @@ class Streams:
         try:
             from sipclient.transport.websocket import WebSocket  # an extra: most PBXs are reached without it
         except ImportError:
-            raise CannotConnect("SIP over WebSocket needs one more package: pip install 'sipclient[ws]'") from None
+            raise CannotConnect("SIP over WebSocket needs the extra: pip install 'sipclient[ws]'") from None
         if way is None:
             return partial(WebSocket.accepting, self, transport, self._limits, tuple(origins))
         return partial(WebSocket.opening, self, self._limits, way, admit)

@@ -88,24 +88,30 @@ def test_the_later_parts_are_accepted_and_noted() -> None:
 
 
 @pytest.mark.parametrize(
-    ("setting", "words"),
+    ("setting", "extra", "words"),
     [
-        ('media = "srtp"', "accounts.pbx.media: encrypted media need the extra: pip install 'sipclient[media]'"),
-        ('media = "webrtc"', "accounts.pbx.media: encrypted media need the extra: pip install 'sipclient[media]'"),
+        ('media = "srtp"', "media", "accounts.pbx.media: encrypted media need"),
+        ('media = "webrtc"', "media", "accounts.pbx.media: encrypted media need"),
+        ('codecs = ["opus", "PCMU"]', "media", "accounts.pbx.codecs: opus and G722 need"),
+        ('server = "wss://pbx.example.com/ws"', "ws", "accounts.pbx.server: SIP over WebSocket needs"),
         (
-            'codecs = ["opus", "PCMU"]',
-            "accounts.pbx.codecs: opus and G722 need the extra: pip install 'sipclient[media]'",
+            "[listen]\nwss = '0.0.0.0:443'\ncertificate = 'c.pem'\norigins = ['https://a.example.com']",
+            "ws",
+            "listen.wss: SIP over WebSocket needs",
         ),
+        ("[web]\nlisten = '127.0.0.1:80'", "web", "web: the HTTP API and the page need"),
     ],
 )
-def test_what_needs_the_extra_is_taken_where_it_is_installed(setting: str, words: str) -> None:
-    text = edited('example.com"', f'example.com"\n{setting}')
-    assert check(text, environ=ENVIRON) == []
-    (found,) = check(text, environ=ENVIRON, extra=False)
-    assert (found.severity, found.message) == ("error", words)
+def test_what_needs_an_extra_is_taken_where_it_is_installed(setting: str, extra: str, words: str) -> None:
+    text = edited('example.com"', f'example.com"\n{setting}') if setting[0] != "[" else f"{MINIMAL}\n{setting}\n"
+    assert not [finding for finding in check(text, environ=ENVIRON) if finding.severity == "error"]
+    wrong = [each for each in check(text, environ=ENVIRON, lacking=("media", "ws", "web")) if each.severity == "error"]
+    assert [each.message for each in wrong] == [f"{words} the extra: pip install 'sipclient[{extra}]'"]
+    others = {"media", "ws", "web"} - {extra}
+    assert not [each for each in check(text, environ=ENVIRON, lacking=others) if each.severity == "error"]
     with pytest.raises(ConfigError, match="the extra: pip install"):
-        load(text, environ=ENVIRON, extra=False)
-    assert check(MINIMAL, environ=ENVIRON, extra=False) == []
+        load(text, environ=ENVIRON, lacking=[extra])
+    assert check(MINIMAL, environ=ENVIRON, lacking=("media", "ws", "web")) == []
 
 
 def test_a_relay_without_credentials_is_warned_of() -> None:
