@@ -17,6 +17,7 @@ from sipclient.media.loading import is_loaded, load
 from sipclient.media.sound import Resampler, late, open_source
 from sipclient.media.sound.avfile import AvReader
 from sipclient.media.sound.late import LateReader
+from sipclient.media.tones.detector import tone_level
 from tests.media.tone import Humming
 
 SLOW = "import threading\nthread = threading.get_ident()\n"
@@ -129,9 +130,17 @@ def test_where_no_loop_waits_a_file_is_opened_at_once(tmp_path: Path, monkeypatc
 
 
 async def test_a_rate_is_changed_by_our_own_filter_until_pyav_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = type(Resampler(16_000, 8_000)._converter).__name__
-    monkeypatch.setattr(pyav, "is_loaded", lambda name: False)
-    assert (before, type(Resampler(16_000, 8_000)._converter).__name__) == ("_Swr", "_Filter")
+    assert type(Resampler(16_000, 8_000)._converter).__name__ == "_Swr"
+    pieces = [Humming(1000).frame(16_000, 16_000)[at : at + 640] for at in range(0, 32_000, 640)]  # type: ignore[index]
+    with monkeypatch.context() as patch:
+        patch.setattr(pyav, "is_loaded", lambda name: False)
+        resampler = Resampler(16_000, 8_000)
+        first = [resampler.resample(piece) for piece in pieces[:25]]
+        assert type(resampler._converter).__name__ == "_Filter"
+    after = [resampler.resample(piece) for piece in pieces[25:]]
+    assert type(resampler._converter).__name__ == "_Swr"
+    assert {len(each) for each in (*first, *after)} == {320}
+    assert tone_level(b"".join(first[5:]), 1000, 8_000) > -20 < tone_level(b"".join(after[1:]), 1000, 8_000)
 
 
 def test_a_module_that_is_half_loaded_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -40,11 +40,14 @@ class Resampler:
         self._converter: _Converter | None = None
         if source != target:
             self._converter = _Swr(source, target) if pyav.at_hand() else _Filter(source, target)
+        self._makeshift = isinstance(self._converter, _Filter) and pyav.installed()
 
     def resample(self, pcm: bytes) -> bytes:
         """The next stretch of it."""
         if self._converter is None:
             return pcm
+        if self._makeshift and pyav.loaded():
+            self._converter, self._makeshift = _Swr(self.source, self.target), False
         self._taken += len(pcm) // 2
         due = self._taken * self.target // self.source - self._given
         self._ready += self._converter.convert(pcm)
