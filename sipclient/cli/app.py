@@ -30,6 +30,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "ladder": "Draw a trace: hosts, and messages between them.",
         "explain": "Say what went wrong in a trace, and why.",
         "convert": "Write a trace in another form.",
+        "token": "Make a token for the HTTP API.",
         "lab": "Start an embedded PBX to try rules on.",
     }
 )

@@ -18,6 +18,9 @@ class Outside(Protocol):
     def store(self, url: str) -> str:
         """Whether a store can be opened there."""
 
+    def tokens(self, file: str) -> str:
+        """Whether a file has tokens."""
+
 
 def check_outside(draft: Draft, outside: Outside, findings: Findings) -> None:
     """Hold what the file names against what is there."""
@@ -27,3 +30,5 @@ def check_outside(draft: Draft, outside: Outside, findings: Findings) -> None:
     store = draft.store or StoreConfig()
     if findings.sound("store", "url") and (wrong := outside.store(str(store.url))):
         findings.error(("store", "url"), wrong)
+    if draft.web is not None and draft.web.tokens and (wrong := outside.tokens(str(draft.web.tokens))):
+        findings.error(("web", "tokens"), wrong)

@@ -7,7 +7,9 @@ import os
 import warnings
 from collections.abc import Iterator
 
+from sipclient.errors import ConfigError
 from sipclient.robot.reading import read_text, store_path
+from sipclient.robot.tokens import read_tokens
 
 _LONGEST = 4 * 1024 * 1024  # bytes of a hook file
 
@@ -42,6 +44,14 @@ class Beside:
         if not os.access(folder, os.W_OK | os.X_OK):
             return f"the folder {folder} cannot be written by this user: SQLite has to make files in it"
         return ""
+
+    def tokens(self, file: str) -> str:
+        """What keeps anybody from being let in by a file of tokens."""
+        try:
+            found = read_tokens(os.path.join(self._folder, file))
+        except ConfigError as error:
+            return f"{file}: {error.message}"
+        return "" if found else f"{file} has no token: make one by sipclient token NAME --file {file}"
 
 
 def _tree(path: str) -> ast.Module | str:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from typing import Any
 
-from litestar import Litestar
+from litestar import Litestar, Request
 from litestar.di import Provide
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.openapi.spec import Components, SecurityScheme
 
 from sipclient import __version__
 from sipclient.robot import Robot
 from sipclient.robot.metrics import Metrics
+from sipclient.web.access import Access
 from sipclient.web.bridging import BRIDGING
 from sipclient.web.calling import CALLING
-from sipclient.web.guard import Guard
+from sipclient.web.guard import WHO, Guard
 from sipclient.web.idempotency import Idempotency
 from sipclient.web.metering import metrics
 from sipclient.web.pages import asset, index
@@ -31,7 +34,7 @@ Lists come in pages: `{"items": [...], "next": "<cursor or null>"}`, with `limit
 """
 
 
-def build(robot: Robot, metering: Metrics, hosts: Iterable[str] = ()) -> Guard:
+def build(robot: Robot, metering: Metrics, hosts: Iterable[str] = (), access: Access | None = None) -> Guard:
     """The application of one robot, which `metering` observes. `hosts` are names by which it may be reached."""
     views, desk = robot.views, robot.desk
     assert views is not None and desk is not None  # they are there where [web] is
@@ -43,11 +46,11 @@ def build(robot: Robot, metering: Metrics, hosts: Iterable[str] = ()) -> Guard:
         "inspection": Inspection(),
         "recordings": robot.recordings,
         "idempotency": Idempotency(robot.store.answers, views.now),
-        "who": "",
     }
+    given = {name: _given(part) for name, part in parts.items()}
     app = Litestar(
         [*READING, *CALLING, *BRIDGING, *RECORDINGS, explain_trace, events, metrics, index, asset],
-        dependencies={name: _given(part) for name, part in parts.items()},
+        dependencies={**given, "who": Provide(_who, sync_to_thread=False)},
         exception_handlers={Exception: answer},
         openapi_config=OpenAPIConfig(
             title="sipclient",
@@ -56,11 +59,17 @@ def build(robot: Robot, metering: Metrics, hosts: Iterable[str] = ()) -> Guard:
             path="/openapi.json",
             render_plugins=[JsonRenderPlugin(path="/")],
             use_handler_docstrings=True,
+            security=[{"token": []}],
+            components=Components(security_schemes={"token": SecurityScheme(type="http", scheme="bearer")}),
         ),
         logging_config=None,
         debug=False,
     )
-    return Guard(app, hosts)
+    return Guard(app, hosts, access or Access(None, time.monotonic))
+
+
+def _who(request: Request[Any, Any, Any]) -> str:
+    return str(request.scope.get(WHO, ""))
 
 
 def _given(part: Any) -> Provide:

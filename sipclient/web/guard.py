@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from sipclient.web.access import Access
 from sipclient.web.problems import MEDIA_TYPE, Refused, problem
 
 # As ASGI has them: dictionaries, and functions that take and give such.
@@ -20,6 +21,7 @@ Receive: TypeAlias = Any
 Send: TypeAlias = Any
 ASGIApp: TypeAlias = Any
 
+WHO = "sipclient.who"  # in the scope: who asks, as Access says
 SMALL = 64 * 1024  # bytes of a body
 LARGE = 24 * 1024 * 1024  # bytes of one that holds a trace
 _WRITING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
@@ -43,8 +45,9 @@ class Guard:
     """Stands before the application. `hosts` are names by which it may be reached, besides `localhost` and any IP
     address: those no website can have for its own."""
 
-    def __init__(self, app: ASGIApp, hosts: Iterable[str]) -> None:
+    def __init__(self, app: ASGIApp, hosts: Iterable[str], access: Access) -> None:
         self._app = app
+        self._access = access
         self._hosts = frozenset(host.lower().rstrip(".") for host in hosts) | {"localhost"}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -52,14 +55,17 @@ class Guard:
         if scope["type"] != "http":
             return
         try:
-            self._check(scope)
+            headers = _headers(scope)
+            self._check(scope, headers)
+            scope[WHO] = self._access.enter(
+                scope["method"], scope["path"], headers.get("authorization", ""), (scope.get("client") or ("",))[0]
+            )
             body = Bounded(scope, receive, _most(scope["path"]))
             await self._app(scope, body.receive, _with_headers(send))
         except Refused as refusal:
             await _refuse(scope, _with_headers(send), refusal)
 
-    def _check(self, scope: Scope) -> None:
-        headers = _headers(scope)
+    def _check(self, scope: Scope, headers: dict[str, str]) -> None:
         host = headers.get("host", "")
         if not self._ours(host):
             raise Refused(403, "host", f"this is not {host[:100] or 'a host without a name'}: "

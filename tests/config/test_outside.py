@@ -35,6 +35,10 @@ class Shell:
         self.shown.append(f"{file} {function}")
         return self.wrong
 
+    def tokens(self, file: str) -> str:
+        self.shown.append(f"tokens in {file}")
+        return self.wrong
+
     def store(self, url: str) -> str:
         self.shown.append(url)
         return self.wrong
@@ -60,3 +64,11 @@ def test_only_what_is_sound_is_asked_for(text: str, shown: list[str]) -> None:
     shell = Shell()
     assert not [each for each in check(text, outside=shell) if "not there" in each.message]
     assert shell.shown == shown
+
+
+@pytest.mark.parametrize(("web", "told"), [('tokens = "t.toml"', 1), ("", 0), ("tokens = 3", 0)])
+def test_a_file_of_tokens_is_asked_for_where_one_is_named(web: str, told: int) -> None:
+    shell = Shell("not there")
+    found = check(f"{TEXT}[web]\n{web}\n", outside=shell)
+    assert [each.message for each in found].count("web.tokens: not there") == told
+    assert shell.shown.count("tokens in t.toml") == told
