@@ -31,8 +31,10 @@ class Baresip:
         tone: int = 440,
         answers: bool = True,
         hears: bool = False,
+        user: str = "phone",
     ) -> None:
-        """`settings` are parameters of its account, as baresip writes them: `mediaenc=srtp-mand;medianat=ice`.
+        """It is called `user`.
+        `settings` are parameters of its account, as baresip writes them: `mediaenc=srtp-mand;medianat=ice`.
         `listen` is its address for SIP; with `mux` it has RTCP on the port of RTP. It plays
         `tone` (Hz), answers by itself unless told otherwise, and with `hears` writes that to
         `dump-*-dec.wav` in its directory."""
@@ -50,10 +52,10 @@ class Baresip:
         }
         fill(CONFIGURATION, words, directory / "config")
         mode = "auto" if answers else "manual"
-        (directory / "accounts").write_text(f"<sip:phone@{listen}>;regint=0;answermode={mode};{settings}\n")
+        (directory / "accounts").write_text(f"<sip:{user}@{listen}>;regint=0;answermode={mode};{settings}\n")
         (directory / "contacts").touch()
         self._child = Child([binary, "-f", str(directory)], directory / "baresip.log", directory=directory)
-        self._child.wait_ready(lambda: answers_options(self.port, "phone", listen))
+        self._child.wait_ready(lambda: answers_options(self.port, user, listen))
         self.told: list[str] = []  # the types of the events so far
         self._listening: asyncio.Task[None] | None = None
         self._writer: asyncio.StreamWriter | None = None

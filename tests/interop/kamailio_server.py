@@ -22,8 +22,18 @@ DOMAIN = "pbx.test"
 class Kamailio:
     """One server on ports of its own. The queue is 7000, the phone 1001; both are where SIPp listens."""
 
-    def __init__(self, directory: Path, engine: int = 0, to_called: str = "", to_caller: str = "") -> None:
-        """`engine` is the port of an rtpengine that media go through; the flags say what each side gets of it."""
+    def __init__(
+        self,
+        directory: Path,
+        engine: int = 0,
+        to_called: str = "",
+        to_caller: str = "",
+        *,
+        phone: int = 0,
+        queue: int = 0,
+    ) -> None:
+        """`phone` and `queue` are the ports of those, where not free ones. `engine` is the port of an rtpengine that
+        media go through; the flags say what each side gets of it."""
         self.binary = need("kamailio")
         modules = ("presence", "presence_dialoginfo", "pua_dialoginfo", "tls", "websocket")
         for module in (*modules, *(("rtpengine",) if engine else ())):
@@ -33,8 +43,8 @@ class Kamailio:
         self.port = free_port()
         secure = free_port()
         self.ports = {"udp": self.port, "tcp": self.port, "ws": self.port, "tls": secure, "wss": secure}
-        self.queue = free_port()
-        self.phone = free_port()
+        self.queue = queue or free_port()
+        self.phone = phone or free_port()
         self.certificate = directory / "certificate.pem"
         self._child: Child | None = None
         self._engine = {"ENGINE": engine, "TO_CALLED": to_called, "TO_CALLER": to_caller} if engine else {}
