@@ -132,5 +132,13 @@ class TraceError(SipError):
     the file and says what was found there."""
 
 
+class LoneDescription(TraceError):
+    """A session description alone, without the SIP message that carried it: `description` is its text."""
+
+    def __init__(self, message: str, description: str) -> None:
+        super().__init__(message)
+        self.description = description
+
+
 class CallbackRefused(SipError):
     """An extension that nobody can camp on: none that is watched, none that a rule serves, or too many do already."""

@@ -9,7 +9,9 @@ import typer
 from rich.console import Console
 
 from sipclient.cli.traced import TraceFile, gathered
+from sipclient.errors import LoneDescription
 from sipclient.trace.explain import explain as explanation_of
+from sipclient.trace.explain.lone import explain_description
 from sipclient.trace.explain.report import Role, report
 
 _STYLES: dict[Role, str] = {
@@ -28,7 +30,10 @@ def explain(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """What went wrong in a trace; status 1 where a finding stands, 0 where nothing is wrong."""
-    told = explanation_of(gathered(trace))
+    try:
+        told = explanation_of(gathered(trace))
+    except LoneDescription as error:
+        told = explain_description(error.description)
     if as_json:
         print(json.dumps(told.as_json, indent=2, ensure_ascii=False))
     else:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
-from sipclient.errors import TraceError
+from sipclient.errors import LoneDescription, TraceError
 from sipclient.trace import hep, pcap
 from sipclient.trace.database import is_table, table
 from sipclient.trace.documents import Documents
@@ -28,6 +28,7 @@ _PACKED = (
     (b"\x1f\x8b\x08", "packed with gzip twice"), (b"%PDF", "a PDF, not its text"),
     (b"\x89PNG", "a picture, not its text"), (b"\xff\xd8\xff", "a picture, not its text"),
 )  # fmt: skip
+_DESCRIPTION = re.compile(r"v=0\s*\n(?:[^\n]*\n){0,200}?m=")
 _HEAD = 1 << 16  # bytes by which a form is told
 JSON = re.compile(r"[{\[]\s*(?:[\"{\[\]}]|$)")
 
@@ -45,6 +46,7 @@ class Scan:
         self.streams: tuple[MediaStream, ...] = ()
         self.remarks: list[Remark] = []
         self._is_3cx = False
+        self._alone = ""  # a session description with which the file begins
         self._more: list[Path] = []  # the further files of a run's journal
         self._is_run = isinstance(trace, str | Path) and journal.is_run(Path(trace))
         if self._is_run and isinstance(trace, str | Path):
@@ -70,6 +72,9 @@ class Scan:
                 yield record
             if source.cut:
                 self.notes.append(source.cut)
+            if not count and self._alone:
+                words = "is a session description without the SIP message that carried it"
+                raise LoneDescription(f"{source.name} {words}: sipclient explain looks at it as an offer", self._alone)
             if not count and not self.streams:
                 raise TraceError(self._nothing(source))
         finally:
@@ -104,6 +109,7 @@ class Scan:
             return  # no text, however long it goes on
         text = start.decode(coding_of(start), "replace").lstrip()
         self._is_3cx = _3CX.search(text) is not None
+        self._alone = text if _DESCRIPTION.match(text) else ""
         reader: TextReader | TreeReader | Documents
         if text[:1] in ("{", "[") and JSON.match(text):
             reader = Documents(source)

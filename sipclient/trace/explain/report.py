@@ -41,9 +41,9 @@ _MOST = 20  # mended messages that are listed
 def _finding(place: int, finding: Finding, width: int) -> Iterator[tuple[str, Role]]:
     title = f"{place}. {finding.title}  [{finding.id}, {finding.confidence} confidence]"
     yield from _wrapped(title, width, "", finding.confidence)
-    if finding.message:
-        line = f", line {finding.line}" if finding.line else ""
-        yield f"   message {finding.message}{line}", "text"
+    places = (("message", finding.message), ("line", finding.line))
+    if where := ", ".join(f"{name} {number}" for name, number in places if number):
+        yield f"   {where}", "text"
         yield f"      {shown(finding.quote, width - 6)}", "quote"
     for name, text in (("why", finding.evidence), ("fix", finding.fix), ("not so if", finding.disproved_by)):
         yield from _wrapped(f"{name + ':':<10} {text}", width, "   ", "text", " " * 11)
