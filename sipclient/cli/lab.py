@@ -44,6 +44,7 @@ def lab(
     algorithms: Annotated[str, typer.Option("--digest", help="MD5, SHA-256, SHA-512-256; or several.")] = "MD5",
     strategy: Annotated[Strategy, typer.Option("--queue", help="How 7000 rings its agents.")] = Strategy.ALL,
     phones: Annotated[str, typer.Option("--phones", help="Extensions whose phone the lab plays.")] = PHONES,
+    busy_to: Annotated[str, typer.Option("--busy-to", help="Whose phone gets calls to a busy extension.")] = "",
     script: Annotated[str, typer.Option("--script", help=f"A file of lines such as '{EXAMPLE}'.")] = "",
 ) -> None:
     """Run until `quit` or Ctrl-C."""
@@ -58,8 +59,13 @@ def lab(
     for each in wanted:
         if each not in {user.extension for user in users}:
             raise InvalidValue(f"--phones: there is no extension {each!r}")
+    if busy_to and busy_to not in {user.extension for user in users}:
+        raise InvalidValue(f"--busy-to: there is no extension {busy_to!r}")
     settings = Settings(
-        domain=f"[{host}]" if ":" in host else host, dialect=dialect, algorithms=_algorithms(algorithms)
+        busy_to=busy_to,
+        domain=f"[{host}]" if ":" in host else host,
+        dialect=dialect,
+        algorithms=_algorithms(algorithms),
     )
     ports = {"udp": port, "tcp": port} | ({"tls": tls_port} if certificate else {})
     server = LabServer(

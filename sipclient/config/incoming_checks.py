@@ -6,6 +6,8 @@ from sipclient.config.addresses import allowed
 from sipclient.config.draft import Draft, domains_of, known_account
 from sipclient.config.findings import Findings
 from sipclient.config.model import DialConfig, IncomingAction, IncomingConfig, Match
+from sipclient.config.patterns import Pattern
+from sipclient.config.templates import VARIABLES
 from sipclient.config.values import one_of, quoted
 
 MOST_DIGITS = 100
@@ -20,6 +22,9 @@ def check_incoming(draft: Draft, findings: Findings) -> None:
         if hours is not None and hours.from_ == hours.to:
             findings.error((*path, "match", "hours"), "from and to are the same: leave both out for the whole day")
         _action(entry.action, (*path, "action"), findings)
+        _keys(entry.action, (*path, "action"), findings)
+        _camp_on(draft, entry.action, (*path, "action", "camp_on"), findings)
+        _sound(draft, entry, (*path, "action"), findings)
         _bridge(draft, entry, (*path, "action", "bridge"), findings)
         earlier = [
             number
@@ -54,6 +59,38 @@ def _action(action: IncomingAction, path: tuple[str | int, ...], findings: Findi
         findings.error(
             (*path, "digits", "most"), f"must be a whole number from 1 to {MOST_DIGITS}, not {action.digits.most}"
         )
+
+
+def _keys(action: IncomingAction, path: tuple[str | int, ...], findings: Findings) -> None:
+    """`{digits}` is what the caller keys in, where he is asked to; no request gave variables along."""
+    for name in ("camp_on", "redirect", "bridge"):
+        for used in getattr(action, name).used:
+            if used == "digits" and action.digits is None and findings.sound(*path, "digits"):
+                findings.error((*path, name), "{digits} is what the caller keys in: the action needs digits = { ... }")
+            elif used.startswith(VARIABLES):
+                findings.error((*path, name), f"{{{used}}} is known only of a request, not of a call that reaches us")
+
+
+def _camp_on(draft: Draft, action: IncomingAction, path: tuple[str | int, ...], findings: Findings) -> None:
+    """Whether anybody who camps on an extension is ever served."""
+    if not action.camp_on.text or not findings.sound("rules"):
+        return
+    if all(rule.armed == "always" for rule in draft.rules.values()):
+        findings.warning(path, 'nobody who camps is ever served: no rule has armed = "on-request"')
+    extension = action.camp_on.constant
+    watched = [pattern for watch in draft.watch.values() for pattern in watch.extensions]
+    if extension and findings.sound("watch") and not any(map(Pattern(extension).overlaps, watched)):
+        findings.error(path, f"no [[watch]] covers {quoted(extension)}, so nobody can camp on it")
+
+
+def _sound(draft: Draft, entry: IncomingConfig, path: tuple[str | int, ...], findings: Findings) -> None:
+    """Whether the accounts whose calls these are have any."""
+    action = entry.action
+    needs = {"play": action.play, "record": action.record, "digits": action.digits, "bridge": action.bridge.text}
+    spoken = [name for name, value in needs.items() if value]
+    whose = [each for name, each in draft.accounts.items() if entry.match.account in ("", name)]
+    if spoken and whose and all(each.media == "none" for each in whose):
+        findings.error((*path, spoken[0]), 'the account has no sound: media = "none"')
 
 
 def _bridge(draft: Draft, entry: IncomingConfig, path: tuple[str | int, ...], findings: Findings) -> None:

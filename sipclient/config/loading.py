@@ -18,7 +18,7 @@ from sipclient.config.lines import Lines
 from sipclient.config.model import Config, DialConfig, StoreConfig
 from sipclient.config.outside import Outside, check_outside
 from sipclient.config.passwords import Sources
-from sipclient.config.support import note_what_waits
+from sipclient.config.support import check_support
 from sipclient.errors import ConfigError
 
 NO_ENVIRON: Mapping[str, str] = {}
@@ -79,7 +79,7 @@ def _examine(
     draft = read_draft(document, sources, findings)
     check_draft(draft, findings)
     note_what_lacks(draft, findings, lacking)
-    note_what_waits(draft, findings)
+    check_support(draft, findings)
     if outside is not None:
         check_outside(draft, outside, findings)
     return draft, findings.listed()

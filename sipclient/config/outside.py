@@ -15,6 +15,9 @@ class Outside(Protocol):
     def hook(self, file: str, function: str) -> str:
         """Whether a hook can be run: `hooks.py`, `on_ready`."""
 
+    def sound(self, what: str) -> str:
+        """Whether a file that is to be played is there."""
+
     def store(self, url: str) -> str:
         """Whether a store can be opened there."""
 
@@ -27,6 +30,12 @@ def check_outside(draft: Draft, outside: Outside, findings: Findings) -> None:
     for place, rule in draft.rules.items():
         if rule.run is not None and (wrong := outside.hook(rule.run.file, rule.run.function)):
             findings.error(("rules", place, "run"), wrong)
+    for place, entry in draft.incoming.items():
+        run, play = entry.action.run, str(entry.action.play)
+        if run is not None and (wrong := outside.hook(run.file, run.function)):
+            findings.error(("incoming", place, "action", "run"), wrong)
+        if play and (wrong := outside.sound(play)):
+            findings.error(("incoming", place, "action", "play"), wrong)
     store = draft.store or StoreConfig()
     if findings.sound("store", "url") and (wrong := outside.store(str(store.url))):
         findings.error(("store", "url"), wrong)

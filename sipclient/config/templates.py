@@ -29,7 +29,7 @@ EXTENSION_NAMES = (
     "caller_name",
 )
 REQUEST_NAMES = ("caller", "caller_name")  # of the above: who camps on the extension
-INCOMING_NAMES = ("to", "caller", "caller_name", "account", "at")
+INCOMING_NAMES = ("to", "caller", "caller_name", "account", "at", "digits")
 VARIABLES = "variables."  # {variables.NAME}: what whoever asked for the call gave along
 LONGEST_RESULT = 4096
 

@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterable
 
 from sipclient.call import Call, Line
 from sipclient.errors import CallFailed, InvalidValue, MalformedDescription, MediaError
+from sipclient.face.causes import q850_of, reason_of
 from sipclient.face.streams import Stream
 from sipclient.message import Headers, NameAddr, Request, SipUri, TelUri
 from sipclient.protocol.build import warning_headers
-from sipclient.protocol.causes import STATUS_OF_CAUSE
+from sipclient.protocol.causes import NAMES, STATUS_OF_CAUSE
 from sipclient.protocol.events import Answer, Redirect, Reject, Ring
 from sipclient.protocol.events import Headers as HeaderList
 
@@ -28,6 +29,7 @@ class IncomingCall:
         self.request = request
         self.call = call
         self.replaces = replaces
+        self.digits = ""  # what the caller keyed in before it was handed on (`digits` of [[incoming]])
         self._line = line
 
     def __repr__(self) -> str:
@@ -88,12 +90,19 @@ class IncomingCall:
             raise
 
     def reject(self, why: int | str = 486, reason: str = "") -> None:
-        """Refuse with a status (400 to 699) or a hangup cause (`USER_BUSY`); else InvalidValue."""
-        status = STATUS_OF_CAUSE.get(why.upper()) if isinstance(why, str) else why
+        """Refuse with a status (400 to 699) or a hangup cause (`USER_BUSY`); else InvalidValue. A cause is told in a
+        Reason header too, where it has a number (RFC 3326); one that no status stands for is 480."""
+        status: int | None = None
+        headers: HeaderList = ()
+        if isinstance(why, str) and why.upper() in NAMES:
+            status = STATUS_OF_CAUSE.get(why.upper(), 480)
+            headers = (("Reason", reason_of(why)),) if q850_of(why.upper()) else ()
+        elif not isinstance(why, str):
+            status = why
         if status is None or not 400 <= status <= 699:
             raise InvalidValue(f"{why!r} is neither a refusing status (400 to 699) nor a hangup cause")
         if self.call.end is None:
-            self._line.do(Reject(self.call.id, status, reason))
+            self._line.do(Reject(self.call.id, status, reason, headers=headers))
 
     def redirect(self, *contacts: str) -> None:
         """Send the caller elsewhere (302). Raises InvalidValue for what is no URI."""

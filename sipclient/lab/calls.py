@@ -55,6 +55,7 @@ class Calls:
         *,
         do: Callable[[Command], None],
         dialog: Callable[[str, int, Dialog | None], None],
+        busy: Callable[[str], bool],
         now: Callable[[], float],
         log: Callable[[str], None],
     ) -> None:
@@ -65,6 +66,7 @@ class Calls:
         self._registrar = registrar
         self._do = do
         self._dialog = dialog
+        self._busy = busy
         self._log = log
         self._ids = count(1)
         self._requests = count(1)
@@ -87,6 +89,10 @@ class Calls:
             self._refuse(event.id, caller.extension, int(number))
         elif kind is Kind.UNKNOWN:
             self._refuse(event.id, caller.extension, 404)
+        elif kind is Kind.EXTENSION and self._busy(number) and self._forwards(number, caller):
+            diverted = f"<sip:{number}@{self._settings.domain}>;reason=user-busy"  # RFC 5806 §4
+            self._log(f"{number} is busy: {caller.extension} goes on to {self._settings.busy_to}")
+            self._begin(event, caller, number, kind, self._settings.busy_to, (("Diversion", diverted),))
         elif kind is Kind.EXTENSION and not self._registrar.registered(number):
             self._refuse(event.id, caller.extension, 480)
         elif kind is Kind.ECHO and reflected(event.request.body) is None:
@@ -98,15 +104,27 @@ class Calls:
         self._log(f"{caller} is refused: {status}")
         self._do(Reject(call, status, headers=headers))
 
-    def _begin(self, event: IncomingCall, caller: User, number: str, kind: Kind) -> None:
+    def _forwards(self, number: str, caller: User) -> bool:
+        to = self._settings.busy_to
+        return to not in ("", number, caller.extension) and self._registrar.registered(to)
+
+    def _begin(
+        self,
+        event: IncomingCall,
+        caller: User,
+        number: str,
+        kind: Kind,
+        rings: str = "",
+        headers: Headers = (),
+    ) -> None:
         leg = Leg(event.id, caller.extension, caller=True, other=number, state=State.ON_THE_PHONE)
         bridge = Bridge(leg, number, event.request)
         self._legs[leg.id] = leg
         self._bridges[leg.id] = bridge
         self._tell(leg)
         if kind is Kind.EXTENSION:
-            for binding in self._registrar.bindings(number):
-                self._invite(bridge, number, self._settings.ring_for, binding.contact)
+            for binding in self._registrar.bindings(rings or number):
+                self._invite(bridge, rings or number, self._settings.ring_for, binding.contact, headers)
         elif kind is Kind.QUEUE:
             self._do(Ring(leg.id))
             self._desks[number].enter(leg.id)
@@ -116,7 +134,7 @@ class Calls:
             bridge.answered = leg
             self._do(Answer(leg.id, body=reflected(event.request.body) or b""))
 
-    def _invite(self, bridge: Bridge, extension: str, seconds: float, contact: str = "") -> None:
+    def _invite(self, bridge: Bridge, extension: str, seconds: float, contact: str = "", headers: Headers = ()) -> None:
         for binding in self._registrar.bindings(extension):
             if contact in ("", binding.contact):
                 leg = Leg(next(self._ids), extension, caller=False, other=bridge.shown_number, state=None)
@@ -131,7 +149,7 @@ class Calls:
                         self._account,
                         binding.contact,
                         caller_id_of(request),
-                        passed_on(request),
+                        (*passed_on(request), *headers),
                         request.body,
                         request.content_type or "application/sdp",
                         timeout=seconds,

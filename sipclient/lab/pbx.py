@@ -92,6 +92,7 @@ class Pbx:
             self._timers,
             do=self._out_append,
             dialog=self._extensions.call,
+            busy=lambda extension: self._extensions.state(extension) in (State.ON_THE_PHONE, State.ON_HOLD),
             now=lambda: self._now,
             log=self._log,
         )

@@ -58,6 +58,7 @@ class Settings(Value, frozen=True, kw_only=True):
     max_contacts: int = 1  # of one user; a further one evicts the oldest
     ring_for: float = 60.0  # how long a phone may ring
     echo: str = "9196"  # answers by itself, with the caller's own description: who calls it hears themselves
+    busy_to: str = ""  # whose phone gets the calls to an extension that is on the phone; empty: that rings all the same
     never: str = "9198"  # rings and never answers
 
 

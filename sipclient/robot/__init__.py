@@ -5,7 +5,7 @@
 
 from sipclient.robot.files import check_file, folder_of, load_file, store_url
 from sipclient.robot.guarded import GuardedClient
-from sipclient.robot.hooks import Hooks, load_hooks
+from sipclient.robot.hooks import Hooks, callback_request, load_hooks
 from sipclient.robot.journal import Journal
 from sipclient.robot.robot import Robot
 from sipclient.robot.told import Told
@@ -16,6 +16,7 @@ __all__ = [
     "Journal",
     "Robot",
     "Told",
+    "callback_request",
     "check_file",
     "folder_of",
     "load_file",

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterator
 
 from sipclient.errors import ConfigError
+from sipclient.robot.attending import is_tone
 from sipclient.robot.reading import read_text, store_path
 from sipclient.robot.tokens import read_tokens
 
@@ -28,6 +29,15 @@ class Beside:
         tree = self._trees[file]
         wrong = tree if isinstance(tree, str) else _wrong(tree, function)
         return f"{file}:{wrong}" if wrong else ""
+
+    def sound(self, what: str) -> str:
+        """What keeps a file from being played, as far as its place tells; a tone is none."""
+        if is_tone(what):
+            return ""
+        path = os.path.join(self._folder, what.removeprefix("file://"))
+        if not os.path.isfile(path):
+            return f"there is no file {path}"
+        return "" if os.access(path, os.R_OK) else f"{path} cannot be read by this user"
 
     def store(self, url: str) -> str:
         """What keeps a file of SQLite's from being opened or made."""

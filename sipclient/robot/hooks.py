@@ -7,6 +7,7 @@ import inspect
 import os
 import traceback
 from collections.abc import Callable, Coroutine, Mapping
+from contextvars import ContextVar
 from importlib.machinery import ModuleSpec
 from types import FrameType, MappingProxyType, ModuleType
 from typing import Any, TypeAlias
@@ -14,11 +15,20 @@ from typing import Any, TypeAlias
 from sipclient.client import Client
 from sipclient.config import Config
 from sipclient.errors import ConfigError
-from sipclient.protocol.events import ExtensionChanged
 from sipclient.robot.threads import in_thread
+from sipclient.rules import Requested
 
-Hook: TypeAlias = Callable[[ExtensionChanged, Client], Coroutine[Any, Any, object]]
+Hook: TypeAlias = Callable[[Any, Client], Coroutine[Any, Any, object]]  # an ExtensionChanged, or an IncomingCall
 Hooks: TypeAlias = Mapping[str, Hook]  # by what the rule says: "hooks.py:on_ready"
+
+REQUEST: ContextVar[Requested | None] = ContextVar("REQUEST", default=None)  # what the hook that runs here answers
+
+
+def callback_request() -> Requested | None:
+    """In a hook of a rule with `armed = "on-request"`, and in its tasks: who camps on the extension, with `caller`,
+    `caller_name` and `variables`. None anywhere else."""
+    return REQUEST.get()
+
 
 _MODULE = "sipclient_hooks_"  # the names of hook files as modules begin so
 
@@ -32,17 +42,19 @@ async def load_hooks(config: Config, folder: str, seconds: float = 30.0) -> Hook
     """
     modules: dict[str, ModuleType] = {}
     hooks: dict[str, Hook] = {}
-    for rule in config.rules:
-        if rule.run is None:
+    wanted = [(f"rule {rule.name}", rule.run) for rule in config.rules]
+    wanted += [(f"incoming[{number}]", entry.action.run) for number, entry in enumerate(config.incoming, 1)]
+    for whose, run in wanted:
+        if run is None:
             continue
-        path = os.path.join(folder, rule.run.file)
+        path = os.path.join(folder, run.file)
         if path not in modules:
             modules[path] = await _module(path, seconds)
-        function = getattr(modules[path], rule.run.function, None)
+        function = getattr(modules[path], run.function, None)
         if not inspect.iscoroutinefunction(function):
             what = "is no `async def`" if function is not None else "is not there"
-            raise ConfigError(f"rule {rule.name}: {rule.run.function} {what}", file=path)
-        hooks[str(rule.run)] = function
+            raise ConfigError(f"{whose}: {run.function} {what}", file=path)
+        hooks[str(run)] = function
     return MappingProxyType(hooks)
 
 

@@ -28,6 +28,7 @@ from sipclient.robot.desk import Desk
 from sipclient.robot.guarded import CALL_EVENTS, GuardedClient
 from sipclient.robot.hook_runs import HookRuns
 from sipclient.robot.hooks import NO_HOOKS, Hooks
+from sipclient.robot.inbound import Inbound
 from sipclient.robot.jobs import Jobs
 from sipclient.robot.judge import Doing, Judge
 from sipclient.robot.ledger import Ledger
@@ -157,6 +158,7 @@ class Robot:
         self._tasks = Tasks()
         self._stopping = False
         self.recordings = Recordings(os.path.join(folder, config.recordings), tell) if config.recordings else None
+        self._inbound = Inbound(self.client, self.callbacks, self._hook_runs, wall, tell, folder, self.recordings)
         self.desk: Desk | None = None
         if self.views is not None:
             self.views.follow(self.client, self.client.calls_of, self.judge, self._turns)
@@ -188,6 +190,7 @@ class Robot:
             await self.callbacks.restore(self._clock.time())
             if self._recovery.waiting:
                 self._recovery_ends.set(self._clock.time() + FRESH)
+            self._inbound.adopt(self._config)
             await self.client.__aenter__()
             if self._config.listen is not None:
                 self._tell(told.Listening(*await open_to_browsers(self.client, self._config.listen, self._folder)))
@@ -219,6 +222,7 @@ class Robot:
         for observer in self._observers:
             observer.end()
         try:
+            await self._inbound.close()
             await self.client.aclose()
             await self._hook_runs.close()
             if self.desk is not None:
@@ -285,6 +289,7 @@ class Robot:
                 self._tape.adopted()
             for request in self.judge.adopt(RuleSet(config)):
                 self.callbacks.dropped(request.id)
+            self._inbound.adopt(config)
             if self.views is not None:
                 self.views.adopt(config)
             kept = [name for name in before if name not in new]

@@ -6,6 +6,7 @@ from sipclient.config import allowed
 from sipclient.rules.conditions import CONDITIONS
 from sipclient.rules.decide import decide, simulate
 from sipclient.rules.gate import Gate
+from sipclient.rules.incoming import Choice, ReceivedCall, choose
 from sipclient.rules.memory import Memory
 from sipclient.rules.ruleset import RuleSet
 from sipclient.rules.values import (
@@ -31,12 +32,14 @@ __all__ = [
     "CONDITIONS",
     "Action",
     "CallFinished",
+    "Choice",
     "Evaluation",
     "Event",
     "Gate",
     "Job",
     "Memory",
     "PlaceCall",
+    "ReceivedCall",
     "RequestExpired",
     "RequestWaits",
     "Requested",
@@ -49,6 +52,7 @@ __all__ = [
     "Window",
     "Withdrawn",
     "allowed",
+    "choose",
     "decide",
     "simulate",
 ]

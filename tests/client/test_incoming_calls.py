@@ -162,7 +162,9 @@ async def test_refusing(bench: Any, client: Client, arrive: Any, why: int | str,
     calls = client.incoming()
     arrive()
     (await anext(calls)).reject(why)
-    assert bench.engine.told[-1] == Reject(-1, status)
+    refused = bench.engine.told[-1]
+    assert (refused.id, refused.status) == (-1, status)
+    assert bool(refused.headers) == isinstance(why, str)  # a cause is told in words too (RFC 3326 §2)
 
 
 @pytest.mark.parametrize("why", [200, 302, 700, 0, "NO_SUCH_CAUSE", ""])

@@ -32,6 +32,7 @@ def entry(action: str, match: str = "") -> str:
         'bridge = "{to}"',
         'run = "hooks.py:on_call"',
         'camp_on = "{to}", reject = "USER_BUSY"',
+        'camp_on = "{digits}", digits = { most = 4 }',
     ],
 )
 def test_what_can_be_done(action: str) -> None:
@@ -50,6 +51,9 @@ def test_what_can_be_done(action: str) -> None:
         ('bridge = "8000"', 'incoming[1].action.bridge: [dial] allow does not name "8000"'),
         ('reject = "4xx"', "incoming[1].action.reject: a refusal is one"),
         ('camp_on = "{extension}"', "incoming[1].action.camp_on: unknown name {extension}"),
+        ('bridge = "{digits}"', "incoming[1].action.bridge: {digits} is what the caller keys in: the action needs"),
+        ('bridge = "{variables.x}"', "incoming[1].action.bridge: {variables.x} is known only of a request"),
+        ('camp_on = "1001"', 'incoming[1].action.camp_on: no [[watch]] covers "1001"'),
         ("record = 5", "incoming[1].action.record: expected true, false or a string, not a whole number"),
     ],
 )
@@ -87,6 +91,23 @@ REACHED = [
 def test_the_first_match_wins(first: str, second: str, reached: bool) -> None:
     told = errors(entry("answer = true", first) + entry("answer = true", second))
     assert told == ([] if reached else ["incoming[2]: never reached: entry 1 takes all of these calls"])
+
+
+def test_nobody_who_camps_is_served() -> None:
+    watched = '[[watch]]\nextensions = ["1001"]\n'
+    asked = '[[rules]]\nname = "x"\narmed = "on-request"\ncall = { to = "7000" }\n'
+    text = HEAD + watched + entry('camp_on = "1001"')
+    assert [(each.severity, each.message) for each in check(text)] == [
+        ("warning", 'incoming[1].action.camp_on: nobody who camps is ever served: no rule has armed = "on-request"')
+    ]
+    assert check(text + asked) == []
+    assert "warning" not in {found.severity for found in check(text + "[[rules]]\nname = 5\n")}
+
+
+def test_an_account_without_sound() -> None:
+    text = HEAD.replace("[dial]", 'media = "none"\n[dial]') + entry('play = "hello.wav"')
+    (found,) = check(text)
+    assert found.message == 'incoming[1].action.play: the account has no sound: media = "none"'
 
 
 def test_a_later_entry_is_not_judged_while_accounts_are_in_doubt() -> None:

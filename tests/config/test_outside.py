@@ -39,6 +39,10 @@ class Shell:
         self.shown.append(f"tokens in {file}")
         return self.wrong
 
+    def sound(self, what: str) -> str:
+        self.shown.append(what)
+        return self.wrong
+
     def store(self, url: str) -> str:
         self.shown.append(url)
         return self.wrong
@@ -49,6 +53,12 @@ def test_what_is_wrong_there_is_an_error_on_the_line_that_names_it() -> None:
     found = [(each.severity, each.line, each.message) for each in check(TEXT, outside=shell)]
     assert found == [("error", 8, "rules[1].run: not there"), ("error", 13, "store.url: not there")]
     assert shell.shown == ["hooks.py on_ready", "sqlite:there/robot.db"]
+
+
+def test_hooks_and_files_of_incoming_calls_too() -> None:
+    text = TEXT + '[[incoming]]\naction = { play = "a.wav", run = "hooks.py:on_call" }\n'
+    found = [each.message for each in check(text, outside=Shell("not there"))]
+    assert set(found[-2:]) == {"incoming[1].action.run: not there", "incoming[1].action.play: not there"}
 
 
 @pytest.mark.parametrize(

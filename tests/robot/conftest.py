@@ -26,11 +26,14 @@ from sipclient.protocol.events import (
     Follow,
     Hangup,
     Invite,
+    Redirect,
     Registered,
+    Reject,
     RemoveAccount,
     Unwatch,
     Watch,
 )
+from sipclient.protocol.events import Answer as AnswerCall
 from sipclient.protocol.watch import Episode
 from sipclient.robot import Robot, Told
 from sipclient.store import UNFINISHED, Answer, CallbackRecord, CallbackState, ExtensionRecord, JobRecord, JobState
@@ -324,8 +327,15 @@ class Engine:
                 return self._invite(command)
             case Hangup() if command.id in self.live:
                 return [self._end(command.id, "local")]
+            case AnswerCall():
+                self.live[command.id] = True
+                return [Answered(command.id)]
             case Follow():
                 return [Answered(command.id)]
+            case Reject():
+                return [CallEnded(command.id, command.status, "CALL_REJECTED", 21, "", "local", False)]
+            case Redirect():
+                return [CallEnded(command.id, 302, "NORMAL_UNSPECIFIED", 31, "", "local", False)]
         return []
 
     def notify(self, extension: str) -> None:
