@@ -25,6 +25,7 @@ from sipclient.web.pages import asset, index
 from sipclient.web.problems import answer
 from sipclient.web.reading import READING
 from sipclient.web.recorded import RECORDINGS
+from sipclient.web.rehearsing import simulate_rule
 from sipclient.web.streaming import Readers, events
 from sipclient.web.traces import Inspection, explain_trace
 
@@ -49,7 +50,7 @@ def build(robot: Robot, metering: Metrics, hosts: Iterable[str] = (), access: Ac
     }
     given = {name: _given(part) for name, part in parts.items()}
     app = Litestar(
-        [*READING, *CALLING, *BRIDGING, *RECORDINGS, explain_trace, events, metrics, index, asset],
+        [*READING, simulate_rule, *CALLING, *BRIDGING, *RECORDINGS, explain_trace, events, metrics, index, asset],
         dependencies={**given, "who": Provide(_who, sync_to_thread=False)},
         exception_handlers={Exception: answer},
         openapi_config=OpenAPIConfig(

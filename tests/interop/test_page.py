@@ -146,10 +146,26 @@ def test_an_extension_tells_what_was_seen_of_it_and_what_the_rules_made_of_it(pa
     tile(page, "1002").click()
     dialog = page.get_by_role("dialog", name="Extension 1002")
     says(dialog, "1002: On the phone → Ready", "presence active, dialog active", "Outside its hours")
-    says(dialog, '[dial] allow does not name "1002"')
+    says(dialog, '[dial] allow does not name "1002"', "If it became free now: It would wait 1 h 00, then call 7000")
     page.keyboard.press("Escape")
     dialog.wait_for(state="detached")
     assert "1002" in page.evaluate("document.activeElement.textContent")  # where it was opened from
+
+
+def test_a_simulation_says_what_would_be_sent_or_which_condition_fails(page: Any) -> None:
+    press(rule(page, "acts"), "Simulate acts")
+    dialog = page.get_by_role("dialog", name="Simulate acts")
+    dialog.get_by_label("Extension").fill("1002")
+    press(dialog, "Simulate")
+    says(dialog, "It would act", "It would call 7000", "What would be sent", '"Ext 1002 is free" <1002>')
+    press(dialog, "Close")
+    press(rule(page, "closed"), "Simulate closed")
+    dialog = page.get_by_role("dialog", name="Simulate closed")
+    press(dialog, "Simulate")
+    says(dialog, "It would not act", "Outside its hours")
+    dialog.get_by_label("At").fill((datetime.now(UTC) + timedelta(days=3)).strftime("%Y-%m-%dT12:00"))
+    press(dialog, "Simulate")
+    says(dialog, "It would act")
 
 
 def test_the_board_is_filtered_by_text_and_by_state(page: Any, office: LabOffice) -> None:

@@ -27,6 +27,7 @@ from sipclient.robot.views.events import EventLog
 from sipclient.robot.views.extensions import Extensions
 from sipclient.robot.views.ladders import Ladders
 from sipclient.robot.views.lag import Lag
+from sipclient.robot.views.rehearsal import Question, SimulatedShape, rehearse
 from sipclient.robot.views.rules import Rules
 from sipclient.robot.views.shapes import (
     AccountShape,
@@ -162,6 +163,14 @@ class Views:
         if rule is None:
             return None
         return self._rules.shape(rule, self._judge.memory, self._clock.time(), self._wall(), account, extension)
+
+    def simulate(self, name: str, question: Question) -> SimulatedShape | None:
+        """What a rule would do about a change that might be; None for an unknown one. Raises InvalidValue."""
+        rule = self._judge.rules.rules.get(name)
+        if rule is None:
+            return None
+        watched, judge = self.extensions(), self._judge
+        return rehearse(judge.rules, judge.memory, rule, question, watched, self._clock.time(), self._wall())
 
     def _callbacks(self, account: str, extension: str) -> int:
         return self._judge.memory.requests.count(account, extension)

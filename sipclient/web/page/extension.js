@@ -52,7 +52,7 @@ async function one(rule, e, close) {
   const about = `extension=${encodeURIComponent(e.extension)}&account=${encodeURIComponent(e.account)}`;
   const asked = await Promise.allSettled([
     get(`v1/rules/${encodeURIComponent(rule.name)}?${about}`),
-    check(rule, { extension: e.extension, account: e.account }),
+    check(rule, { extension: e.extension, account: e.account, from: "on-the-phone", to: "ready" }),
   ]);
   const [judged, would] = asked.map((each) => each.value ?? null);
   const sign = would ? (would.fires ? icon("i-good", "would act") : icon("i-bad", "would not act")) : icon("i-skip", "not simulated");

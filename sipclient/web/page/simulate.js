@@ -5,6 +5,7 @@ import { button, el, fill, icon } from "./dom.js";
 import { open } from "./dialog.js";
 import { model } from "./model.js";
 import { speak, trouble } from "./notes.js";
+import { span } from "./time.js";
 import { condition, holds, STATES } from "./words.js";
 
 export const check = (rule, question) => post(`v1/rules/${encodeURIComponent(rule.name)}/simulate`, question);
@@ -13,7 +14,7 @@ export const failing = (result) => result.conditions?.find((each) => !each.passe
 
 // "It would call 7000 as ...", or the first condition that fails, in words.
 export function sentenceOf(result) {
-  if (result.fires) return (result.actions ?? []).map(actionText).join("; ") || result.because || "It would act.";
+  if (result.fires) return `It would ${result.actions.map(actionText).join(", then ")}`;
   const first = failing(result);
   if (!first) return result.because || "It would not act.";
   const { title } = condition(first.name);
@@ -21,16 +22,9 @@ export function sentenceOf(result) {
 }
 
 function actionText(action) {
-  switch (action.kind) {
-    case "call":
-      return `It would call ${action.to}${action.caller_id ? ` as ${action.caller_id}` : ""}`;
-    case "run":
-      return `It would run ${action.run ?? action.function ?? "its hook"}`;
-    case "wait":
-      return `It would wait ${action.seconds ?? ""} s first`.replace("  ", " ");
-    default:
-      return action.detail ?? "It would not act";
-  }
+  if (action.kind === "call") return `call ${action.to}${action.caller_id ? ` as ${action.caller_id}` : ""}`;
+  if (action.kind === "run") return `run ${action.run}`;
+  return `wait ${span(action.seconds)}`;
 }
 
 const PLAIN_STATES = Object.keys(STATES);

@@ -17,6 +17,8 @@ export const stateName = (state) => STATES[state] ?? String(state);
 
 // Why a rule did not act: its condition, said; and what to do if that was not wanted.
 const CONDITIONS = {
+  watched: ["Nobody watches it", "Only extensions named under [[watch]] are seen."],
+  extensions: ["The rule is not about it", "See “extensions” in the rule’s “when”."],
   edge: ["The change was not its own", "This rule waits for another change of state: see its “when”."],
   missed: ["The change passed unseen", "The state was unknown in between. With missed = \"act\" in [[watch]] it would act even so."],
   once: ["It has acted on this already", "A rule acts once an episode: one busy time of an extension is one call."],
@@ -37,6 +39,7 @@ export function condition(name) {
 }
 
 const HOLDS = {
+  extensions: "the rule is about it",
   edge: "the change is its own",
   missed: "it was seen as it happened",
   once: "it has not acted on this yet",
