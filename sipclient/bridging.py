@@ -17,8 +17,9 @@ class Bridge:
 
     Packets go from one to the other untouched where both speak one codec, and are transcoded where they do not
     (which needs the extra `media` for all but G.711). Keys are carried across, by RTP or INFO, as each side takes
-    them. Where one side transfers the other (a REFER, on an account with `refer="allow"`), whoever that leads to takes
-    its place while the bridge is awaited: `a` and `b` are those who talk now. Entered, leaving parts the calls again.
+    them, and who is shown to talk (an UPDATE), where the other side takes that. Where one side transfers the other (a
+    REFER, on an account with `refer="allow"`), whoever that leads to takes its place while the bridge is awaited: `a`
+    and `b` are those who talk now. Entered, leaving parts the calls again.
     """
 
     def __init__(self, a: Call, b: Call, hangup: bool) -> None:
@@ -58,6 +59,7 @@ class Bridge:
         self._parted.set()
         for call in (self.a, self.b):
             call.carry_keys_to(None)
+            call.carry_identity_to(None)
             call.voice.bridge_to(None)
 
     async def _until_over(self) -> None:
@@ -98,8 +100,9 @@ def _join(a: Call, b: Call) -> None:
     except BaseException:
         a.voice.bridge_to(None)
         raise
-    a.carry_keys_to(b)
-    b.carry_keys_to(a)
+    for one, other in ((a, b), (b, a)):
+        one.carry_keys_to(other)
+        one.carry_identity_to(other)
 
 
 def bridge(a: Call, b: Call, *, hangup: bool = True) -> Bridge:

@@ -17,6 +17,7 @@ import msgspec
 from sipclient.errors import CallFailed, InvalidValue, SipError
 from sipclient.face.asking import Keypad, News, transfer
 from sipclient.face.causes import q850_of, reason_of, unsent
+from sipclient.face.connected_line import ConnectedLine
 from sipclient.face.descriptions import NO_MEDIA, Descriptions, OpenMedia
 from sipclient.face.voice import Playing, RecordingCall, Voice
 from sipclient.media import MediaSession
@@ -120,6 +121,7 @@ class Call:
         self.voice = Voice(line.spawn)
         self._news = News()  # answers to what we asked for within the call
         self._keypad = Keypad(id, line, self._news, self.voice)
+        self._connected_line = ConnectedLine(id, line, self._news)
         self._descriptions = Descriptions(self, line, self._news, self.voice, open_media)
 
     def __repr__(self) -> str:
@@ -208,6 +210,10 @@ class Call:
         """Press in another call what the far end of this one presses by INFO; None: no more. What it presses by
         RTP goes with the sound, where that goes."""
         self._keypad.carried = other.dtmf if other is not None else None
+
+    def carry_identity_to(self, other: Call | None) -> None:
+        """Tell the far end of another call whenever that of this one says who talks there now; None: no more."""
+        self._connected_line.carried = other._connected_line if other is not None else None
 
     async def digits(
         self, count: int | None = None, *, timeout: float = 10.0, between: float = 4.0, terminator: str = "#"
@@ -308,6 +314,7 @@ class Call:
                 self._news.progressed(event)
             case InCallRequest():
                 self._keypad.heard(event)
+                self._connected_line.heard(event)
             case CallEnded():
                 self._over(event)
 
@@ -321,6 +328,7 @@ class Call:
                 self._settled.set()
 
     def _picked_up(self, event: Answered) -> None:
+        self._connected_line.answered(event.response)
         if event.offer:
             self._descriptions.hear_offer(event.body)
         else:

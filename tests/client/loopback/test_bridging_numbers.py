@@ -12,8 +12,11 @@ from typing import Any
 import pytest
 
 from sipclient import BridgeFailed, BridgeProgress, Client, InvalidValue, MediaError
+from sipclient.face.asking import News
+from sipclient.face.connected_line import ConnectedLine
 from sipclient.face.wishes import tone_for
 from sipclient.media.tones.detector import tone_level
+from sipclient.protocol.events import InCallRequest, SendInCall
 from tests.client.loopback.test_sound import TONE_440, TONE_1000, hears
 
 TIMEOUT = 20
@@ -286,6 +289,47 @@ async def test_a_transfer_by_one_side_leads_the_other_to_who_is_called(pbx: Any)
             await over
             await far_b.ended()
         assert client.failures == 0
+
+
+async def test_who_talks_on_one_side_is_shown_to_the_other(pbx: Any) -> None:
+    """RFC 3311 §5.1: a PBX tells of the agent who took a call by an UPDATE without a description."""
+    agent = (("P-Asserted-Identity", '"Agent" <sip:agent@127.0.0.1>'), ("Privacy", "id"))
+    async with asyncio.timeout(TIMEOUT), Client(pbx.account(register=False, keepalive=0.0)) as client:
+        async with pbx.client.incoming() as calls, pbx.client.events() as news:
+            desk = Desk(client, calls)
+            bridging = desk.bridge("1001", "1002")
+            far_a = await (await desk.next()).answer()
+            far_b = await (await desk.next()).answer()
+            bridge = await bridging
+            other = (("Remote-Party-ID", "<sip:x@y>;party=called"),)
+            for request, who in enumerate((agent, agent, (), other)):  # the third keeps the session alive
+                pbx.client.do(SendInCall(far_b.id, request, "UPDATE", who))
+            told: list[Any] = []
+            while len(told) < 2:
+                event = await anext(news)
+                told += [event.message] if isinstance(event, InCallRequest) and event.id == far_a.id else []
+            first, second = told
+            assert first.headers.get("P-Asserted-Identity") == agent[0][1] and first.headers.get("Privacy") == "id"
+            assert second.headers.get("Remote-Party-ID") == "<sip:x@y>;party=calling"
+            bridge.part()
+            bridge.a.hangup()
+            bridge.b.hangup()
+        assert client.failures == 0
+
+
+async def test_who_takes_no_update_gets_none() -> None:
+    sent: list[Any] = []
+
+    class Wire:
+        def do(self, command: Any) -> None:
+            sent.append(command)
+
+        def spawn(self, work: Any) -> None:
+            work.close()
+
+    line = ConnectedLine(1, Wire(), News())  # type: ignore[arg-type]
+    line.show((("P-Asserted-Identity", "<sip:x@y>"),))
+    assert sent == []
 
 
 async def test_an_account_without_sound_cannot_be_bridged(pbx: Any) -> None:
