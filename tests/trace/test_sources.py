@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import gzip
 import io
+import struct
+import time
+import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from sipclient.trace import Scan, TraceError, read
+from sipclient.trace import Address, Scan, TraceError, hep, read
+from tests.trace import build
 from tests.trace.mutate import TRACES
 
 RUN = TRACES / "runs" / "lab-one-call-0001.sipjournal"
@@ -73,3 +78,63 @@ def test_a_gzip_bomb_is_not_unpacked_to_its_end() -> None:
     with pytest.raises(TraceError, match="no SIP message"):
         list(scan)
     assert scan.notes == ["what is in the gzip file is more than 200 times as large: the rest is not read"]
+
+
+# --- much of what is small, and little of what claims to be much ------------------------------------
+
+SIP = build.message("INVITE", "a", b"v" * 40)
+HEP = hep.encode(hep.Capture(Address("192.0.2.1", 5060), Address("192.0.2.2", 5062), "UDP", 12.5, 1, SIP))
+
+
+def tiny_segments() -> bytes:
+    stream = SIP * (20_000 // len(SIP))
+    return build.pcap([build.ipv4(build.tcp(stream[n : n + 1], 1000 + n), 6) for n in range(len(stream))])
+
+
+def nothing_but_gaps() -> bytes:
+    return build.pcap([build.ipv4(build.tcp(b"x" * 10, 1000 + 20 * n), 6) for n in range(3_000)])
+
+
+def fragments_without_end() -> bytes:
+    return build.pcap([build.ipv4(b"y" * 1400, fragment=0x2000 | n % 8000, ident=n % 65536) for n in range(20_000)])
+
+
+def a_block_of_four_gigabytes() -> bytes:
+    return build.pcapng([build.ipv4(build.udp(SIP))]) + struct.pack("<II", 6, 0xFFFFFFF0) + bytes(100)
+
+
+def all_packets_damaged() -> bytes:
+    return build.pcapng([]) + build.block(6, b"short") * 10_000
+
+
+ATTACKS: dict[str, tuple[Callable[[], bytes], int, str]] = {  # what, messages in it, what is said of it
+    "tiny segments": (tiny_segments, 20_000 // len(SIP), ""),
+    "nothing but gaps": (nothing_but_gaps, 0, "there is no SIP message in it"),
+    "fragments without end": (fragments_without_end, 0, "there is no SIP message in it"),
+    "a block of 4 GB": (a_block_of_four_gigabytes, 1, "cut or damaged after packet 1"),
+    "damaged packets": (all_packets_damaged, 0, "10000 packets are damaged, and left out: the first is packet 1"),
+    "a flood of HEP": (lambda: HEP * 5_000, 5_000, ""),
+    "deep JSON": (lambda: b'{"a":' * 200_000, 0, "nested too deeply"),
+    "one line": (lambda: b"INVITE sip:a@b SIP/2.0 " + b"Via: x SIP/2.0 " * 50_000, 1, ""),
+    "empty lines": (lambda: b"\n" * 300_000, 0, "holds no SIP message"),
+    "headers without end": (lambda: SIP[:80] + b"\r\n" + b"X-A: b\r\n" * 50_000, 0, "holds no SIP message"),
+}
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_an_attack_is_read_in_bounded_time_and_memory(attack: str) -> None:
+    made, count, words = ATTACKS[attack]
+    data = made()
+    tracemalloc.start()
+    begun = time.process_time()
+    try:
+        scan = Scan(data)
+        assert sum(1 for _ in scan) == count
+        told = "; ".join(scan.notes)
+    except TraceError as error:
+        assert not count
+        told = str(error)
+    spent, (_, most) = time.process_time() - begun, tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert words in told
+    assert spent < 30 and most < 8 * len(data) + (40 << 20)  # JSON is asked for 32 MB at once
