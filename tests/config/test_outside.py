@@ -61,6 +61,13 @@ def test_hooks_and_files_of_incoming_calls_too() -> None:
     assert set(found[-2:]) == {"incoming[1].action.run: not there", "incoming[1].action.play: not there"}
 
 
+@pytest.mark.parametrize("action", ['play = "a.wav"', 'run = "hooks.py:on_call"', "reject = 404"])
+def test_only_what_an_incoming_call_needs_is_asked_for(action: str) -> None:
+    shell = Shell()
+    check(TEXT + f"[[incoming]]\naction = {{ {action} }}\n", outside=shell)
+    assert ("a.wav" in shell.shown, "hooks.py on_call" in shell.shown) == ("play" in action, "run" in action)
+
+
 @pytest.mark.parametrize(
     ("text", "shown"),
     [

@@ -389,6 +389,7 @@ def test_the_same_caller_renews_and_keeps_his_place(stage: Make) -> None:
     bench.go("on-the-phone")
     assert told(bench.tell(ask("a", expires=10.0))) == ["waits a"]
     assert told(bench.tell(ask("b", expires=60.0))) == ["waits b"]
+    assert (bench.memory.requests.count("pbx", "1001"), bench.memory.requests.count("pbx", "1002")) == (2, 0)
     bench.wait(9)
     again = ask("c", caller="555", caller_name="Ann", expires=60.0)
     assert told(bench.tell(again)) == ["renewed a"]
