@@ -19,6 +19,7 @@ LEAST_PER_SECOND = 0.00001  # who writes less wants none, or meant something els
 SHORTEST_EXPIRES = 1.0  # seconds: Expires has whole ones (RFC 3261 §20.19)
 SHORT_EXPIRES = 10.0  # seconds below which hardly any PBX leaves it as asked
 _STORE = re.compile(r"sqlite:.+|postgres(ql)?://.+", re.DOTALL)
+_WITH_PASSWORD = re.compile(r"postgres(ql)?://([^@/]*:[^@/]+@|.*[?&]password=)", re.DOTALL)
 _WEB_URL = re.compile(r"https?://[^/\s]+(/\S*)?")
 
 
@@ -122,6 +123,11 @@ def _overlaps(draft: Draft, account: str, findings: Findings) -> None:
 def _services(draft: Draft, findings: Findings) -> None:
     if draft.store is not None and not _STORE.fullmatch(draft.store.url):
         findings.error(("store", "url"), 'the store is "sqlite:FILE" or "postgresql://..."')
+    elif draft.store is not None and _WITH_PASSWORD.search(draft.store.url):
+        findings.warning(
+            ("store", "url"),
+            "its password stands in the file for all to read: PGPASSWORD or ~/.pgpass keeps it out",
+        )
     open_web = draft.web is not None and not draft.web.listen.loopback and not draft.web.tokens
     if open_web and findings.sound("web", "tokens"):
         findings.error(("web", "listen"), "any address but loopback needs tokens")

@@ -43,10 +43,15 @@ def _web(draft: Draft) -> Iterator[Path]:
     return iter([("web",)] if draft.web else [])
 
 
+def _postgresql(draft: Draft) -> Iterator[Path]:
+    return iter([("store", "url")] if draft.store and draft.store.url.startswith("postgres") else [])
+
+
 NEEDS: Mapping[str, tuple[Need, ...]] = MappingProxyType(
     {
         "media": ((_media, "encrypted media need"), (_codecs, "opus and G722 need")),
         "ws": ((_websocket, "SIP over WebSocket needs"), (_browsers, "SIP over WebSocket needs")),
         "web": ((_web, "the HTTP API and the page need"),),
+        "postgres": ((_postgresql, "PostgreSQL needs"),),
     }
 )

@@ -18,7 +18,6 @@ from sipclient.config.lines import Lines
 from sipclient.config.model import Config, DialConfig, StoreConfig
 from sipclient.config.outside import Outside, check_outside
 from sipclient.config.passwords import Sources
-from sipclient.config.support import check_support
 from sipclient.errors import ConfigError
 
 NO_ENVIRON: Mapping[str, str] = {}
@@ -41,7 +40,7 @@ def load(
 
     `environ` and `read` give the values of `password_env` and the contents of `password_file` (`read` raises
     OSError where it cannot); with `secrets=False` none is asked for and passwords stay empty, as a replay
-    needs none. `lacking`: the extras (`media`, `ws`, `web`) that are not installed here.
+    needs none. `lacking`: the extras (`media`, `ws`, `web`, `postgres`) that are not installed here.
     """
     draft, findings = _examine(text, file, Sources(environ, read, wanted=secrets), lacking)
     for finding in findings:
@@ -79,7 +78,6 @@ def _examine(
     draft = read_draft(document, sources, findings)
     check_draft(draft, findings)
     note_what_lacks(draft, findings, lacking)
-    check_support(draft, findings)
     if outside is not None:
         check_outside(draft, outside, findings)
     return draft, findings.listed()

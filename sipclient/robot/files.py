@@ -51,6 +51,7 @@ def lacking_extras() -> tuple[str, ...]:
         "media": has_extra(),
         "ws": find_spec("websockets") is not None,
         "web": find_spec("litestar") is not None and find_spec("uvicorn") is not None,
+        "postgres": find_spec("psycopg") is not None,
     }
     return tuple(name for name, is_there in there.items() if not is_there)
 

@@ -3,12 +3,12 @@ the first answer and does nothing."""
 
 from __future__ import annotations
 
-import sqlite3
 from datetime import datetime
 from typing import Protocol
 
 import msgspec
 
+from sipclient.store.connection import Connection
 from sipclient.store.moments import moment_of, text_of
 from sipclient.store.worker import Worker
 
@@ -40,7 +40,7 @@ _KEEP = "INSERT INTO answer (key, fingerprint, status, body, at) VALUES (?, ?, ?
 
 
 class SqliteAnswers:
-    """Answers in the file of a SqliteStore."""
+    """Answers in the database of a SqliteStore."""
 
     def __init__(self, worker: Worker) -> None:
         self._worker = worker
@@ -53,7 +53,7 @@ class SqliteAnswers:
     async def answer(self, key: str) -> Answer | None:
         """See Answers."""
 
-        def find(connection: sqlite3.Connection) -> Answer | None:
+        def find(connection: Connection) -> Answer | None:
             statement = "SELECT key, fingerprint, status, body, at FROM answer WHERE key = ?"
             row = connection.execute(statement, (key,)).fetchone()
             if row is None:

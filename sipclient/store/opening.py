@@ -6,6 +6,8 @@ import os
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from importlib import import_module
+from importlib.util import find_spec
 
 from sipclient.errors import StoreError
 from sipclient.store.base import Store
@@ -20,15 +22,23 @@ _PATIENCE = 5.0  # seconds to wait for another process, such as somebody who loo
 
 @asynccontextmanager
 async def open_store(url: str, patience: float = _PATIENCE) -> AsyncIterator[Store]:
-    """The store of a URL: `sqlite:robot.db` (a path, relative to the working directory or not), or
-    `sqlite::memory:`, which ends with the process.
+    """The store of a URL: `sqlite:robot.db` (a path, relative to the working directory or not), `sqlite::memory:`,
+    which ends with the process, or `postgresql://user@host/database`.
 
-    Raises StoreError where it cannot be opened, or another process has it open. `patience` is seconds to wait
-    for another process's lock on the tables.
+    Raises StoreError where it cannot be opened, or another robot has it open. `patience` is seconds to wait for a lock
+    that another process holds: on SQLite's tables, or PostgreSQL's of a robot that died a moment ago.
     """
     scheme, _, path = url.partition(":")
+    if scheme in ("postgresql", "postgres"):
+        worker = _postgres(url)
+        await worker.open(lambda: import_module("sipclient.store.postgres").opened(url, patience))
+        try:
+            yield SqliteStore(worker)
+        finally:
+            await worker.close()
+        return
     if scheme != "sqlite" or not path or "\0" in path:
-        raise StoreError(f"{scheme}: is no store that this version has: write sqlite:robot.db")
+        raise StoreError(f"{scheme}: is no store that this version has: write sqlite:robot.db or postgresql://...")
     lock = None if path == ":memory:" else _lock(path, url)
     worker = Worker(url, None if path == ":memory:" else Place(path, url))
     try:
@@ -40,6 +50,14 @@ async def open_store(url: str, patience: float = _PATIENCE) -> AsyncIterator[Sto
     finally:
         if lock is not None:
             lock.release()
+
+
+def _postgres(url: str) -> Worker:
+    """Loaded only where it is wanted: it is an extra."""
+    if find_spec("psycopg") is None:
+        raise StoreError("postgresql: needs the extra: pip install 'sipclient[postgres]'")
+    postgres = import_module("sipclient.store.postgres")
+    return Worker(postgres.shown(url), errors=import_module("psycopg").Error, words=postgres.in_words)
 
 
 def _lock(path: str, url: str) -> Lock:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Protocol
 
 import msgspec
 
+from sipclient.store.connection import Connection
 from sipclient.store.moments import moment_of, text_of
 from sipclient.store.worker import Worker
 
@@ -64,17 +64,17 @@ INSERT INTO letter (hook, id, at, body, seq, waits)
 SELECT ?1, ?2, ?3, ?4, 1 + coalesce((SELECT max(seq) FROM letter WHERE hook = ?1), 0), 1
 WHERE NOT EXISTS (SELECT 1 FROM letter WHERE hook = ?1 AND id = ?2)
 """
-_WAITING = "SELECT hook, id, at, body, seq FROM letter WHERE hook = ? AND waits ORDER BY seq LIMIT ?"
-_DONE = "UPDATE letter SET waits = 0, body = '' WHERE hook = ? AND waits AND seq <= ?"
+_WAITING = "SELECT hook, id, at, body, seq FROM letter WHERE hook = ? AND waits = 1 ORDER BY seq LIMIT ?"
+_DONE = "UPDATE letter SET waits = 0, body = '' WHERE hook = ? AND waits = 1 AND seq <= ?"
 # The last letter of a webhook stays, so that its numbers go on from there.
 _PRUNE = """
-DELETE FROM letter WHERE at < ? AND NOT waits
+DELETE FROM letter WHERE at < ? AND waits = 0
 AND seq < (SELECT max(other.seq) FROM letter AS other WHERE other.hook = letter.hook)
 """
 
 
 class SqliteOutbox:
-    """An Outbox in the file of a SqliteStore."""
+    """An Outbox in the database of a SqliteStore."""
 
     def __init__(self, worker: Worker) -> None:
         self._worker = worker
@@ -85,7 +85,7 @@ class SqliteOutbox:
         calls = [(each.id, each.job, each.to, text_of(each.at)) for each in begun]
         over = [(id,) for id in ended]
 
-        def post(connection: sqlite3.Connection) -> int:
+        def post(connection: Connection) -> int:
             new = sum(connection.execute(_POST, row).rowcount for row in rows)
             connection.executemany(
                 "INSERT INTO unended (id, job, called, at) VALUES (?, ?, ?, ?) ON CONFLICT (id) DO NOTHING", calls
@@ -107,9 +107,9 @@ class SqliteOutbox:
 
     async def shorten(self, hook: str, most: int) -> int:
         """See Outbox."""
-        newest = "SELECT seq FROM letter WHERE hook = ? AND waits ORDER BY seq DESC LIMIT 1 OFFSET ?"
+        newest = "SELECT seq FROM letter WHERE hook = ? AND waits = 1 ORDER BY seq DESC LIMIT 1 OFFSET ?"
 
-        def shorten(connection: sqlite3.Connection) -> int:
+        def shorten(connection: Connection) -> int:
             row = connection.execute(newest, (hook, most)).fetchone()
             return 0 if row is None else connection.execute(_DONE, (hook, row[0])).rowcount
 

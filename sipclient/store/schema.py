@@ -52,7 +52,7 @@ MIGRATIONS: tuple[Migration, ...] = (
             PRIMARY KEY (hook, seq)
         ) WITHOUT ROWID""",
         "CREATE UNIQUE INDEX letter_once ON letter (hook, id)",
-        "CREATE INDEX letter_waiting ON letter (hook, seq) WHERE waits",
+        "CREATE INDEX letter_waiting ON letter (hook, seq) WHERE waits = 1",
         """CREATE TABLE unended (
             id TEXT PRIMARY KEY NOT NULL,
             job TEXT NOT NULL,

@@ -1,8 +1,7 @@
-"""The store in a file of SQLite's."""
+"""The store in a database: a file of SQLite's, or PostgreSQL (see `connection.py`)."""
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
@@ -19,6 +18,7 @@ from sipclient.store.base import (
     JobRecord,
     JobState,
 )
+from sipclient.store.connection import Connection
 from sipclient.store.moments import text_of
 from sipclient.store.outbox import SqliteOutbox
 from sipclient.store.worker import Worker
@@ -49,7 +49,7 @@ _PRUNE = f"""
 DELETE FROM job WHERE id IN (
     SELECT id FROM job WHERE updated < ? AND state NOT IN ({_UNFINISHED}) AND NOT EXISTS (
         SELECT 1 FROM extension AS e
-        WHERE e.account = job.account AND e.extension = job.extension AND job.episode >= max(e.episode, 1))
+        WHERE e.account = job.account AND e.extension = job.extension AND job.episode >= e.episode AND job.episode >= 1)
     LIMIT {_PRUNED})
 """
 _CALLBACK = "id, account, extension, caller, caller_name, variables, state, job, created, updated, expires"
@@ -80,7 +80,7 @@ class SqliteStore:
         row, states = _job_row(job), [_extension_row(record) for record in extensions]
         served = [] if callback is None else [_callback_row(callback)]
 
-        def add(connection: sqlite3.Connection) -> bool:
+        def add(connection: Connection) -> bool:
             connection.executemany(_SAVE, states)
             connection.executemany(_SAVE_CALLBACK, served)
             return connection.execute(_ADD_JOB, row).rowcount == 1

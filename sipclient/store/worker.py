@@ -12,11 +12,12 @@ from threading import Thread
 from typing import Any, TypeAlias, TypeVar
 
 from sipclient.errors import StoreError
+from sipclient.store.connection import Connection
 from sipclient.store.failure import in_words
 from sipclient.store.place import Place
 
 T = TypeVar("T")
-Work: TypeAlias = Callable[[sqlite3.Connection], T]
+Work: TypeAlias = Callable[[Connection], T]
 
 _MOST = 1000  # calls in one transaction
 _BAD_VALUE = (ValueError, OverflowError)  # a number beyond 64 bits, half a character
@@ -38,25 +39,35 @@ class Worker:
     While the disk is busy with one transaction, the calls that come meanwhile gather for the next: the wait for
     the disk is shared, and no timer is needed. The thread is a bare one with a queue: an executor's futures, and
     asyncio's around them, cost each transition of the robot 80 µs of CPU more.
+
+    `errors` is what the database raises, `words` makes a StoreError of it; `url` is what those name.
     """
 
-    def __init__(self, url: str, place: Place | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        place: Place | None = None,
+        errors: type[Exception] = sqlite3.Error,
+        words: Callable[[str, Exception], StoreError] = in_words,
+    ) -> None:
         self._url = url
+        self._expected = (errors, *_BAD_VALUE, StoreError)
+        self._words = words
         self._place = place
         self._jobs: SimpleQueue[tuple[Callable[[], Any], asyncio.Future[Any]] | None] = SimpleQueue()
-        self._connection: sqlite3.Connection | None = None
+        self._connection: Connection | None = None
         self._waiting: list[_Call] = []
         self._running: asyncio.Future[list[Any]] | None = None
         self._closed = False
 
-    async def open(self, connect: Callable[[], sqlite3.Connection]) -> None:
+    async def open(self, connect: Callable[[], Connection]) -> None:
         """Connect, in the thread. Raises StoreError."""
         Thread(target=self._serve, args=(asyncio.get_running_loop(),), name="sipclient-store", daemon=True).start()
         try:
             self._connection = await self._in_thread(connect)
-        except (sqlite3.Error, *_BAD_VALUE, StoreError) as error:
+        except self._expected as error:
             self._jobs.put(None)
-            raise in_words(self._url, error) from error
+            raise self._words(self._url, error) from error
 
     def run(self, work: Work[T]) -> asyncio.Future[T]:
         """The result of `work`, once it is on the disk. Raises StoreError; nothing of it was kept then.
@@ -87,14 +98,14 @@ class Worker:
         self._jobs.put((job, future))
         return future
 
-    def _pump(self, connection: sqlite3.Connection) -> None:
+    def _pump(self, connection: Connection) -> None:
         calls = [call for call in self._waiting if not call.future.done()]
         batch, self._waiting = calls[:_MOST], calls[_MOST:]
         if batch:
             self._running = self._in_thread(partial(self._perform, connection, [call.work for call in batch]))
             self._running.add_done_callback(partial(self._performed, connection, batch))
 
-    def _performed(self, connection: sqlite3.Connection, batch: list[_Call], done: asyncio.Future[list[Any]]) -> None:
+    def _performed(self, connection: Connection, batch: list[_Call], done: asyncio.Future[list[Any]]) -> None:
         self._running = None
         self._pump(connection)  # the next is on its way to the disk before anyone hears of this one
         failed = done.exception()
@@ -120,7 +131,7 @@ class Worker:
             with suppress(RuntimeError):  # the loop was closed meanwhile: nobody waits any more
                 loop.call_soon_threadsafe(_settle, future, result, failure)
 
-    def _perform(self, connection: sqlite3.Connection, batch: list[Work[Any]]) -> list[Any]:
+    def _perform(self, connection: Connection, batch: list[Work[Any]]) -> list[Any]:
         """The result of each, or its error. One bad value must not cost the others: where a transaction
         fails, each is tried in its own."""
         try:
@@ -128,13 +139,13 @@ class Worker:
             if self._place is not None:
                 self._place.look()
             return results
-        except (sqlite3.Error, *_BAD_VALUE, StoreError) as error:
+        except self._expected as error:
             if len(batch) == 1:
-                return [in_words(self._url, error)]
+                return [self._words(self._url, error)]
         return [outcome for work in batch for outcome in self._perform(connection, [work])]
 
 
-def _transact(connection: sqlite3.Connection, batch: list[Work[Any]]) -> list[Any]:
+def _transact(connection: Connection, batch: list[Work[Any]]) -> list[Any]:
     connection.execute("BEGIN")
     try:
         results = [work(connection) for work in batch]

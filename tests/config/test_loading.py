@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sipclient.config import Config, StoreConfig, check, load
+from sipclient.config.extras import NEEDS
 from sipclient.config.model import Text
 from sipclient.errors import ConfigError
 
@@ -95,19 +96,20 @@ def test_every_part_is_accepted() -> None:
             "ws",
             "listen.wss: SIP over WebSocket needs",
         ),
+        ("[store]\nurl = 'postgresql://robot@db/robot'", "postgres", "store.url: PostgreSQL needs"),
         ("[web]\nlisten = '127.0.0.1:80'", "web", "web: the HTTP API and the page need"),
     ],
 )
 def test_what_needs_an_extra_is_taken_where_it_is_installed(setting: str, extra: str, words: str) -> None:
     text = edited('example.com"', f'example.com"\n{setting}') if setting[0] != "[" else f"{MINIMAL}\n{setting}\n"
     assert not [finding for finding in check(text, environ=ENVIRON) if finding.severity == "error"]
-    wrong = [each for each in check(text, environ=ENVIRON, lacking=("media", "ws", "web")) if each.severity == "error"]
+    wrong = [each for each in check(text, environ=ENVIRON, lacking=tuple(NEEDS)) if each.severity == "error"]
     assert [each.message for each in wrong] == [f"{words} the extra: pip install 'sipclient[{extra}]'"]
-    others = {"media", "ws", "web"} - {extra}
+    others = set(NEEDS) - {extra}
     assert not [each for each in check(text, environ=ENVIRON, lacking=others) if each.severity == "error"]
     with pytest.raises(ConfigError, match="the extra: pip install"):
         load(text, environ=ENVIRON, lacking=[extra])
-    assert check(MINIMAL, environ=ENVIRON, lacking=("media", "ws", "web")) == []
+    assert check(MINIMAL, environ=ENVIRON, lacking=tuple(NEEDS)) == []
 
 
 def test_a_relay_without_credentials_is_warned_of() -> None:
@@ -356,7 +358,6 @@ MISTAKES = [
         3,
         "accounts.pbx.turn.url: TURN over DTLS is not available",
     ),
-    ("[dial]", '[store]\nurl = "postgresql://r:p@db/r"\n[dial]', 10, "store.url: this version has no PostgreSQL"),
     ('example.com"', 'example.com"\nexpires = "900ms"', 3, "accounts.pbx.expires: PBXs count whole seconds"),
     ("call = {", "call = { retry = { on = [1000] },", 8, 'rules[1].call.retry.on[1]: "1000" is no final status'),
     ("call = {", 'call = { retry = { on = ["9xx"] },', 8, 'rules[1].call.retry.on[1]: "9xx" is no final status'),
@@ -554,3 +555,19 @@ def test_a_webhook_without_a_secret_is_doubted() -> None:
     found = check(edited("[dial]", '[[webhooks]]\nurl = "https://x"\n[dial]'), environ=ENVIRON)
     doubts = [each for each in found if each.key == "webhooks[1]"]
     assert [(each.severity, each.message.partition(":")[0]) for each in doubts] == [("warning", "no secret")]
+
+
+@pytest.mark.parametrize(
+    ("url", "warned"),
+    [
+        ("postgresql://robot:pw@db/robot", True),
+        ("postgresql://db/robot?user=robot&password=pw", True),
+        ("postgresql://robot@db:5432/robot", False),
+        ("postgresql://robot@[::1]:5432/robot", False),
+        ("sqlite:a:b@c", False),
+    ],
+)
+def test_a_stores_password_in_the_file_is_warned_of(url: str, warned: bool) -> None:
+    text = f'[accounts.pbx]\naddress = "sip:robot@pbx.example.com"\n[store]\nurl = "{url}"\n'
+    findings = [str(each) for each in check(text)]
+    assert bool(findings) is warned and not any("pw" in each for each in findings)

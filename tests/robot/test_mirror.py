@@ -9,12 +9,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from robot.conftest import DIAL, HEAD, QUEUE
 
 from sipclient.cli.hep_listener import HepListener
-from sipclient.config import HepConfig, check, load
+from sipclient.config import HepConfig, load
 from sipclient.config.addresses import Collector
 from sipclient.config.model import Text
 from sipclient.protocol.events import Flow, FlowClosed, Packet, Send
+from sipclient.robot import told
+from sipclient.robot.hooks import NO_HOOKS
 from sipclient.robot.metrics import Metrics
 from sipclient.robot.mirror import LARGEST, Mirror
 from sipclient.trace import hep
@@ -153,39 +156,7 @@ async def test_a_robot_mirrors_and_counts(stage: Any, collector: socket.socket) 
         await stage.stop()
 
 
-HEAD = '[accounts.pbx]\naddress = "sip:robot@pbx.example.com"\n'
-
-
-@pytest.mark.parametrize(
-    ("table", "error"),
-    [
-        ('server = "tcp:homer"', 'HEP packets go by UDP: "udp:homer.example.com:9060", not "tcp:homer"'),
-        ('server = "udp:homer"\nid = -1', "a capture agent's id is a whole number from 0 to 4294967295"),
-        ("id = 5", '"server" is missing'),
-        ('server = "udp:homer"\npassword = "a"\npassword_env = "HEP_KEY"', "password is given too"),
-        ('server = "udp:homer:99999"', "udp:homer:99999"),
-        ('server = "udp:homer"\npasword = "a"', "unknown key"),
-    ],
-)
-def test_what_is_wrong_is_told(table: str, error: str) -> None:
-    findings = [each for each in check(f"{HEAD}[hep]\n{table}\n") if each.severity == "error"]
-    assert len(findings) == 1 and error in findings[0].message, findings
-
-
-def test_what_the_file_says_is_what_is_used() -> None:
-    text = f'{HEAD}[hep]\nserver = "udp:[2001:db8::5]:9061"\npassword_env = "HEP_KEY"\n'
-    config = load(text, environ={"HEP_KEY": "secret"}).hep
-    assert config is not None and config.server.place == ("2001:db8::5", 9061)
-    assert config.password == "secret" and "secret" not in repr(config)
-    assert Collector("udp:homer.example.com").place == ("homer.example.com", 9060)
-
-
 async def test_another_collector_needs_a_restart(stage: Any) -> None:
-    from robot.conftest import DIAL, HEAD, QUEUE
-
-    from sipclient.robot import told
-    from sipclient.robot.hooks import NO_HOOKS
-
     robot = await stage.start()
     await robot.reload(load(HEAD + QUEUE + DIAL + '[hep]\nserver = "udp:127.0.0.1"\n'), NO_HOOKS)
     assert "[hep] has changed: that needs a restart" in [each.text for each in stage.world.of(told.Notice)]

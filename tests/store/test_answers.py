@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
-from sipclient.store import Answer, open_store
+from sipclient.store import Answer, Store, open_store
 
 AT = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 
@@ -14,8 +13,7 @@ def answer(key: str = "k", body: str = "{}", at: datetime = AT) -> Answer:
     return Answer(key=key, fingerprint="f", status=201, body=body, at=at)
 
 
-async def test_the_first_answer_stays_and_survives(tmp_path: Path) -> None:
-    url = f"sqlite:{tmp_path / 'robot.db'}"
+async def test_the_first_answer_stays_and_survives(url: str) -> None:
     async with open_store(url) as store:
         assert await store.answers.answer("k") is None
         assert await store.answers.keep(answer())
@@ -24,9 +22,8 @@ async def test_the_first_answer_stays_and_survives(tmp_path: Path) -> None:
         assert await store.answers.answer("k") == answer()
 
 
-async def test_old_ones_are_forgotten() -> None:
-    async with open_store("sqlite::memory:") as store:
-        for hours in range(4):
-            await store.answers.keep(answer(str(hours), at=AT + timedelta(hours=hours)))
-        assert await store.answers.prune_answers(AT + timedelta(hours=2)) == 2
-        assert [bool(await store.answers.answer(str(hours))) for hours in range(4)] == [False, False, True, True]
+async def test_old_ones_are_forgotten(store: Store) -> None:
+    for hours in range(4):
+        await store.answers.keep(answer(str(hours), at=AT + timedelta(hours=hours)))
+    assert await store.answers.prune_answers(AT + timedelta(hours=2)) == 2
+    assert [bool(await store.answers.answer(str(hours))) for hours in range(4)] == [False, False, True, True]

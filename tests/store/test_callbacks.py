@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -23,17 +22,11 @@ def callback(id: str = "cb-1", after: float = 0.0, **fields: Any) -> CallbackRec
     return CallbackRecord(id=id, **{**known, "created": at, "updated": at, **fields})
 
 
-@pytest.fixture
-async def store() -> AsyncIterator[Store]:
-    async with open_store("sqlite::memory:") as opened:
-        yield opened
-
-
-async def test_a_callback_comes_back_whole(tmp_path: Path) -> None:
+async def test_a_callback_comes_back_whole(url: str) -> None:
     record = callback(caller="555", caller_name='Ann "ü"', variables={"ticket": "17"})
-    async with open_store(f"sqlite:{tmp_path}/robot.db") as store:
+    async with open_store(url) as store:
         await store.save_callback(record)
-    async with open_store(f"sqlite:{tmp_path}/robot.db") as store:
+    async with open_store(url) as store:
         assert await store.callback("cb-1") == record
         assert await store.waiting_callbacks() == [record]
         assert await store.callback("none") is None

@@ -19,9 +19,9 @@ ROOT = Path(__file__).parents[2]
 KILLS = int(os.environ.get("SIPCLIENT_KILLS", "20"))
 
 
-def run_and_kill(path: Path, first: int, lines: int) -> list[tuple[str, int]]:
+def run_and_kill(url: str, first: int, lines: int) -> list[tuple[str, int]]:
     """Let a writer say so many lines, kill it, and give all it said."""
-    command = [sys.executable, str(Path(__file__).with_name("writer.py")), str(path), str(first)]
+    command = [sys.executable, str(Path(__file__).with_name("writer.py")), url, str(first)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as writer:
         assert writer.stdout is not None
@@ -33,13 +33,17 @@ def run_and_kill(path: Path, first: int, lines: int) -> list[tuple[str, int]]:
 
 
 async def test_nothing_acknowledged_is_lost_and_nothing_is_twice(tmp_path: Path) -> None:
-    path = tmp_path / "robot.db"
+    await kill_again_and_again(f"sqlite:{tmp_path}/robot.db", KILLS)
+
+
+async def kill_again_and_again(url: str, times: int) -> None:
+    """A writer to the store of this URL, killed and started again; then what is there is held against what it said."""
     draw = random.Random(24)
     added: set[int] = set()
     ended: set[int] = set()
-    for _ in range(KILLS):
+    for _ in range(times):
         # Begin again below the last: a restarted robot meets the episodes it has seen.
-        said = run_and_kill(path, max(0, max(added, default=0) - 5), draw.randrange(60))
+        said = run_and_kill(url, max(0, max(added, default=0) - 5), draw.randrange(60))
         for word, number in said:
             if word == "a":
                 assert number not in added, "a job was placed a second time"
@@ -47,7 +51,7 @@ async def test_nothing_acknowledged_is_lost_and_nothing_is_twice(tmp_path: Path)
             elif word == "u":
                 ended.add(number)
     assert added
-    async with open_store(f"sqlite:{path}") as store:
+    async with open_store(url) as store:
         kept = {int(record.id.split("-")[1]): record for record in await store.jobs(limit=10**6)}
         assert added <= kept.keys()
         assert all(kept[number].state is JobState.DONE for number in ended)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -13,12 +11,6 @@ from sipclient.store import Letter, Store, Unended, open_store
 
 AT = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 HOOK = "https://example.com/a"
-
-
-@pytest.fixture
-async def store() -> AsyncIterator[Store]:
-    async with open_store("sqlite::memory:") as opened:
-        yield opened
 
 
 def letter(id: str, hook: str = HOOK, after: float = 0) -> Letter:
@@ -46,8 +38,7 @@ async def test_an_id_is_written_once_even_after_it_was_delivered(store: Store) -
     assert [(each.id, each.seq) for each in await store.outbox.waiting(HOOK)] == [("c", 3)]
 
 
-async def test_numbers_go_on_after_all_is_delivered_and_forgotten(tmp_path: Path) -> None:
-    url = f"sqlite:{tmp_path}/robot.db"
+async def test_numbers_go_on_after_all_is_delivered_and_forgotten(url: str) -> None:
     async with open_store(url) as store:
         await store.outbox.post([letter("a"), letter("b"), letter("c", after=100)])
         await store.outbox.delivered(HOOK, 2)
@@ -66,8 +57,7 @@ async def test_the_oldest_are_given_up_where_too_many_wait(store: Store) -> None
     assert [each.id for each in await store.outbox.waiting(HOOK)] == ["7", "8", "9"]
 
 
-async def test_calls_that_have_not_ended_are_known_after_a_crash(tmp_path: Path) -> None:
-    url = f"sqlite:{tmp_path}/robot.db"
+async def test_calls_that_have_not_ended_are_known_after_a_crash(url: str) -> None:
     async with open_store(url) as store:
         await store.outbox.post([], begun=[call("x.1.end"), call("y.1.end")])
         await store.outbox.post([], begun=[call("x.1.end")], ended=["y.1.end", "z.1.end"])

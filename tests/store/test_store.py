@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta, timezone
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -16,18 +14,12 @@ from sipclient.store import UNFINISHED, JobState, Store, open_store
 from tests.store.records import START, extension, job
 
 
-@pytest.fixture
-async def store() -> AsyncIterator[Store]:
-    async with open_store("sqlite::memory:") as opened:
-        yield opened
-
-
-async def test_a_job_is_written_once_and_comes_back_whole(tmp_path: Path) -> None:
+async def test_a_job_is_written_once_and_comes_back_whole(url: str) -> None:
     record = job(cause="USER_BUSY", status=486, attempt=2, detail={"to": "7000", "headers": [["X-A", "ü"]], "n": 1.5})
-    async with open_store(f"sqlite:{tmp_path}/robot.db") as store:
+    async with open_store(url) as store:
         assert await store.add_job(record) is True
         assert await store.add_job(msgspec.structs.replace(record, rule="other")) is False
-    async with open_store(f"sqlite:{tmp_path}/robot.db") as store:
+    async with open_store(url) as store:
         assert await store.add_job(record) is False
         assert await store.job(record.id) == record
         assert await store.job("none") is None
@@ -127,8 +119,8 @@ async def test_a_moment_without_a_time_zone_is_refused(store: Store) -> None:
             await call
 
 
-async def test_calls_that_wait_together_are_written_together_and_in_order(tmp_path: Path) -> None:
-    async with open_store(f"sqlite:{tmp_path}/robot.db") as store:
+async def test_calls_that_wait_together_are_written_together_and_in_order(url: str) -> None:
+    async with open_store(url) as store:
         writes = [store.save_extensions([extension(episode=n)]) for n in range(300)]
         await asyncio.gather(*writes)
         assert (await store.extensions("pbx"))[0].episode == 299
@@ -161,12 +153,12 @@ async def test_who_no_longer_waits_is_left_out(store: Store) -> None:
     assert await store.job("second") is None
 
 
-async def test_closing_finishes_what_waits(tmp_path: Path) -> None:
-    async with open_store(f"sqlite:{tmp_path}/robot.db") as store:
+async def test_closing_finishes_what_waits(url: str) -> None:
+    async with open_store(url) as store:
         tasks = [asyncio.create_task(store.add_job(job(f"j{n}"))) for n in range(2500)]
         await asyncio.sleep(0)
     assert all(await asyncio.gather(*tasks))
     with pytest.raises(StoreError, match="is closed"):
         await store.jobs()
-    async with open_store(f"sqlite:{tmp_path}/robot.db") as store:
+    async with open_store(url) as store:
         assert len(await store.jobs(limit=10_000)) == 2500

@@ -30,8 +30,8 @@ async def opened(url: str) -> None:
     ("url", "words"),
     [
         (
-            "postgresql://robot:secret@db/robot",
-            "^postgresql: is no store that this version has: write sqlite:robot.db$",
+            "mysql://robot:secret@db/robot",
+            "^mysql: is no store that this version has: write sqlite:robot.db or postgres",
         ),
         ("robot.db", "is no store"),
         ("sqlite:", "is no store"),
@@ -44,6 +44,12 @@ async def opened(url: str) -> None:
 async def test_a_url_that_cannot_be(url: str, words: str, tmp_path: Path) -> None:
     with pytest.raises(StoreError, match=words):
         await opened(url.format(tmp=tmp_path))
+
+
+async def test_a_server_needs_the_extra_that_speaks_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sipclient.store.opening.find_spec", lambda name: None)
+    with pytest.raises(StoreError, match=r"^postgresql: needs the extra: pip install 'sipclient\[postgres\]'$"):
+        await opened("postgresql://robot:secret@db/robot")
 
 
 async def test_a_relative_path_is_from_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

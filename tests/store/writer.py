@@ -1,4 +1,4 @@
-"""Writes jobs until it is killed: `python writer.py FILE FIRST`. A line on stdout is an acknowledgement:
+"""Writes jobs until it is killed: `python writer.py URL FIRST`. A line on stdout is an acknowledgement:
 `a ID` for a job that was added, `u ID` for one that was brought to its end, `d ID` for one that was there."""
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ async def one(store: Store, number: int) -> None:
     say("u", record.id)
 
 
-async def main(path: str, number: int) -> None:
+async def main(url: str, number: int) -> None:
     """Ten lives at once, one ten after the other."""
-    async with open_store(f"sqlite:{path}") as store:
+    async with open_store(url) as store:
         while True:
             await asyncio.gather(*(one(store, number + n) for n in range(10)))
             number += 10
