@@ -397,11 +397,15 @@ def test_a_token_is_asked_for_and_kept_for_this_tab_alone(browser: Any, office: 
     context = browser.new_context(viewport=WIDE)
     context.set_default_timeout(PATIENCE)
     page = context.new_page()
+    wrong: list[str] = []
+    page.on("request", lambda asked: wrong.append(asked.url) if "wrong" in str(asked.headers) else None)
     page.route("**/v1/**", only_with_a_token)
     page.goto(office.url)
     page.get_by_role("dialog", name="Token").get_by_label("Token").fill("a wrong one")
     press(page, "Use it")
     dialog = page.get_by_role("dialog", name="This token is not good")
+    dialog.wait_for()
+    assert len(wrong) == 1  # it was tried, and not again
     dialog.get_by_label("Token").fill("the right one")
     page.keyboard.press("Enter")
     says(page.locator("#strip"), "live")
@@ -451,6 +455,7 @@ def test_a_robot_that_was_away_is_told_of_and_found_again(page: Any, office: Lab
     """The page comes back by itself; what passed meanwhile is named as missed; a dry run says so."""
     office.tell("state 1005 on-the-phone")
     says(tile(page, "1005"), "On the phone")
+    page.wait_for_timeout(500)  # what it writes down is a moment behind what it shows
     office.kill()
     says(page.locator("#strip"), "offline, again in")
     office.tell("state 1005 ready")

@@ -13,9 +13,15 @@ export class Problem extends Error {
   }
 }
 
+let refused = null; // the token that was answered 401: it is not sent again, for wrong ones slow the robot down
+
 export const token = {
   get: () => sessionStorage.getItem(KEY) ?? "",
-  set: (value) => (value ? sessionStorage.setItem(KEY, value) : sessionStorage.removeItem(KEY)),
+  set(value) {
+    refused = null;
+    if (value) sessionStorage.setItem(KEY, value);
+    else sessionStorage.removeItem(KEY);
+  },
 };
 
 // "needed": a request was answered 401.
@@ -26,6 +32,7 @@ export function url(path) {
 }
 
 export async function send(method, path, { body, key, signal, accept = "application/json", headers: more = {}, patience = PATIENCE } = {}) {
+  if (refused === token.get()) throw new Problem(401, "token", "A token is needed");
   const headers = { Accept: accept, ...more };
   if (token.get()) headers.Authorization = `Bearer ${token.get()}`;
   if (body !== undefined) headers["Content-Type"] = "application/json";
@@ -54,7 +61,10 @@ async function problem(answer) {
   } catch {
     // a proxy's page, or nothing: the status says it
   }
-  if (answer.status === 401) door.dispatchEvent(new CustomEvent("needed", { detail: Boolean(token.get()) }));
+  if (answer.status === 401) {
+    refused = token.get();
+    door.dispatchEvent(new CustomEvent("needed", { detail: Boolean(refused) }));
+  }
   const wait = Number(answer.headers.get("Retry-After")) || 0;
   const title = told.title || answer.statusText || `status ${answer.status}`;
   return new Problem(answer.status, told.code ?? "", title, told.detail ?? "", wait);

@@ -11,7 +11,7 @@ import * as router from "./router.js";
 import * as rules from "./rules.js";
 import * as strip from "./strip.js";
 import { Stream } from "./stream.js";
-import { everything, follow, keepFresh } from "./sync.js";
+import { everything, follow, keepFresh, knock } from "./sync.js";
 import { themeButton } from "./theme.js";
 import { tokenButton } from "./token.js";
 import * as traces from "./traces.js";
@@ -22,7 +22,9 @@ const stream = new Stream("v1/events", {
   onLive: everything, // whatever was missed while away
 });
 
-function entered() {
+// One request first: a token that is wrong is tried once, not with everything there is to read.
+async function entered() {
+  await knock();
   everything();
   stream.restart();
 }
@@ -33,6 +35,7 @@ strip.mount(stream);
 for (const part of [board, rules, dial, live, calls, recordings, traces, log]) part.mount();
 keys.listen();
 router.begin();
+await knock();
 everything();
 keepFresh();
 stream.run();

@@ -1,5 +1,6 @@
 // The health strip: whether anything is wrong, at a glance, and where.
 
+import { door } from "./api.js";
 import { el, fill, icon } from "./dom.js";
 import { open } from "./dialog.js";
 import { changed, hear, model } from "./model.js";
@@ -40,7 +41,7 @@ function linkChip() {
   const { name, until } = model.connection;
   if (name === "live") return chip("Events", "live", "good", null, icon("i-live"));
   if (name === "connecting") return chip("Events", "connecting…", "", null, icon("i-away"));
-  if (until === Infinity) return chip("Events", "a token is needed", "warn", () => stream.retry(), icon("i-away"));
+  if (until === Infinity) return chip("Events", "a token is needed", "warn", () => door.dispatchEvent(new CustomEvent("needed")), icon("i-away"));
   const left = el("span.value", {});
   tick(left, () => `offline, again in ${Math.max(0, Math.ceil((until - Date.now()) / 1000))} s`);
   return chip("Events", left, "bad", () => stream.retry(), icon("i-away"));

@@ -40,8 +40,11 @@ function reading(part, read) {
   };
 }
 
+// One request, at once: whether the robot lets this page in.
+export const knock = reading("status", async () => (model.status = await get("v1/status")));
+
 export const fresh = {
-  status: calmly(reading("status", async () => (model.status = await get("v1/status"))), 1000),
+  status: calmly(knock, 1000),
   accounts: calmly(reading("accounts", async () => (model.accounts = await all("v1/accounts", 500))), 1000),
   rules: calmly(reading("rules", async () => (model.rules = await all("v1/rules", 1000))), 500),
   callbacks: calmly(reading("callbacks", async () => (model.callbacks = await all("v1/callbacks", 1000))), 1000),
