@@ -9,7 +9,6 @@ from typing import Any
 from litestar import Litestar, Request
 from litestar.di import Provide
 from litestar.openapi.config import OpenAPIConfig
-from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 
 from sipclient import __version__
@@ -17,11 +16,13 @@ from sipclient.robot import Robot
 from sipclient.robot.metrics import Metrics
 from sipclient.web.access import Access
 from sipclient.web.bridging import BRIDGING
+from sipclient.web.callbacks import CAMPING
 from sipclient.web.calling import CALLING
+from sipclient.web.describing import Described
 from sipclient.web.guard import WHO, Guard
 from sipclient.web.idempotency import Idempotency
 from sipclient.web.metering import metrics
-from sipclient.web.pages import asset, index
+from sipclient.web.pages import PAGE
 from sipclient.web.problems import answer
 from sipclient.web.reading import READING
 from sipclient.web.recorded import RECORDINGS
@@ -42,6 +43,7 @@ def build(robot: Robot, metering: Metrics, hosts: Iterable[str] = (), access: Ac
     parts: dict[str, Any] = {
         "views": views,
         "desk": desk,
+        "camping": robot.callbacks,
         "metering": metering,
         "readers": Readers(views.events),
         "inspection": Inspection(),
@@ -50,7 +52,7 @@ def build(robot: Robot, metering: Metrics, hosts: Iterable[str] = (), access: Ac
     }
     given = {name: _given(part) for name, part in parts.items()}
     app = Litestar(
-        [*READING, simulate_rule, *CALLING, *BRIDGING, *RECORDINGS, explain_trace, events, metrics, index, asset],
+        [*READING, simulate_rule, *CALLING, *BRIDGING, *CAMPING, *RECORDINGS, explain_trace, events, metrics, *PAGE],
         dependencies={**given, "who": Provide(_who, sync_to_thread=False)},
         exception_handlers={Exception: answer},
         openapi_config=OpenAPIConfig(
@@ -58,9 +60,9 @@ def build(robot: Robot, metering: Metrics, hosts: Iterable[str] = (), access: Ac
             version=__version__,
             description=ABOUT,
             path="/openapi.json",
-            render_plugins=[JsonRenderPlugin(path="/")],
+            render_plugins=[Described()],
             use_handler_docstrings=True,
-            security=[{"token": []}],
+            security=[{"token": []}, {}],  # on loopback without tokens, none is needed
             components=Components(security_schemes={"token": SecurityScheme(type="http", scheme="bearer")}),
         ),
         logging_config=None,

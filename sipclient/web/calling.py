@@ -9,6 +9,7 @@ from typing import Annotated, Any, TypeAlias
 import msgspec
 from litestar import Response, delete, get, post
 from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, HeaderParameter, JSONBody, QueryParameter
 
 from sipclient.call import Call
@@ -43,6 +44,11 @@ Cause: TypeAlias = Annotated[
 REPLAYED = "Idempotent-Replayed"
 
 
+_PLAN = ResponseSpec(
+    data_container=CallPlan, generate_examples=False, description="With `plan=true`: what would be sent; nothing was."
+)
+
+
 class CallDetail(CallShape, kw_only=True):
     """A call with its ladder."""
 
@@ -55,7 +61,7 @@ class Recorded(msgspec.Struct, frozen=True):
     recording: str
 
 
-@post("/v1/calls", tags=["calls"], summary="Place a call")
+@post("/v1/calls", tags=["calls"], summary="Place a call", responses={200: _PLAN})
 async def place_call(
     desk: NamedDependency[Desk],
     idempotency: NamedDependency[Idempotency],

@@ -53,3 +53,6 @@ async def index() -> Response[bytes]:
 async def asset(name: FromPath[str]) -> Response[bytes]:
     """What belongs to it."""
     return PAGES.file(name)
+
+
+PAGE = [index, asset]

@@ -1,0 +1,77 @@
+"""The description of the API: OpenAPI 3.1, every operation with its errors and an example that is one."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+import pytest
+
+from sipclient.robot.desk import CallPlan
+from sipclient.robot.views.bridges import BridgeShape
+from sipclient.robot.views.rehearsal import Question, SimulatedShape
+from sipclient.robot.views.shapes import AccountShape, CallShape, ExtensionShape, RuleShape, StatusShape
+from sipclient.robot.wishes import BridgeWish, CallWish, DtmfWish, HoldWish, PlayWish, RecordWish, TransferWish
+from sipclient.web.callbacks import CallbackShape, CallbackWish
+from sipclient.web.calling import CallDetail
+from sipclient.web.examples import EXAMPLES
+from sipclient.web.lists import Page
+
+REQUESTS: dict[str, Any] = {
+    "POST /v1/rules/{name}/simulate": Question,
+    "POST /v1/calls": CallWish,
+    "POST /v1/calls/{id}/play": PlayWish,
+    "POST /v1/calls/{id}/record": RecordWish,
+    "POST /v1/calls/{id}/dtmf": DtmfWish,
+    "POST /v1/calls/{id}/hold": HoldWish,
+    "POST /v1/calls/{id}/transfer": TransferWish,
+    "POST /v1/bridges": BridgeWish,
+    "POST /v1/callbacks": CallbackWish,
+}
+RESPONSES: dict[str, Any] = {
+    "POST /v1/rules/{name}/simulate": SimulatedShape,
+    "GET /healthz": dict[str, str],
+    "GET /v1/status": StatusShape,
+    "GET /v1/accounts": Page[AccountShape],
+    "GET /v1/extensions": Page[ExtensionShape],
+    "GET /v1/rules": Page[RuleShape],
+    "GET /v1/rules/{name}": RuleShape,
+    "GET /v1/calls": Page[CallShape],
+    "GET /v1/calls/{id}": CallDetail,
+    "GET /v1/bridges": Page[BridgeShape],
+    "GET /v1/callbacks": Page[CallbackShape],
+}
+
+
+def response_of(operation: str) -> Any:
+    usual = {"calls": CallShape, "bridges": BridgeShape, "callbacks": CallbackShape}
+    return RESPONSES.get(operation) or usual[operation.split("/")[2]]
+
+
+@pytest.mark.parametrize("operation", EXAMPLES)
+def test_an_example_is_what_it_stands_for(operation: str) -> None:
+    example = EXAMPLES[operation]
+    assert ("request" in example) == (operation in REQUESTS)
+    if "request" in example:
+        msgspec.convert(example["request"], REQUESTS[operation])
+    whole = response_of(operation)
+    if "response 200" in example:
+        msgspec.convert(example["response 200"], CallPlan)
+    read = msgspec.convert(example["response"], whole)
+    assert set(msgspec.json.decode(msgspec.json.encode(read))) <= set(example["response"])
+
+
+async def test_every_operation_has_its_errors_and_an_example(stage: Any) -> None:
+    await stage.start()
+    described = await stage.get("/openapi.json")
+    assert described["openapi"].startswith("3.1") and "Problem" in described["components"]["schemas"]
+    for path, item in described["paths"].items():
+        for method, operation in item.items():
+            name = f"{method.upper()} {path}"
+            assert operation["summary"] and operation["description"] and operation["tags"], name
+            assert "application/problem+json" in operation["responses"]["4XX"]["content"], name
+            for status, response in operation["responses"].items():
+                media = response.get("content", {}).get("application/json")
+                if status.startswith("2") and media is not None and not re.match(r"/v1/(recordings|traces)", path):
+                    assert "example" in media, name
