@@ -119,8 +119,8 @@ def words_of(progress: BridgeProgress) -> str:
     """One line of what happened: `a  ringing 1001`."""
     if progress.state == "waiting":
         return f"{progress.leg}  {progress.cause}: another attempt in {progress.seconds:.0f} s"
-    if progress.state == "failed":
-        return f"failed: {visible(progress.reason)}"
+    if progress.state in ("failed", "not-recorded"):
+        return f"{progress.state.replace('-', ' ')}: {visible(progress.reason)}"
     if not progress.leg:
         return f"ended: {progress.cause}" if progress.state == "ended" else progress.state
     how = f": {progress.status or ''} {progress.cause}".rstrip() if progress.state == "ended" else ""

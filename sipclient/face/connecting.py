@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextlib import suppress
+from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Any, TypeAlias
 
@@ -16,7 +17,7 @@ from sipclient.face.dialler import Dialler
 from sipclient.face.progress import BridgeProgress
 from sipclient.face.voice import Playing, RecordingCall, Spawn
 from sipclient.face.wishes import Settled, tone_for
-from sipclient.media.sound import open_source
+from sipclient.media.sound import check_recording, open_source
 from sipclient.protocol.causes import BY_Q850
 
 TOLD_FOR = 4.0  # seconds of a tone that says why nobody answered
@@ -76,6 +77,8 @@ class Connecting:
             raise
 
     async def _connected(self) -> Bridge:
+        if self._wishes.record:
+            await asyncio.to_thread(check_recording, Path(self._wishes.record))
         for what in (self._wishes.ringback, self._wishes.announcement):
             if what:  # what cannot be played is told before anybody's telephone rings
                 (await asyncio.to_thread(open_source, what)).stop()
@@ -153,7 +156,10 @@ class Connecting:
     def _answered(self, side: str, call: Call) -> None:
         self._calls[side] = call
         if side == "a" and self._wishes.record:
-            self.recording = call.record(self._wishes.record, stereo=self._wishes.stereo)
+            try:
+                self.recording = call.record(self._wishes.record, stereo=self._wishes.stereo)
+            except MediaError as error:  # the disk is full, or A has gone: nobody is hung up for that
+                self._say("", "not-recorded", reason=str(error))
         if len(self._calls) == 1 and self._wishes.ringback:
             with suppress(MediaError):  # it hung up again already, which whoever dials the other one hears of
                 self._playing[side] = call.play(self._wishes.ringback, loops=None)

@@ -2,7 +2,16 @@
 
 from sipclient.media.sound.outcome import Outcome
 from sipclient.media.sound.player import Player, Reader, open_source
-from sipclient.media.sound.recorder import Recorder, Recording
+from sipclient.media.sound.recorder import Recorder, Recording, check_recording
 from sipclient.media.sound.resample import Resampler
 
-__all__ = ["Outcome", "Player", "Reader", "Recorder", "Recording", "Resampler", "open_source"]
+__all__ = [
+    "Outcome",
+    "Player",
+    "Reader",
+    "Recorder",
+    "Recording",
+    "Resampler",
+    "check_recording",
+    "open_source",
+]

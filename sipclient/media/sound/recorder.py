@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _BATCH = 0.5  # seconds of sound that go to the thread at once
 _MOST_WAITING = 40  # batches: 20 seconds, for which a disk may stand still before sound is lost
+_USUAL_RATE = 8000
 _MOST_NAMES = 10_000  # of one recording
 _Heard = tuple[int, bytes, int, float]
 _log = logging.getLogger(__name__)
@@ -149,13 +150,23 @@ class Recorder:
         self.finished.fail(failure)
 
 
+def check_recording(path: Path) -> None:
+    """Raises MediaError for a recording that can never be: of no form we write, or in no directory."""
+    check_format(path.name, path.suffix.lower(), _USUAL_RATE)
+    _check_directory(path.parent)
+
+
+def _check_directory(directory: Path) -> None:
+    if not directory.is_dir():
+        raise MediaError(f"recordings cannot be kept in {directory}: there is no such directory")
+
+
 def _created(directory: Path, name: str) -> tuple[Path, FileIO]:
     """A new file of this name or one with a number, inside of the directory. Raises MediaError."""
     wanted = Path(name)
     if wanted.is_absolute() or ".." in wanted.parts or "\0" in name or not wanted.stem:
         raise MediaError(f"{name!r} is no name for a recording in {directory}: it would be outside of it")
-    if not directory.is_dir():
-        raise MediaError(f"recordings cannot be kept in {directory}: there is no such directory")
+    _check_directory(directory)
     path = directory / wanted
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import wave
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -223,6 +225,31 @@ async def test_one_of_both_is_not_reached(desk: Desk) -> None:
         by_number["1002"].reject(486)
         await far_a.ended()
     assert caught.value.leg == "b"
+
+
+async def test_a_full_disk_is_told_and_the_calls_go_on(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(self: Path, *_: object, **__: object) -> Any:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "open", full)
+    bridging = desk.bridge("1001", "1002", record=tmp_path / "both.wav")
+    await (await desk.next()).answer()
+    far_b = await (await desk.next()).answer()
+    bridge = await bridging
+    far_b.hangup()
+    await bridge
+    (told,) = [each for each in desk.told if each.state == "not-recorded"]
+    assert told.reason == f"the recording {tmp_path}/both.wav cannot be made: No space left on device"
+    assert desk.connecting.recording is None
+
+
+async def test_a_recording_that_can_never_be_is_told_before_anybody_is_called(desk: Desk, tmp_path: Path) -> None:
+    for path in (tmp_path / "both.flv", tmp_path / "nowhere" / "both.wav"):
+        with pytest.raises(MediaError):
+            await desk.client.bridge("1001", "1002", record=path, on_progress=desk.told.append)
+    assert [each.state for each in desk.told] == ["failed", "failed"]
 
 
 async def test_time_limits(desk: Desk) -> None:
