@@ -9,16 +9,25 @@ COVERAGE ?= 100
 ROOMS := message sdp presence protocol config rules dialling
 COVERED := $(addprefix coverage-,$(ROOMS))
 
-.PHONY: demo test lint coverage compiled bench soak docs clean $(COVERED)
+.PHONY: demo test test-alone test-peers lint coverage compiled bench soak docs clean $(COVERED)
 
 demo: $(RUN)            ## the main job against the embedded PBX, in one process
 	@$(BIN)/sipclient demo
 
-test: $(DEV)            ## every test; those that need a real peer skip, with the reason, where it is not installed
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+test: lint              ## every test; those that need a real peer skip, with the reason, where it is not installed
+ifdef PYTEST
 	$(BIN)/python -m pytest -ra $(PYTEST)
+else
+	@$(MAKE) --no-print-directory -j2 test-alone test-peers
+endif
+
+# The peers mostly wait for each other's packets: their tests run beside the others, and are shown when they have ended.
+test-alone: $(DEV)
+	$(BIN)/python -m pytest -ra --ignore=tests/interop
+
+test-peers: $(DEV)
+	@$(BIN)/python -m pytest -ra -p no:cacheprovider tests/interop > .peers.txt 2>&1; \
+	  status=$$?; cat .peers.txt; exit $$status
 
 lint: $(DEV)
 	$(BIN)/ruff check .
@@ -48,7 +57,7 @@ docs: $(DEV)            ## write the generated parts of docs/ again (diagrams, c
 	$(BIN)/python docs/generate.py
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist *.egg-info .coverage*
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist *.egg-info .coverage* .peers.txt
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
