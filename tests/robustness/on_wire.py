@@ -15,7 +15,7 @@ from support.wire import SeededIdentifiers, Wire
 from sipclient.face.shell import Deliver, Work
 from sipclient.protocol.agent import UserAgent
 from sipclient.protocol.events import Effect, Input
-from sipclient.store import UNFINISHED, ExtensionRecord, JobRecord, JobState
+from sipclient.store import UNFINISHED, CallbackRecord, ExtensionRecord, JobRecord, JobState
 
 
 class Alarm:
@@ -113,7 +113,9 @@ class MemoryStore:
     def __init__(self) -> None:
         self.kept: dict[str, JobRecord] = {}
 
-    async def add_job(self, job: JobRecord, extensions: Iterable[ExtensionRecord] = ()) -> bool:
+    async def add_job(
+        self, job: JobRecord, extensions: Iterable[ExtensionRecord] = (), callback: CallbackRecord | None = None
+    ) -> bool:
         return self.kept.setdefault(job.id, job) is job
 
     async def update_job(self, job: JobRecord) -> bool:
@@ -132,6 +134,17 @@ class MemoryStore:
     async def save_extensions(self, batch: Iterable[ExtensionRecord]) -> None: ...
 
     async def extensions(self, account: str) -> list[ExtensionRecord]:
+        return []
+
+    async def save_callback(self, callback: CallbackRecord) -> None: ...
+
+    async def callback(self, id: str) -> CallbackRecord | None:
+        return None
+
+    async def callbacks(self, limit: int = 100) -> list[CallbackRecord]:
+        return []
+
+    async def waiting_callbacks(self) -> list[CallbackRecord]:
         return []
 
     async def prune(self, before: datetime) -> int:
