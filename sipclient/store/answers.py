@@ -39,8 +39,8 @@ class Answers(Protocol):
 _KEEP = "INSERT INTO answer (key, fingerprint, status, body, at) VALUES (?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING"
 
 
-class SqliteAnswers:
-    """Answers in the database of a SqliteStore."""
+class SqlAnswers:
+    """Answers in the database of a SqlStore."""
 
     def __init__(self, worker: Worker) -> None:
         self._worker = worker

@@ -1,7 +1,9 @@
-"""What the tables need of a database: the part of sqlite3's interface that PostgreSQL has too, by `postgres.py`.
+"""What the tables need of a database, and how SQLite and PostgreSQL share each statement.
 
-Statements are written once, in what both understand: `?`, `?1` and `:name` for values, TEXT and INTEGER for columns,
-0 and 1 for no and yes, and no function that one of the two lacks.
+A statement is written once, as sqlite3 takes it and in the SQL that both understand: `?`, `?1` and `:name` for values,
+TEXT and INTEGER for columns, 0 and 1 for no and yes, ON CONFLICT for a row that is there, and no function that one of
+the two lacks. SQLite runs it as it stands; `postgres.py` writes its values as psycopg names them, and the definitions
+of `schema.py`, which are SQLite's, as PostgreSQL's. So `sql.py`, `outbox.py` and `answers.py` know neither.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from sipclient.store.base import Store
 from sipclient.store.lock import Lock
 from sipclient.store.place import Place
 from sipclient.store.schema import migrate
-from sipclient.store.sqlite import SqliteStore
+from sipclient.store.sql import SqlStore
 from sipclient.store.worker import Worker
 
 _PATIENCE = 5.0  # seconds to wait for another process, such as somebody who looks into the file
@@ -33,7 +33,7 @@ async def open_store(url: str, patience: float = _PATIENCE) -> AsyncIterator[Sto
         worker = _postgres(url)
         await worker.open(lambda: import_module("sipclient.store.postgres").opened(url, patience))
         try:
-            yield SqliteStore(worker)
+            yield SqlStore(worker)
         finally:
             await worker.close()
         return
@@ -44,7 +44,7 @@ async def open_store(url: str, patience: float = _PATIENCE) -> AsyncIterator[Sto
     try:
         await worker.open(lambda: _connect(path, url, patience))
         try:
-            yield SqliteStore(worker)
+            yield SqlStore(worker)
         finally:
             await worker.close()
     finally:

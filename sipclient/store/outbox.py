@@ -73,8 +73,8 @@ AND seq < (SELECT max(other.seq) FROM letter AS other WHERE other.hook = letter.
 """
 
 
-class SqliteOutbox:
-    """An Outbox in the database of a SqliteStore."""
+class SqlOutbox:
+    """An Outbox in the database of a SqlStore."""
 
     def __init__(self, worker: Worker) -> None:
         self._worker = worker

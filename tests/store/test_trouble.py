@@ -14,7 +14,7 @@ from sipclient.store import Store, open_store
 from sipclient.store.failure import in_words
 from sipclient.store.lock import Lock
 from sipclient.store.schema import APPLICATION, MIGRATIONS, migrate
-from sipclient.store.sqlite import SqliteStore
+from sipclient.store.sql import SqlStore
 from sipclient.store.worker import Worker
 from tests.store.records import START, extension, job
 
@@ -148,7 +148,7 @@ async def test_a_full_disk_loses_nothing_that_was_acknowledged(tmp_path: Path) -
         return connection
 
     await worker.open(connect)
-    store: Store = SqliteStore(worker)
+    store: Store = SqlStore(worker)
     kept = 0
     with pytest.raises(StoreError, match="the disk is full"):
         while True:

@@ -1,4 +1,4 @@
-"""The store in a database: a file of SQLite's, or PostgreSQL (see `connection.py`)."""
+"""The store in SQL: the same statements in a file of SQLite's and in PostgreSQL (how, `connection.py` says)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from sipclient.errors import StoreError
-from sipclient.store.answers import SqliteAnswers
+from sipclient.store.answers import SqlAnswers
 from sipclient.store.base import (
     UNFINISHED,
     CallbackRecord,
@@ -20,7 +20,7 @@ from sipclient.store.base import (
 )
 from sipclient.store.connection import Connection
 from sipclient.store.moments import text_of
-from sipclient.store.outbox import SqliteOutbox
+from sipclient.store.outbox import SqlOutbox
 from sipclient.store.worker import Worker
 
 _PRUNED = 2000  # jobs forgotten in one transaction: others wait no longer than that takes
@@ -62,13 +62,13 @@ ON CONFLICT (id) DO UPDATE SET
 _PRUNE_CALLBACKS = f"DELETE FROM callback WHERE state <> '{CallbackState.WAITING}' AND updated < ?"
 
 
-class SqliteStore:
+class SqlStore:
     """A Store; `open_store` makes it."""
 
     def __init__(self, worker: Worker) -> None:
         self._worker = worker
-        self.outbox = SqliteOutbox(worker)
-        self.answers = SqliteAnswers(worker)
+        self.outbox = SqlOutbox(worker)
+        self.answers = SqlAnswers(worker)
 
     async def add_job(
         self,
