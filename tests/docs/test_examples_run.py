@@ -50,10 +50,13 @@ USERS = {each: User(each, "secret", f"Phone {each}") for each in ("1001", "1002"
 
 @pytest.fixture
 async def lab() -> AsyncIterator[LabServer]:
-    """The embedded PBX, an agent who answers and hangs up soon, and 1003, who answers and stays."""
+    """The embedded PBX, an agent who answers and hangs up soon, and 1003, who answers and stays.
+
+    Not sooner than a busy machine has joined the agent to somebody.
+    """
     async with LabServer(USERS.values(), [Queue("7000", ("2001",))]) as lab:
         async with (
-            Phone(USERS["2001"], lab.server(), answer_after=0.02, talk_for=0.02),
+            Phone(USERS["2001"], lab.server(), answer_after=0.02, talk_for=0.4),
             Phone(USERS["1003"], lab.server(), answer_after=0.02, talk_for=TIMEOUT),
         ):
             yield lab
@@ -135,7 +138,7 @@ async def test_the_main_job_of_the_readme() -> None:
     names = run(block)
     async with asyncio.timeout(TIMEOUT), LabServer(USERS.values(), [Queue("7000", ("2001",))]) as lab:
         names["pbx"] = robot(lab)
-        async with Phone(USERS["2001"], lab.server(), answer_after=0.02, talk_for=0.02) as agent:
+        async with Phone(USERS["2001"], lab.server(), answer_after=0.02, talk_for=0.4) as agent:
             running = asyncio.create_task(names["main"]())
             living = asyncio.create_task(live(lab))
             async for event in agent.client.events():
