@@ -1,0 +1,130 @@
+"""From a wish to what would be sent: checked, held against `[dial]`, and complete."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from sipclient.dialling import Leg, Plan, parse_dial_string, read_retry
+from sipclient.dialling.plan import variable_headers
+from sipclient.errors import InvalidValue, MediaError
+from sipclient.message import check_header_name, check_header_value
+from sipclient.robot.guarded import GuardedClient
+from sipclient.robot.wishes import CallWish, retry_of, seconds
+
+
+class Planned(msgspec.Struct, frozen=True):
+    """What would be sent to one target."""
+
+    to: str
+    account: str
+    request_uri: str
+    from_: str = msgspec.field(name="from")
+    headers: dict[str, str]
+    timeout: float
+    retry: dict[str, Any] | None = None
+
+
+class CallPlan(msgspec.Struct, frozen=True):
+    """What a call would be: `would` is its first target, `targets` all of them; `why_not` says what would keep it."""
+
+    would: Planned
+    targets: list[Planned]
+    allowed: bool
+    why_not: str = ""
+
+
+class Plans:
+    """Makes plans, with the accounts that this client has."""
+
+    def __init__(self, client: GuardedClient) -> None:
+        self._client = client
+
+    def of_call(self, wish: CallWish) -> Plan:
+        """The plan of a call. Raises InvalidValue for what never could be."""
+        check_variables(wish.variables)
+        for name, value in wish.headers.items():
+            check_header_name(name)
+            check_header_value(value, f"header {name}")
+        check_header_value(wish.caller_id, "caller ID")
+        plan = self.read(wish.to)
+        more = (*wish.headers.items(), *variable_headers(wish.variables))
+        limit = seconds("timeout", wish.timeout)
+        if not limit:
+            raise InvalidValue("timeout: a call that rings for no time is never answered: say how long it may")
+
+        def complete(leg: Leg) -> Leg:
+            own = {name.lower() for name, _ in leg.headers}
+            headers = (*leg.headers, *(pair for pair in more if pair[0].lower() not in own))
+            return msgspec.structs.replace(leg, headers=headers, timeout=leg.timeout or limit)
+
+        retry = retry_of(wish.retry)
+        plan = msgspec.structs.replace(
+            self.with_account(plan, wish.account).each_leg(complete),
+            retry=plan.retry or (read_retry(retry) if retry is not None else None),
+            variables=tuple((wish.variables | dict(plan.variables)).items()),
+        )
+        for leg in plan.legs:
+            self._client._invite(leg.to, leg.caller_id("x") or wish.caller_id, leg.headers, account=leg.account or None)
+        return plan
+
+    def read(self, text: str) -> Plan:
+        """The plan of a dial string as it stands. Raises InvalidValue."""
+        return parse_dial_string(text, [account.key for account in self._client.accounts])
+
+    def with_account(self, plan: Plan, account: str) -> Plan:
+        """The plan with the account that calls in every leg. Raises InvalidValue for one that is none."""
+
+        def named(leg: Leg) -> Leg:
+            return msgspec.structs.replace(leg, account=self._client.account(leg.account or account or None).key)
+
+        return plan.each_leg(named)
+
+    def allowed(self, plan: Plan) -> None:
+        """Raises NotAllowed for what `[dial] allow` does not name."""
+        for leg in plan.legs:
+            self._client.check_target(leg.account, leg.to)
+
+    def with_sound(self, plan: Plan) -> None:
+        """Raises MediaError for a call whose account has none."""
+        for leg in plan.legs:
+            if (leg.media or self._client.account(leg.account).media) == "none":
+                raise MediaError(f"{leg.to}: account {leg.account} has no sound (media = none)")
+
+    def shown(self, plan: Plan, caller_id: str) -> list[Planned]:
+        """What would be sent to each target."""
+        return [self._planned(leg, plan, caller_id) for leg in plan.legs]
+
+    def _planned(self, leg: Leg, plan: Plan, caller_id: str) -> Planned:
+        account = self._client.account(leg.account)
+        domain = account.address.partition("@")[2] or account.address.partition(":")[2]
+        return Planned(
+            to=leg.to,
+            account=account.key,
+            request_uri=leg.to if leg.to.partition(":")[0] in ("sip", "sips", "tel") else f"sip:{leg.to}@{domain}",
+            from_=leg.caller_id(user_of(account.address)) or caller_id or account.address,
+            headers=dict(leg.headers),
+            timeout=leg.timeout,
+            retry=_retry(plan),
+        )
+
+
+def check_variables(variables: dict[str, str]) -> None:
+    """Raises InvalidValue for variables that cannot travel as headers."""
+    for name, value in variable_headers(variables):
+        check_header_name(name)
+        check_header_value(value, f"variable {name}")
+
+
+def user_of(address: str) -> str:
+    """The user of an account's address, such as `robot` of `sip:robot@pbx`."""
+    return address.partition(":")[2].partition("@")[0]
+
+
+def _retry(plan: Plan) -> dict[str, Any] | None:
+    retry = plan.retry
+    if retry is None:
+        return None
+    on = [each.cause or f"{each.low}-{each.high}" for each in retry.on]
+    return {"on": on, "times": retry.times, "wait": float(retry.wait), "backoff": retry.backoff}
