@@ -14,8 +14,8 @@ from sipclient.cli.options import DEFAULT_FILE, ConfigFile, File
 from sipclient.config import WebConfig, WebhookConfig
 from sipclient.errors import InvalidValue, ListenFailed
 from sipclient.robot.journal import Journal
+from sipclient.robot.outlets import Front, Outlets, Posts
 from sipclient.robot.robot import utc_now
-from sipclient.robot.service import Front, Outlets, Posts
 from sipclient.robot.service import run as run_service
 from sipclient.robot.told import Told
 from sipclient.store import Outbox

@@ -7,12 +7,12 @@ import gc
 import logging
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
-from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager, nullcontext
 from importlib.util import find_spec
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from typing import Any, NamedTuple
 
-from sipclient.config import Config, Finding, WebConfig, WebhookConfig
-from sipclient.errors import InvalidValue, ListenFailed, SipError
+from sipclient.config import Config, Finding
+from sipclient.errors import ListenFailed, SipError
 from sipclient.protocol.account import Account
 from sipclient.robot import told
 from sipclient.robot.accounts import accounts_of
@@ -20,77 +20,19 @@ from sipclient.robot.files import check_file, folder_of, load_file, store_url, t
 from sipclient.robot.hooks import Hooks, described, load_hooks
 from sipclient.robot.journal import Journal, LibraryLog
 from sipclient.robot.mirror import Mirror
-from sipclient.robot.observer import Observer
+from sipclient.robot.outlets import NO_OUTLETS, Front, OpenPosts, Outlets, Posts
 from sipclient.robot.robot import Robot, both, utc_now
 from sipclient.robot.signals import Signals
 from sipclient.robot.tape import Tape
 from sipclient.robot.threads import in_thread
 from sipclient.robot.told import Told
 from sipclient.robot.trace_dir import taped
-from sipclient.store import Outbox, Store, open_store
+from sipclient.store import Store, open_store
 from sipclient.transport.addresses import family_of, parse_bind, shown, socket_address
 
 LOADING = 30.0  # seconds that reading robot.toml and running the hook files may take
 YOUNG = 10_000  # objects made since, before the garbage collector looks at them; Python's own is 700
 _STREAMS = ("tcp:", "tls:", "ws:", "wss:")
-
-
-class Front(Protocol):
-    """What is served beside the robot: bound when it is made, served while the robot runs."""
-
-    observers: tuple[Observer, ...]  # of the robot, from its beginning
-
-    def serving(self, robot: Robot) -> AbstractContextManager[None]:
-        """Answer for this robot until left; leaving waits for nothing."""
-
-    async def closed(self) -> None:
-        """Wait for what was under way."""
-
-
-OpenFront: TypeAlias = Callable[[WebConfig, str], Front]  # raises ListenFailed; the text is where paths begin
-
-
-def no_front(config: WebConfig, folder: str) -> Front:
-    """There is none."""
-    raise ListenFailed("[web] is configured, and this program serves nothing")
-
-
-class Posts(Protocol):
-    """Who brings events to webhooks."""
-
-    def hear(self, news: Told) -> None:
-        """One more event."""
-
-    async def begin(self) -> None:
-        """Go on with what an earlier run left. Raises StoreError."""
-
-    def owed(self) -> list[told.JobAbandoned]:
-        """What is to be told, once the robot runs, of calls that a crash cut short and no job remembers."""
-
-    def adopt(self, hooks: Iterable[WebhookConfig]) -> None:
-        """Other webhooks from now on."""
-
-    async def aclose(self) -> None:
-        """Write down what is not delivered."""
-
-
-# Raises InvalidValue; what the last one hears is told by the robot.
-OpenPosts: TypeAlias = Callable[[Iterable[WebhookConfig], Outbox, Callable[[Told], None]], Posts]
-
-
-def no_posts(hooks: Iterable[WebhookConfig], outbox: Outbox, tell: Callable[[Told], None]) -> Posts:
-    """There is nobody."""
-    raise InvalidValue("[[webhooks]] are configured, and this program delivers nothing")
-
-
-class Outlets(NamedTuple):
-    """What is opened besides the robot where the file asks for it: `[web]` and `[[webhooks]]`."""
-
-    front: OpenFront = no_front
-    posts: OpenPosts = no_posts
-
-
-NO_OUTLETS = Outlets()
 
 
 def run(path: str, journal: Journal, traces: str = "", outlets: Outlets = NO_OUTLETS) -> None:

@@ -19,7 +19,7 @@ from sipclient.web.server import HttpServer, bound
 
 
 class Front:
-    """See `robot.service.Front`. Raises ListenFailed where the address cannot be used, ConfigError where the tokens
+    """See `robot.outlets.Front`. Raises ListenFailed where the address cannot be used, ConfigError where the tokens
     cannot be read."""
 
     def __init__(self, config: WebConfig, folder: str) -> None:
