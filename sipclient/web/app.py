@@ -10,11 +10,13 @@ from litestar import Litestar, Request
 from litestar.di import Provide
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.spec import Components, SecurityScheme
+from litestar.routes import HTTPRoute
 
 from sipclient import __version__
 from sipclient.robot import Robot
 from sipclient.robot.metrics import Metrics
 from sipclient.web.access import Access
+from sipclient.web.bodies import StrictRequest
 from sipclient.web.bridging import BRIDGING
 from sipclient.web.callbacks import CAMPING
 from sipclient.web.calling import CALLING
@@ -22,6 +24,7 @@ from sipclient.web.describing import Described
 from sipclient.web.guard import WHO, Guard
 from sipclient.web.idempotency import Idempotency
 from sipclient.web.metering import metrics
+from sipclient.web.methods import Methods
 from sipclient.web.pages import PAGE
 from sipclient.web.problems import answer
 from sipclient.web.reading import READING
@@ -55,6 +58,7 @@ def build(robot: Robot, metering: Metrics, hosts: Iterable[str] = (), access: Ac
         [*READING, simulate_rule, *CALLING, *BRIDGING, *CAMPING, *RECORDINGS, explain_trace, events, metrics, *PAGE],
         dependencies={**given, "who": Provide(_who, sync_to_thread=False)},
         exception_handlers={Exception: answer},
+        request_class=StrictRequest,
         openapi_config=OpenAPIConfig(
             title="sipclient",
             version=__version__,
@@ -68,7 +72,8 @@ def build(robot: Robot, metering: Metrics, hosts: Iterable[str] = (), access: Ac
         logging_config=None,
         debug=False,
     )
-    return Guard(app, hosts, access or Access(None, time.monotonic))
+    paths = {route.path: route.methods for route in app.routes if isinstance(route, HTTPRoute)}
+    return Guard(Methods(app, paths), hosts, access or Access(None, time.monotonic))
 
 
 def _who(request: Request[Any, Any, Any]) -> str:

@@ -4,11 +4,29 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from litestar import Request
 from litestar.openapi.plugins import JsonRenderPlugin
 
+from sipclient.robot.views.rehearsal import Question
+from sipclient.robot.wishes import BridgeWish, CallWish, DtmfWish, HoldWish, PlayWish, RecordWish, TransferWish
+from sipclient.web.callbacks import CallbackWish
 from sipclient.web.examples import EXAMPLES
 from sipclient.web.problems import MEDIA_TYPE
+from sipclient.web.traces import TraceUpload
+
+BODIES = (
+    Question,
+    CallWish,
+    PlayWish,
+    RecordWish,
+    DtmfWish,
+    HoldWish,
+    TransferWish,
+    BridgeWish,
+    CallbackWish,
+    TraceUpload,
+)
 
 _PROBLEM = {
     "type": "object",
@@ -58,6 +76,9 @@ class Described(JsonRenderPlugin):
 def completed(schema: dict[str, Any]) -> dict[str, Any]:
     """The description with every error there may be, and an example for each operation."""
     schema.setdefault("components", {}).setdefault("schemas", {})["Problem"] = _PROBLEM
+    # Bodies are described by what reads them: with every bound, and that other keys are refused.
+    _, bodies = msgspec.json.schema_components(BODIES, ref_template="#/components/schemas/{name}")
+    schema["components"]["schemas"] |= bodies
     for path, item in schema["paths"].items():
         for method, operation in item.items():
             if not isinstance(operation, dict) or "responses" not in operation:

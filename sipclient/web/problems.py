@@ -92,6 +92,8 @@ def _said(extra: Any) -> str:
     if not isinstance(extra, dict):
         return str(extra)
     where = str(extra.get("key", "")).removeprefix("in_")
+    if where == "data":  # what is there has been read already
+        return "a body is needed: a JSON object"
     return f"{where}: {extra.get('message', '')}" if where else str(extra.get("message", ""))
 
 

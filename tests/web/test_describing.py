@@ -75,3 +75,46 @@ async def test_every_operation_has_its_errors_and_an_example(stage: Any) -> None
                 media = response.get("content", {}).get("application/json")
                 if status.startswith("2") and media is not None and not re.match(r"/v1/(recordings|traces)", path):
                     assert "example" in media, name
+
+
+async def test_allow_names_every_method_of_a_path(stage: Any) -> None:
+    """RFC 9110 §15.5.6, whoever handles which of them."""
+    await stage.start()
+    described = await stage.get("/openapi.json")
+    for path, item in described["paths"].items():
+        url = re.sub(r"\{.*?\}", "x", path)
+        for method in ("OPTIONS", "PUT"):
+            response = await stage.client.request(method, url)
+            assert response.status_code == (204 if method == "OPTIONS" else 405), url
+            assert set(response.headers["allow"].split(", ")) == {each.upper() for each in item} | {"OPTIONS"}
+    assert (await stage.client.request("OPTIONS", "/v1/nothing/here")).status_code == 404
+
+
+async def test_bodies_are_described_with_all_their_bounds(stage: Any) -> None:
+    await stage.start()
+    described = await stage.get("/openapi.json")
+    for item in described["paths"].values():
+        for operation in item.values():
+            if "requestBody" in operation:
+                (content,) = operation["requestBody"]["content"].values()
+                name = content["schema"]["$ref"].rpartition("/")[2]
+                assert described["components"]["schemas"][name]["additionalProperties"] is False, name
+    variables = described["components"]["schemas"]["CallWish"]["properties"]["variables"]
+    assert (variables["maxProperties"], variables["additionalProperties"]["maxLength"]) == (50, 1024)
+
+
+@pytest.mark.parametrize(
+    ("body", "detail"),
+    [
+        (b'{"to": "7000", "stereo": 0}', "stereo: Expected `bool`, got `int`"),
+        (b'{"to": "7000", "stereo": "true"}', "stereo: Expected `bool`, got `str`"),
+        (b'{"to": "7000", "retry": {"on": ["5xx"], "times": "3"}}', "retry.times: Expected `int`, got `str`"),
+        (b"[]", "Expected `object`, got `array`"),
+        (b"null", "Expected `object`, got `null`"),
+        (b"", "a body is needed: a JSON object"),
+    ],
+)
+async def test_bodies_are_read_as_they_are_described(stage: Any, body: bytes, detail: str) -> None:
+    await stage.start()
+    response = await stage.client.post("/v1/calls", content=body, headers={"Content-Type": "application/json"})
+    assert (response.status_code, response.json()["detail"]) == (422, detail)
