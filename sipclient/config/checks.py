@@ -144,8 +144,17 @@ def _services(draft: Draft, findings: Findings) -> None:
             )
     if draft.hep is not None and not 0 <= draft.hep.id <= MOST_AGENTS:
         findings.error(("hep", "id"), f"a capture agent's id is a whole number from 0 to {MOST_AGENTS}")
+    _spans(draft, findings)
     if draft.listen is not None and not draft.listen.origins and findings.sound("listen", "origins"):
         findings.error(("listen", "origins"), 'name the web sites that may connect, like ["https://app.example.com"]')
+
+
+def _spans(draft: Draft, findings: Findings) -> None:
+    endpoint = draft.otel.endpoint if draft.otel is not None else ""
+    if endpoint and not _WEB_URL.fullmatch(endpoint):
+        findings.error(("otel", "endpoint"), 'a collector is like "http://collector.example.com:4318"')
+    elif endpoint.rstrip("/").endswith(":4317"):
+        findings.warning(("otel", "endpoint"), "spans go over HTTP, for which collectors have 4318: 4317 is gRPC's")
 
 
 def _dial(draft: Draft, findings: Findings) -> None:

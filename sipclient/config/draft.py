@@ -18,6 +18,7 @@ from sipclient.config.model import (
     HepConfig,
     IncomingConfig,
     ListenConfig,
+    OtelConfig,
     RuleConfig,
     StoreConfig,
     Table,
@@ -48,6 +49,7 @@ class Draft(msgspec.Struct):
     web: WebConfig | None = None
     listen: ListenConfig | None = None
     hep: HepConfig | None = None
+    otel: OtelConfig | None = None
     dial: DialConfig | None = None
     recordings: str = ""
     dry_run: bool = False
@@ -143,6 +145,7 @@ def _read_singles(draft: Draft, document: dict[str, Any], sources: Sources, find
     draft.hep = _single(HepConfig, "hep", document, findings)
     if draft.hep is not None:
         draft.hep = fill_in(draft.hep, "password", ("hep",), sources, findings)
+    draft.otel = _single(OtelConfig, "otel", document, findings)
     draft.dial = _single(DialConfig, "dial", document, findings)
     _read_settings(draft, document, findings)
 

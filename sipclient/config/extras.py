@@ -47,11 +47,16 @@ def _postgresql(draft: Draft) -> Iterator[Path]:
     return iter([("store", "url")] if draft.store and draft.store.url.startswith("postgres") else [])
 
 
+def _spans(draft: Draft) -> Iterator[Path]:
+    return iter([("otel",)] if draft.otel else [])
+
+
 NEEDS: Mapping[str, tuple[Need, ...]] = MappingProxyType(
     {
         "media": ((_media, "encrypted media need"), (_codecs, "opus and G722 need")),
         "ws": ((_websocket, "SIP over WebSocket needs"), (_browsers, "SIP over WebSocket needs")),
         "web": ((_web, "the HTTP API and the page need"),),
         "postgres": ((_postgresql, "PostgreSQL needs"),),
+        "otel": ((_spans, "OpenTelemetry spans need"),),
     }
 )

@@ -40,7 +40,7 @@ def load(
 
     `environ` and `read` give the values of `password_env` and the contents of `password_file` (`read` raises
     OSError where it cannot); with `secrets=False` none is asked for and passwords stay empty, as a replay
-    needs none. `lacking`: the extras (`media`, `ws`, `web`, `postgres`) that are not installed here.
+    needs none. `lacking`: the extras (`media`, `ws`, `web`, `postgres`, `otel`) that are not installed here.
     """
     draft, findings = _examine(text, file, Sources(environ, read, wanted=secrets), lacking)
     for finding in findings:
@@ -114,6 +114,7 @@ def _config(draft: Draft) -> Config:
         webhooks=tuple(draft.webhooks.values()),
         listen=draft.listen,
         hep=draft.hep,
+        otel=draft.otel,
         dial=draft.dial or DialConfig(),
         recordings=draft.recordings,
         dry_run=draft.dry_run,

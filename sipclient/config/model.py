@@ -281,6 +281,13 @@ class HepConfig(Table, frozen=True, kw_only=True):
         return f"HepConfig(server={self.server!r}, id={self.id})"
 
 
+class OtelConfig(Table, frozen=True, kw_only=True):
+    """`[otel]`: what the robot does, as OpenTelemetry spans, by OTLP over HTTP."""
+
+    endpoint: Text = Text("")
+    service_name: Text = Text("")
+
+
 class DialConfig(Table, frozen=True, kw_only=True):
     """`[dial]`: what may be called at all, and how fast."""
 
@@ -301,6 +308,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     webhooks: tuple[WebhookConfig, ...] = ()
     listen: ListenConfig | None = None
     hep: HepConfig | None = None
+    otel: OtelConfig | None = None
     dial: DialConfig = DialConfig()
     recordings: str = ""
     dry_run: bool = False
@@ -320,6 +328,7 @@ TABLES: dict[str, type[Table]] = {
     "webhooks": WebhookConfig,
     "listen": ListenConfig,
     "hep": HepConfig,
+    "otel": OtelConfig,
     "dial": DialConfig,
 }
 ARRAYS = ("watch", "rules", "incoming", "webhooks")

@@ -52,8 +52,17 @@ def lacking_extras() -> tuple[str, ...]:
         "ws": find_spec("websockets") is not None,
         "web": find_spec("litestar") is not None and find_spec("uvicorn") is not None,
         "postgres": find_spec("psycopg") is not None,
+        "otel": spans_there(),
     }
     return tuple(name for name, is_there in there.items() if not is_there)
+
+
+def spans_there() -> bool:
+    """Whether the extra `otel` is installed, of which other programs bring parts."""
+    try:
+        return None not in map(find_spec, ("opentelemetry.sdk", "opentelemetry.exporter.otlp.proto.http"))
+    except ModuleNotFoundError:  # what they are in is not there
+        return False
 
 
 def store_url(config: Config, folder: str) -> str:

@@ -255,6 +255,9 @@ class Robot:
         if config.hep != self._config.hep:
             self._complain(["[hep] has changed: that needs a restart"])
             config = msgspec.structs.replace(config, hep=self._config.hep)
+        if config.otel != self._config.otel:
+            self._complain(["[otel] has changed: that needs a restart"])
+            config = msgspec.structs.replace(config, otel=self._config.otel)
         if config.recordings != self._config.recordings:
             self._complain(["recordings has changed: that needs a restart"])
             config = msgspec.structs.replace(config, recordings=self._config.recordings)

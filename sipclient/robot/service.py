@@ -20,6 +20,7 @@ from sipclient.robot.files import check_file, folder_of, load_file, store_url, t
 from sipclient.robot.hooks import Hooks, described, load_hooks
 from sipclient.robot.journal import Journal, LibraryLog
 from sipclient.robot.mirror import Mirror
+from sipclient.robot.observer import Observer
 from sipclient.robot.outlets import NO_OUTLETS, Front, OpenPosts, Outlets, Posts
 from sipclient.robot.robot import Robot, both, utc_now
 from sipclient.robot.signals import Signals
@@ -89,12 +90,14 @@ async def serve(path: str, journal: Journal, signals: Signals, traces: str = "",
     prepared = await signals.unless_stopped(_prepare(path, folder))
     if prepared is not None:
         web = prepared.config.web
-        front = outlets.front(web, folder) if web is not None else None
-        try:
-            await _serve(path, folder, prepared, journal, signals, traces, front, outlets.posts)
-        finally:
-            if front is not None:
-                await front.closed()
+        async with _spanning(prepared.config, journal) as spans:
+            front = outlets.front(web, folder) if web is not None else None
+            try:
+                await _serve(path, folder, prepared, journal, signals, traces, front, outlets.posts, spans)
+            finally:
+                if front is not None:
+                    await front.closed()
+            signals.left()  # whatever the collector of spans does now
     signals.left()
     journal.tell(told.Stopped())
 
@@ -108,6 +111,7 @@ async def _serve(
     traces: str,
     front: Front | None,
     open_posts: OpenPosts,
+    spans: tuple[Observer, ...],
 ) -> None:
     config = prepared.config
     check_ports(accounts_of(config, folder).values())
@@ -126,7 +130,7 @@ async def _serve(
                 hooks=prepared.hooks,
                 folder=folder,
                 tape=tape,
-                observers=front.observers if front is not None else (),
+                observers=(*spans, *(front.observers if front is not None else ())),
                 mirror=mirror,
                 on_send=journal.sent if verbose else None,
                 on_receive=journal.received if verbose else None,
@@ -166,6 +170,17 @@ async def _mirroring(config: Config, journal: Journal) -> AsyncIterator[Mirror |
         return
     async with Mirror(config.hep, utc_now, lambda text: journal.tell(told.Notice("warning", text))) as mirror:
         yield mirror
+
+
+@asynccontextmanager
+async def _spanning(config: Config, journal: Journal) -> AsyncIterator[tuple[Observer, ...]]:
+    if config.otel is None:
+        yield ()
+        return
+    from sipclient.robot.spans import exported  # an extra, and slow to load: only for whoever asks for it
+
+    async with exported(config.otel, lambda text: journal.tell(told.Notice("warning", text))) as spans:
+        yield (spans,)
 
 
 def spare_the_collector() -> None:

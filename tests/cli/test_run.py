@@ -122,6 +122,32 @@ async def test_a_pbx_that_has_gone_silent_does_not_keep_it(pbx: Any, sipclient: 
     assert run.lines[-1].endswith("= stopped")
 
 
+async def test_a_collector_of_spans_that_never_answers_does_not_keep_it(
+    pbx: Any, sipclient: Any, robot_toml: Any
+) -> None:
+    posted = bytearray()
+
+    async def swallow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(4096):
+            posted.extend(data)
+        writer.close()
+
+    collector = await asyncio.start_server(swallow, "127.0.0.1", 0)
+    port = collector.sockets[0].getsockname()[1]
+    robot_toml.write(f'{robot_toml.text}\n[otel]\nendpoint = "http://127.0.0.1:{port}"\n')
+    run = await sipclient("run")
+    await run.until("1002: unknown -> ready")
+    await busy_to_ready(pbx, run, "1001")
+    await run.until("answered")
+    began = time.monotonic()
+    run.signal(signal.SIGTERM)
+    assert await run.end(5) == 0
+    assert time.monotonic() - began < 5
+    assert pbx.registers == [True, False] and run.lines[-1].endswith("= stopped")
+    assert posted.startswith(b"POST /v1/traces") and b"rule queue" in posted
+    collector.close()
+
+
 async def test_a_wrong_password_is_told_with_the_next_try(pbx: Any, sipclient: Any, robot_toml: Any) -> None:
     pbx.refuse_with = 403
     run = await sipclient("run")

@@ -22,6 +22,7 @@ from sipclient.config import (
     IncomingConfig,
     ListenConfig,
     Match,
+    OtelConfig,
     Retry,
     RuleConfig,
     StoreConfig,
@@ -57,6 +58,7 @@ SECTIONS: list[tuple[str, type[msgspec.Struct]]] = [
     ("## [[webhooks]]", WebhookConfig),
     ("## [listen]", ListenConfig),
     ("## [hep]", HepConfig),
+    ("## [otel]", OtelConfig),
     ("## [dial]", DialConfig),
 ]
 

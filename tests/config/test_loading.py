@@ -97,6 +97,7 @@ def test_every_part_is_accepted() -> None:
             "listen.wss: SIP over WebSocket needs",
         ),
         ("[store]\nurl = 'postgresql://robot@db/robot'", "postgres", "store.url: PostgreSQL needs"),
+        ("[otel]", "otel", "otel: OpenTelemetry spans need"),
         ("[web]\nlisten = '127.0.0.1:80'", "web", "web: the HTTP API and the page need"),
     ],
 )

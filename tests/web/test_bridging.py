@@ -10,11 +10,15 @@ from typing import Any
 
 import httpx
 import pytest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from sipclient import Account, Client
 from sipclient.config import load
 from sipclient.robot import Robot
 from sipclient.robot.metrics import Metrics
+from sipclient.robot.spans import Spans
 from sipclient.store import open_store
 from sipclient.web.app import build
 from tests.client.loopback.conftest import Pbx
@@ -39,7 +43,8 @@ listen = "127.0.0.1:0"
 class Office:
     """A robot, its API, and the telephones that it reaches."""
 
-    def __init__(self, robot: Robot, client: httpx.AsyncClient, calls: Any) -> None:
+    def __init__(self, robot: Robot, client: httpx.AsyncClient, calls: Any, spans: InMemorySpanExporter) -> None:
+        self.spans = spans
         self.robot = robot
         self.client = client
         self.calls = calls
@@ -51,6 +56,13 @@ class Office:
         response = await self.client.post(path, json=body)
         assert response.status_code == status, response.text
         return response.json()
+
+    async def span(self, name: str) -> Any:
+        while True:
+            for span in self.spans.get_finished_spans():
+                if span.name == name:
+                    return span
+            await asyncio.sleep(0.01)
 
     async def until(self, path: str, **wanted: Any) -> Any:
         while True:
@@ -65,16 +77,20 @@ async def office(tmp_path: Path) -> AsyncIterator[Office]:
     pbx = Pbx()
     await pbx.start()
     config = load(CONFIG.format(port=pbx.ports["udp"]))
+    spans = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(spans))
+    observers = [Spans(provider.get_tracer("test"))]
     try:
         async with (
             asyncio.timeout(TIMEOUT),
             open_store("sqlite::memory:") as store,
-            Robot(config, store=store, tell=lambda news: None, folder=str(tmp_path)) as robot,
+            Robot(config, store=store, tell=lambda news: None, folder=str(tmp_path), observers=observers) as robot,
             pbx.client.incoming() as calls,
         ):
             transport = httpx.ASGITransport(build(robot, Metrics()))
             async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
-                yield Office(robot, client, calls)
+                yield Office(robot, client, calls, spans)
             assert robot.client.failures == 0
     finally:
         await pbx.client.aclose()
@@ -114,6 +130,27 @@ async def test_two_numbers_are_called_and_joined(office: Office, tmp_path: Path)
     taken = await office.post("/v1/bridges", 422, a="1001", b="1002", id="order-17")
     assert taken["detail"] == "id: order-17 is taken already"
     assert [each["id"] for each in (await office.client.get("/v1/bridges")).json()["items"]] == ["order-17"]
+
+
+async def test_a_bridge_is_a_span_and_its_legs_are_children(office: Office) -> None:
+    for status in (0, 486):
+        made = await office.post("/v1/bridges", a="1001", b="1002", ringback="silence_stream://-1")
+        far_a = await (await office.next()).answer()
+        b = await office.next()
+        if status:
+            b.reject(status)
+        else:
+            await b.answer()
+            await office.until(f"/v1/bridges/{made['id']}", state="bridged")
+            far_a.hangup()
+        await office.until(f"/v1/bridges/{made['id']}", state="failed" if status else "ended")
+        await far_a.ended()
+        bridge = await office.span("bridge")
+        legs = [each for each in office.spans.get_finished_spans() if each.parent == bridge.context]
+        assert sorted(str((each.attributes or {})["sipclient.leg"]) for each in legs) == ["a", "b"]
+        assert (bridge.attributes or {})["sipclient.bridge"] == made["id"] and bridge.parent is None
+        assert bridge.status.description == ("486 USER_BUSY" if status else None)
+        office.spans.clear()
 
 
 async def test_a_bridge_that_fails_says_which_side_and_why(office: Office) -> None:

@@ -43,7 +43,7 @@ _SECRETS = re.compile(
 _LONGEST = 1 << 22  # bytes of a line
 _SHOWN = 120  # characters of what is wrong with a line
 _SAID_NOWHERE = frozenset({"password", "turn_password", "secret"})
-_LEFT_OUT = ("web", "webhooks", "store", "listen", "hep")  # no part of what the engine and the rules decide
+_LEFT_OUT = ("web", "webhooks", "store", "listen", "hep", "otel")  # no part of what the engine and the rules decide
 
 
 Seconds = Annotated[float, msgspec.Meta(ge=0.0, lt=1e12)]
