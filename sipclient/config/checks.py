@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import math
 import re
 
@@ -138,6 +140,8 @@ def _services(draft: Draft, findings: Findings) -> None:
             findings.error(
                 ("webhooks", place, "url"), "there is a webhook with this URL above: give one all its events"
             )
+        elif not _is_secret(hook.secret):
+            findings.error(("webhooks", place, "secret"), "what follows whsec_ is not base64: copy the secret whole")
         elif not hook.secret and findings.sound("webhooks", place):
             findings.add(
                 "warning", ("webhooks", place), "no secret: whoever is told cannot know that it was this robot"
@@ -155,6 +159,15 @@ def _spans(draft: Draft, findings: Findings) -> None:
         findings.error(("otel", "endpoint"), 'a collector is like "http://collector.example.com:4318"')
     elif endpoint.rstrip("/").endswith(":4317"):
         findings.warning(("otel", "endpoint"), "spans go over HTTP, for which collectors have 4318: 4317 is gRPC's")
+
+
+def _is_secret(secret: str) -> bool:
+    if not secret.startswith("whsec_"):
+        return True
+    try:
+        return bool(base64.b64decode(secret.removeprefix("whsec_"), validate=True))
+    except binascii.Error:
+        return False
 
 
 def _dial(draft: Draft, findings: Findings) -> None:

@@ -43,6 +43,10 @@ def _web(draft: Draft) -> Iterator[Path]:
     return iter([("web",)] if draft.web else [])
 
 
+def _webhooks(draft: Draft) -> Iterator[Path]:
+    return (("webhooks", place) for place in draft.webhooks)
+
+
 def _postgresql(draft: Draft) -> Iterator[Path]:
     return iter([("store", "url")] if draft.store and draft.store.url.startswith("postgres") else [])
 
@@ -55,7 +59,7 @@ NEEDS: Mapping[str, tuple[Need, ...]] = MappingProxyType(
     {
         "media": ((_media, "encrypted media need"), (_codecs, "opus and G722 need")),
         "ws": ((_websocket, "SIP over WebSocket needs"), (_browsers, "SIP over WebSocket needs")),
-        "web": ((_web, "the HTTP API and the page need"),),
+        "web": ((_web, "the HTTP API and the page need"), (_webhooks, "webhooks need")),
         "postgres": ((_postgresql, "PostgreSQL needs"),),
         "otel": ((_spans, "OpenTelemetry spans need"),),
     }

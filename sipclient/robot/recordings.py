@@ -15,6 +15,7 @@ import msgspec
 
 from sipclient.errors import InvalidValue, MediaError
 from sipclient.face.tasks import Tasks
+from sipclient.media.sound.writers import check_format
 from sipclient.robot import told
 from sipclient.robot.told import Told
 
@@ -26,6 +27,7 @@ FORMS = {".wav": "audio/wav", ".mp3": "audio/mpeg", ".opus": "audio/ogg", ".ogg"
 LONGEST_NAME = 120  # characters
 LISTED = 1000  # files: the newest
 KNOWN = 1000  # recordings of which it is known whose they are, and waveforms that are kept
+_RATE = 8000  # Hz, at which every form can be written that can be written at all
 _UNFIT = re.compile(r"[^A-Za-z0-9@._-]+")
 
 
@@ -67,7 +69,8 @@ class Recordings:
 
     def place(self, wish: str, whose: str) -> Path:
         """Where to record: `wish` is a name, or only an ending such as `mp3`; empty, or without a name, it is named
-        after `whose` it is. Raises InvalidValue for a name that is none, and MediaError without a folder for it."""
+        after `whose` it is. Raises InvalidValue for a name that is none, and MediaError without a folder for it, or
+        for a form that cannot be written here."""
         name, dot, ending = wish.rpartition(".")
         if not dot and f".{wish.lower()}" in FORMS:
             name, ending = "", wish
@@ -80,6 +83,7 @@ class Recordings:
             raise InvalidValue(
                 f'"{_shown(wish)}" is no name of a recording: letters, digits and @ . _ - are, {LONGEST_NAME} at most'
             )
+        check_format(f"{name}.{ending}", f".{ending.lower()}", _RATE)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:

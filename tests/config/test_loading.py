@@ -99,6 +99,7 @@ def test_every_part_is_accepted() -> None:
         ("[store]\nurl = 'postgresql://robot@db/robot'", "postgres", "store.url: PostgreSQL needs"),
         ("[otel]", "otel", "otel: OpenTelemetry spans need"),
         ("[web]\nlisten = '127.0.0.1:80'", "web", "web: the HTTP API and the page need"),
+        ("[[webhooks]]\nurl = 'https://x'\nsecret = 'x'", "web", "webhooks[1]: webhooks need"),
     ],
 )
 def test_what_needs_an_extra_is_taken_where_it_is_installed(setting: str, extra: str, words: str) -> None:
@@ -550,6 +551,14 @@ def test_any_text_gives_findings_and_nothing_else(text: str) -> None:
     assert all(found.line >= 0 for found in check(text))
     with pytest.raises(ConfigError):
         load(text)
+
+
+@pytest.mark.parametrize(
+    ("secret", "sound"), [("whsec_aGVsbG8=", True), ("whsec_@@", False), ("whsec_", False), ("x", True)]
+)
+def test_a_secret_that_only_looks_like_one(secret: str, sound: bool) -> None:
+    found = check(edited("[dial]", f'[[webhooks]]\nurl = "https://x"\nsecret = "{secret}"\n[dial]'), environ=ENVIRON)
+    assert any(each.severity == "error" and "not base64" in each.message for each in found) is not sound
 
 
 def test_a_webhook_without_a_secret_is_doubted() -> None:

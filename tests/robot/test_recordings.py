@@ -74,6 +74,15 @@ async def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
         Recordings(tmp_path / "file" / "in", heard.append).place("", "x")
 
 
+async def test_a_form_that_needs_the_extra_is_refused_before_anybody_is_called(
+    folder: Recordings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sipclient.media.pyav.installed", lambda: False)
+    with pytest.raises(MediaError, match=r"sipclient\[media\]"):
+        folder.place("a.mp3", "x")
+    assert folder.place("a.wav", "x").name == "a.wav" and not (folder.folder / "a.mp3").exists()
+
+
 async def test_whose_a_recording_is_and_when_it_is_complete(folder: Recordings) -> None:
     path = folder.place("a.wav", "x")
     path.write_bytes(b"RIFF")

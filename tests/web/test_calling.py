@@ -78,6 +78,8 @@ async def test_it_is_tried_again_as_it_says(stage: Any) -> None:
         ({"to": "7000", "account": "nobody"}, 422, "invalid-value"),
         ({"to": "7000", "headers": {"X-A": "b\r\nX-Evil: 1"}}, 422, "invalid-value"),
         ({"to": "7000", "headers": {"X-A\r\nX-Evil": "b"}}, 422, "invalid-value"),
+        ({"to": "7000", "headers": {"Via": "b"}}, 422, "invalid-value"),
+        ({"to": "{sip_h_Route=<sip:x>}7000"}, 422, "invalid-value"),
         ({"to": "7000", "caller_id": "x\r\nEvil: 1"}, 422, "invalid-value"),
         ({"to": "7000", "variables": {"a\r\n": "b"}}, 422, "invalid-value"),
         ({"to": "7000", "variables": {"a": "\0"}}, 422, "invalid-value"),

@@ -10,6 +10,7 @@ from sipclient.dialling import Leg, Plan, parse_dial_string, read_retry
 from sipclient.dialling.plan import variable_headers
 from sipclient.errors import InvalidValue, MediaError
 from sipclient.message import check_header_name, check_header_value
+from sipclient.protocol.checks import check_headers
 from sipclient.robot.guarded import GuardedClient
 from sipclient.robot.wishes import CallWish, retry_of, seconds
 
@@ -44,9 +45,7 @@ class Plans:
     def of_call(self, wish: CallWish) -> Plan:
         """The plan of a call. Raises InvalidValue for what never could be."""
         check_variables(wish.variables)
-        for name, value in wish.headers.items():
-            check_header_name(name)
-            check_header_value(value, f"header {name}")
+        check_headers(tuple(wish.headers.items()))
         check_header_value(wish.caller_id, "caller ID")
         plan = self.read(wish.to)
         more = (*wish.headers.items(), *variable_headers(wish.variables))
@@ -82,8 +81,9 @@ class Plans:
         return plan.each_leg(named)
 
     def allowed(self, plan: Plan) -> None:
-        """Raises NotAllowed for what `[dial] allow` does not name."""
+        """Raises NotAllowed for what `[dial] allow` does not name, InvalidValue for headers that are not to be set."""
         for leg in plan.legs:
+            check_headers(leg.headers)
             self._client.check_target(leg.account, leg.to)
 
     def with_sound(self, plan: Plan) -> None:

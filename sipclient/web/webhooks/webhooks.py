@@ -114,7 +114,7 @@ class Webhooks:
 
     def hear(self, news: Told) -> None:
         """One more event."""
-        if not self._deliveries:
+        if not self._deliveries or self._is_told_by_its_calls(news):
             return
         self._serial += 1
         self._unwritten.append(_News(id_of(news, self._run, self._serial), self._wall(), news))
@@ -124,6 +124,12 @@ class Webhooks:
         if not self._writing:
             self._writing = True
             self._write_soon()
+
+    def _is_told_by_its_calls(self, news: Told) -> bool:
+        """Whether it is the end of an order whose calls have ends of their own to come."""
+        if not isinstance(news, told.JobAbandoned):
+            return False
+        return any(call.job.startswith(f"{news.job} call ") for call in self._owed.values())
 
     async def aclose(self) -> None:
         """Write what was told, try a moment longer to deliver it, and end. What is not delivered waits in the store."""
