@@ -103,7 +103,7 @@ async def open_stream(way: Route, make: Callable[[], Stream], limits: Limits) ->
 
 async def _connect(way: Route, make: Callable[[], _P], context: ssl.SSLContext | None, limits: Limits) -> _P:
     loop = asyncio.get_running_loop()
-    sock = socket.socket(family_of(way.target.host), socket.SOCK_STREAM)
+    sock = socket.socket(family_of(way.target.host), socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         sock.setblocking(False)
         if way.local_host:

@@ -54,7 +54,9 @@ class Listener:
     ) -> Listener:
         """Listen at an IP literal (a wildcard too) and port, 0 for any. Raises OSError."""
         address = socket_address(host, port)
-        sock = socket.socket(socket.AF_INET6 if len(address) == 4 else socket.AF_INET, socket.SOCK_STREAM)
+        sock = socket.socket(
+            socket.AF_INET6 if len(address) == 4 else socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP
+        )
         try:
             sock.setblocking(False)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

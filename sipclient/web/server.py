@@ -33,7 +33,8 @@ def bound(listen: HostPort) -> socket.socket:
         address = found[0][4] if found else socket_address(host, listen.port)
     except (OSError, ValueError) as error:
         raise ListenFailed(f"[web] {where} is no address of this machine: {error}") from error
-    sock = socket.socket(family, socket.SOCK_STREAM)
+    # With the protocol said, asyncio sends what is small at once: else each answer on a connection kept waits 40 ms.
+    sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind(address)

@@ -25,6 +25,7 @@ from sipclient.protocol.events import (
     Target,
 )
 from sipclient.transport import Limits
+from sipclient.transport.stream import Stream
 
 MESSAGE = (
     b"OPTIONS sip:a@example.com SIP/2.0\r\nVia: SIP/2.0/TCP 192.0.2.1;branch=z9hG4bK1\r\n"
@@ -102,6 +103,28 @@ async def test_a_stream_carries_both_ways(make_network: Any, host: str) -> None:
     packets = await inbox.until(Packet, 3)
     assert [packet.data for packet in packets] == [MESSAGE, MESSAGE, PING]
     server.close()
+
+
+async def test_nothing_small_is_held_back(
+    make_network: Any, server: Server, dial: Dial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nagle's algorithm would let a request wait 40 ms for the acknowledgement of the one before it."""
+    delayed: list[bool] = []
+    made = Stream.connection_made
+
+    def watched(self: Stream, transport: asyncio.BaseTransport) -> None:
+        made(self, transport)
+        sock = transport.get_extra_info("socket")
+        delayed.append(not sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+
+    monkeypatch.setattr(Stream, "connection_made", watched)
+    network, inbox = make_network()
+    network.perform(Connect(1, server.target, "a"))
+    await inbox.one(FlowOpened)
+    _, writer = await dial(*await network.listen("tcp", "127.0.0.1", 0))
+    writer.write(MESSAGE)
+    await inbox.one(Packet)
+    assert delayed == [False, False]
 
 
 async def test_one_byte_at_a_time(make_network: Any, server: Server) -> None:

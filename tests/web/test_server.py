@@ -125,6 +125,22 @@ async def test_a_second_request_on_the_same_connection_has_its_time_too(monkeypa
         writer.close()
 
 
+async def test_answers_are_not_held_back_for_what_may_follow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nagle's algorithm and delayed acknowledgements made each answer on a connection that was kept wait 40 ms."""
+    delayed: list[bool] = []
+    made = server.Bounded.connection_made
+
+    def watched(self: server.Bounded, transport: asyncio.Transport) -> None:
+        made(self, transport)
+        sock = transport.get_extra_info("socket")
+        delayed.append(not sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+
+    monkeypatch.setattr(server.Bounded, "connection_made", watched)
+    async with served() as (_, port):
+        await ask(port, request("/healthz"))
+    assert delayed == [False]
+
+
 async def test_connections_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "MOST", 3)
     async with served() as (_, port):
