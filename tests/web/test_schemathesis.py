@@ -48,7 +48,7 @@ OPTIONS = {
     "exclude-path": "/v1/events",  # a stream has no end that one could wait for
     "seed": "1",
     "max-examples": "4",
-    "phases": "examples,fuzzing,stateful",
+    "phases": "examples,coverage,fuzzing,stateful",
     "request-timeout": "10",
     "suppress-health-check": "all",  # they judge how long it takes
 }
