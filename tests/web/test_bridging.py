@@ -180,6 +180,14 @@ async def test_a_bridge_is_hung_up_while_b_rings(office: Office) -> None:
     [
         ({"a": "1001", "b": "0900"}, 403),
         ({"a": "1001,0900", "b": "1002"}, 403),
+        ({"a": "1001", "b": "1002|0900"}, 403),
+        ({"a": "1001", "b": "[leg_timeout=5]user/0900,1002"}, 403),
+        ({"a": "1001\r\nX-Evil: 1", "b": "1002"}, 422),
+        ({"a": "1001", "b": "1002\0"}, 422),
+        ({"a": "1001", "b": "1002", "caller_id": "x\r\nX-Evil: 1"}, 422),
+        ({"a": "1001", "b": "1002", "variables": {"x": "\r\nX-Evil: 1"}}, 422),
+        ({"a": "1001", "b": "1002", "variables": {"x\r\nX-Evil": "1"}}, 422),
+        ({"a": "1001", "b": "1002", "record": "x\0.wav"}, 422),
         ({"a": "1001", "b": "1002", "ringback": "/etc/passwd"}, 422),
         ({"a": "{ringback=/etc/passwd}1001", "b": "1002"}, 422),
         ({"a": "1001", "b": "1002", "announcement": "../x.wav"}, 422),
@@ -240,7 +248,17 @@ async def test_a_transfer_is_the_far_ends_to_carry_out(office: Office) -> None:
     await office.until(path, state="answered")
     refused = await office.post(f"{path}/transfer", 409, to="1002")  # its account has refer = deny
     assert refused["code"] == "refused"
-    assert (await office.post(f"{path}/transfer", 403, to="0900"))["code"] == "not-allowed"
+    for to in (
+        "0900",
+        "1002|0900",
+        "1002\r\nX-Evil: 1",
+        "1002\0",
+        "sip:1002@evil.example",
+        "sip:1002@127.0.0.1?Route=x",
+    ):
+        assert (await office.post(f"{path}/transfer", 403, to=to))["code"] == "not-allowed"
+    evil = await office.client.delete(f"{path}?cause=%0d%0aX-Evil:1")
+    assert evil.status_code == 422 and (await office.client.get(path)).json()["state"] == "answered"
 
 
 async def test_a_call_that_reaches_us_is_shown_and_hung_up(office: Office) -> None:

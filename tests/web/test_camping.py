@@ -70,3 +70,18 @@ async def test_what_cannot_be_camped_on(stage: Any, wish: Any, status: int) -> N
     await stage.start(RULES)
     await camp(stage, status, **wish)
     assert (await stage.get("/v1/callbacks"))["items"] == []
+
+
+@pytest.mark.parametrize("bad", ["\r\nX-Evil: 1", "\n", "\0", "\x1b"])
+@pytest.mark.parametrize("place", ["extension", "caller", "caller_name", "order", "order's value"])
+async def test_no_control_character_is_kept_for_a_template(stage: Any, place: str, bad: str) -> None:
+    await stage.start(RULES, dial=DIAL + WEB)
+    wish: dict[str, Any] = {"extension": "1001", "caller": "2001", "caller_name": "Ann", "variables": {"order": "17"}}
+    if place == "order":
+        wish["variables"] = {f"order{bad}": "17"}
+    elif place == "order's value":
+        wish["variables"] = {"order": f"17{bad}"}
+    else:
+        wish[place] += bad
+    assert (await camp(stage, 422, **wish))["code"] == "invalid-value"
+    assert (await stage.get("/v1/callbacks"))["items"] == [] and not stage.world.invites
