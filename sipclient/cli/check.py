@@ -24,6 +24,6 @@ def check(
     for finding in findings:
         print(finding)
     count = Counter(finding.severity for finding in findings)
-    print(f"{path}: " + ", ".join(counted(count[what], what) for what in ("error", "warning", "note")))
+    print(f"{path}: " + ", ".join(counted(count[what], what) for what in ("error", "warning")))
     if count["error"] or (strict and count["warning"]):
         raise typer.Exit(1)

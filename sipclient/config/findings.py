@@ -11,7 +11,7 @@ from sipclient.config.lines import Lines, Path
 from sipclient.config.values import visible
 from sipclient.errors import ConfigError
 
-Severity: TypeAlias = Literal["error", "warning", "note"]
+Severity: TypeAlias = Literal["error", "warning"]
 
 LONGEST_MESSAGE = 500  # characters
 _LONGEST_KEY = 64  # characters of a key said back
@@ -19,11 +19,7 @@ _DEEPEST = 8  # parts of a path: the file's own tables have five
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """One thing to say about the file.
-
-    An `error` keeps it from being loaded, a `warning` is probably not meant, a `note` says that this version
-    does not act on something yet.
-    """
+    """One thing to say about the file: an `error` keeps it from being loaded, a `warning` is probably not meant."""
 
     severity: Severity
     message: str

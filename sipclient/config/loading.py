@@ -60,9 +60,8 @@ def check(
 ) -> list[Finding]:
     """Everything there is to say about a robot.toml, in the order of its lines.
 
-    Errors, warnings, and notes about what this version does not act on yet. It has an error exactly where
-    `load` with the same secrets at hand refuses: one that cannot be had is an error too. With `outside` there are
-    errors too where a hook could not be run or the store not be opened.
+    It has an error exactly where `load` with the same secrets at hand refuses: one that cannot be had is an error
+    too. With `outside` there are errors too where a hook could not be run or the store not be opened.
     """
     return _examine(text, file, Sources(environ, read), lacking, outside)[1]
 

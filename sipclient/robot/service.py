@@ -230,12 +230,11 @@ async def _reload(robot: Robot, path: str, folder: str, url: str, tape: Tape | N
 
 def _tell_findings(findings: list[Finding], robot: Robot) -> None:
     """What `check` warns of, whoever did not ask it."""
-    told_of = [each for each in findings if each.severity != "error"]
+    warnings = [f"{each.file}:{each.line}: {each.message}" for each in findings if each.severity == "warning"]
     if robot.views is not None:
-        robot.views.findings = [f"{each.file}:{each.line}: {each.message}" for each in told_of]
-    for finding in told_of:
-        level = "warning" if finding.severity == "warning" else "info"
-        robot.tell(told.Notice(level, f"{finding.file}:{finding.line}: {finding.message}"))
+        robot.views.findings = warnings
+    for text in warnings:
+        robot.tell(told.Notice("warning", text))
 
 
 def check_ports(accounts: Iterable[Account]) -> None:
