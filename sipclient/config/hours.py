@@ -37,7 +37,17 @@ class Days(Plain):
         return cls(frozenset(numbers))
 
     def __str__(self) -> str:
-        return ",".join(DAYS[number] for number in sorted(self.numbers))
+        """As short as people write it: `mon-fri`, `sat,sun`."""
+        parts: list[str] = []
+        start = 0
+        while start < len(DAYS):
+            end = start
+            while end in self.numbers:
+                end += 1
+            run = DAYS[start:end]
+            parts += [f"{run[0]}-{run[-1]}"] if len(run) > 2 else run
+            start = end + 1
+        return ",".join(parts)
 
 
 class Clock(int):
@@ -93,12 +103,20 @@ class Hours(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     def is_open(self, at: datetime) -> bool:
         """`at` must be aware."""
-        local = at.astimezone(ZoneInfo(self.timezone)) if self.timezone else at
+        local = self._local(at)
         minute, today = local.hour * 60 + local.minute, local.weekday() in self.days.numbers
         if self.from_ < self.to:
             return today and self.from_ <= minute < self.to
         yesterday = (local - timedelta(days=1)).weekday() in self.days.numbers
         return (today and minute >= self.from_) or (yesterday and minute < self.to)
+
+    def outside(self, at: datetime) -> str:
+        """Why it is closed `at`, by the clock on which it opens: `tue 2026-03-03 19:40 is outside mon 08:00-18:00`."""
+        local = self._local(at)
+        return f"{DAYS[local.weekday()]} {local:%Y-%m-%d %H:%M} is outside {self}"
+
+    def _local(self, at: datetime) -> datetime:
+        return at.astimezone(ZoneInfo(self.timezone)) if self.timezone else at
 
     def __str__(self) -> str:
         return " ".join(part for part in (str(self.days), f"{self.from_}-{self.to}", self.timezone) if part)

@@ -159,7 +159,7 @@ def hours(case: Case) -> str:
     """It is within the hours."""
     if case.rule.hours is None or case.rule.hours.is_open(case.at):
         return ""
-    return f"{case.at.isoformat(timespec='seconds')} is outside {case.rule.hours}"
+    return case.rule.hours.outside(case.at)
 
 
 def limit(case: Case) -> str:

@@ -203,7 +203,7 @@ def _try_again(rules: RuleSet, memory: Memory, job: Job, at: datetime, actions: 
     if state != job.state:
         detail = f"{job.extension} is {state or 'unknown'}, no longer {job.state}"
     elif rule.hours is not None and not rule.hours.is_open(at):
-        detail = f"{at.isoformat(timespec='seconds')} is outside {rule.hours}"
+        detail = rule.hours.outside(at)
     elif not rules.allows(job.account, job.to):
         detail = f'[dial] allow does not name "{job.to}"'
     else:

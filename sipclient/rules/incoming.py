@@ -50,7 +50,7 @@ def _differs(entry: IncomingConfig, call: ReceivedCall, at: datetime) -> str:
     if not _is(wanted.from_, call.caller, call.caller_uri):
         return f"from {call.caller} is not {wanted.from_}"
     if wanted.hours is not None and not wanted.hours.is_open(at):
-        return f"{at.isoformat(timespec='seconds')} is outside {wanted.hours}"
+        return wanted.hours.outside(at)
     return ""
 
 

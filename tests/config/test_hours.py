@@ -20,11 +20,12 @@ def hours(**table: Any) -> Hours:
 
 
 DAYS = [
-    ("mon-fri", "mon,tue,wed,thu,fri"),
+    ("mon-fri", "mon-fri"),
+    ("mon-sun", "mon-sun"),
     ("mon,wed", "mon,wed"),
     ("sat-sun", "sat,sun"),
-    ("fri-mon", "mon,fri,sat,sun"),
-    ("mon-fri, sun", "mon,tue,wed,thu,fri,sun"),
+    ("fri-mon", "mon,fri-sun"),
+    ("mon-fri, sun", "mon-fri,sun"),
     ("Mon", "mon"),
     ("mon-mon", "mon"),
     (["mon-tue", "sat"], "mon,tue,sat"),
@@ -110,6 +111,12 @@ def test_without_a_zone_the_moment_s_own_clock_counts() -> None:
     assert not window.is_open(datetime(2026, 7, 6, 8, 30, tzinfo=BERLIN).astimezone(UTC))
 
 
+def test_why_it_is_closed_is_told_by_its_own_clock() -> None:
+    at = datetime(2026, 11, 27, 1, 33, tzinfo=UTC)
+    assert hours(**WORK).outside(at) == "fri 2026-11-27 02:33 is outside mon-fri 08:00-18:00 Europe/Berlin"
+    assert hours(to="01:00").outside(at) == "fri 2026-11-27 01:33 is outside mon-sun 00:00-01:00"
+
+
 def test_appearance() -> None:
-    assert str(hours(**WORK)) == "mon,tue,wed,thu,fri 08:00-18:00 Europe/Berlin"
+    assert str(hours(**WORK)) == "mon-fri 08:00-18:00 Europe/Berlin"
     assert hours(**WORK) == hours(**WORK) != hours(**NIGHT)

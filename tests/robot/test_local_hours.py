@@ -62,6 +62,4 @@ def test_hours_of_the_machine(new_york: None, hour: int, open_: bool) -> None:
     judge.changed(ExtensionChanged(1, "pbx", "1001", State.ON_THE_PHONE, State.READY, 7, False, True), None)
     assert len(placed) == open_
     details = [each.detail for each in said if isinstance(each, RuleSuppressed)]
-    assert details == (
-        [] if open_ else [f"2026-11-24T{hour - 5:02d}:30:00-05:00 is outside {rules.rules['office'].hours}"]
-    )
+    assert details == ([] if open_ else [f"tue 2026-11-24 {hour - 5:02d}:30 is outside {rules.rules['office'].hours}"])
