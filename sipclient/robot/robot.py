@@ -47,6 +47,8 @@ from sipclient.store import Store
 
 STOP = 4.0  # seconds that leaving the PBXs may take
 FINISH = 600.0  # seconds that the calls of an account which a reload changes get to end by themselves
+# What a reload cannot change, and its name in the file.
+BOUND = {"listen": "[listen]", "hep": "[hep]", "otel": "[otel]", "recordings": "recordings", "web": "[web]"}
 
 
 T = TypeVar("T")
@@ -249,21 +251,9 @@ class Robot:
         An account that is another one, or gone, and has calls stays as it was until the last of them has ended, for
         at most FINISH seconds.
         """
-        if config.listen != self._config.listen:
-            self._complain(["[listen] has changed: that needs a restart"])
-            config = msgspec.structs.replace(config, listen=self._config.listen)
-        if config.hep != self._config.hep:
-            self._complain(["[hep] has changed: that needs a restart"])
-            config = msgspec.structs.replace(config, hep=self._config.hep)
-        if config.otel != self._config.otel:
-            self._complain(["[otel] has changed: that needs a restart"])
-            config = msgspec.structs.replace(config, otel=self._config.otel)
-        if config.recordings != self._config.recordings:
-            self._complain(["recordings has changed: that needs a restart"])
-            config = msgspec.structs.replace(config, recordings=self._config.recordings)
-        if config.web != self._config.web:
-            self._complain(["[web] has changed: that needs a restart"])
-            config = msgspec.structs.replace(config, web=self._config.web)
+        changed = {key: old for key in BOUND if (old := getattr(self._config, key)) != getattr(config, key)}
+        self._complain([f"{BOUND[key]} has changed: that needs a restart" for key in changed])
+        config = msgspec.structs.replace(config, **changed)
         self._config, self._hook_runs.hooks = config, hooks
         self._overdue.set(None)
         await self._adopt(spare=True)
