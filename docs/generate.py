@@ -1,5 +1,5 @@
-"""Write the generated parts of docs/ again: the state diagrams from the tables, the conformance table from the tests,
-and the differences with the clients of the captures from their replays.
+"""Write the generated parts of docs/ again: the state diagrams and the names of dial strings from their tables, the
+conformance table from the tests, and the differences with the clients of the captures from their replays.
 
 Run `make docs`; a test holds the result up to date.
 """
@@ -15,6 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from sipclient.dialling.names import ALWAYS, DOES, REFUSED, STEERING  # noqa: E402
 from sipclient.protocol.tables import STARTS, TABLES, S  # noqa: E402
 from tests.trace.replaying.judged import page as replays  # noqa: E402
 
@@ -111,7 +112,49 @@ def conformance() -> str:
     return "\n".join(lines) + "\n"
 
 
-GENERATED = {"state-machines.md": state_machines, "conformance.md": conformance, "replays.md": replays}
+def dial_strings() -> str:
+    """What each FreeSWITCH name does, from the tables that the parser reads."""
+
+    def cell(text: str) -> str:
+        return f" {text.replace('|', chr(92) + '|')} " if text else " "
+
+    lines = [
+        "# The names of dial strings",
+        "",
+        "Made by `make docs` from `sipclient/dialling/names.py`; do not edit. How dial strings are written is told in",
+        "[dialling](dialling.md#dial-strings).",
+        "",
+        "## What they do here",
+        "",
+        "| name | what it does |",
+        "| --- | --- |",
+        *(f"| `{name}` |{cell(text)}|" for name, text in DOES.items()),
+        "",
+        "## What is always so",
+        "",
+        "| name | the one value it may have | because |",
+        "| --- | --- | --- |",
+        *(f"| `{name}` | `{each.value}` |{cell(each.why)}|" for name, each in ALWAYS.items()),
+        "",
+        "## What is refused",
+        "",
+        "A name that ends in `*` stands for all others that begin so. Any name that is neither here nor above is a",
+        "variable of your own.",
+        "",
+        "| name | what to do |",
+        "| --- | --- |",
+        *(f"| `{name}` |{cell(text)}|" for name, text in REFUSED.items()),
+        *(f"| `{name}*` | |" for name in sorted(STEERING)),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+GENERATED = {
+    "state-machines.md": state_machines,
+    "dial-strings.md": dial_strings,
+    "conformance.md": conformance,
+    "replays.md": replays,
+}
 
 
 def main() -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from types import MappingProxyType
 
 from sipclient.config.addresses import Target
 from sipclient.config.values import quoted
@@ -21,6 +22,8 @@ MOST_LEGS = 100
 _CLOSING = {"{": "}", "[": "]"}
 _PAREN = re.compile(r"\([^()\\]*\)|\$\{[^{}]*\}")
 _ENDPOINT = re.compile(r"([A-Za-z_.]+)/")
+_ESCAPED = MappingProxyType({"s": " ", "n": "\n", "r": "\r", "t": "\t"})  # as FreeSWITCH has them after a backslash
+_PLAIN = "\\'\"[]{}(),"  # stands for itself after a backslash; before anything else the backslash stands for itself
 _NAMED = ("sip:", "sips:", "tel:")
 
 
@@ -101,6 +104,8 @@ class _Reader:
             raise InvalidValue(
                 f"{quoted(text)}: a target has no space in it; an application after it (&park) is not supported"
             )
+        if "${" in text:
+            raise InvalidValue(f"{quoted(text)}: ${{...}} is not filled in here: write the target itself")
         endpoint = None if text.lower().startswith(_NAMED) else _ENDPOINT.match(text)
         if endpoint is None:
             return _checked(Leg(text), text)
@@ -151,8 +156,8 @@ def _checked(leg: Leg, text: str) -> Leg:
 
 def _parts(text: str, at: int, closing: str) -> tuple[tuple[str, ...], int]:
     """The parts of a block, and where it ends. They part at `,` or at what `^^` names, but not within quotes, `(...)`
-    or `${...}`."""
-    mark = ","
+    or `${...}`; brackets of its own kind within it are closed before it is."""
+    mark, opening, depth = ",", "{" if closing == "}" else "[", 0
     if text.startswith("^^", at) and len(text) > at + 2:
         mark, at = text[at + 2], at + 3
         if mark.isalnum() or mark in "=_{}[] '\"\\":
@@ -164,8 +169,11 @@ def _parts(text: str, at: int, closing: str) -> tuple[tuple[str, ...], int]:
         here = text[at]
         at += 1
         if here == "\\" and at < len(text):
-            part.append(text[at])
+            part.append(_ESCAPED.get(text[at]) or (text[at] if text[at] in _PLAIN + mark else here + text[at]))
             at += 1
+        elif not quote and (whole := _PAREN.match(text, at - 1)):
+            part.append(whole[0])
+            at = whole.end()
         elif quote:
             if here == quote:
                 quote = ""
@@ -173,16 +181,15 @@ def _parts(text: str, at: int, closing: str) -> tuple[tuple[str, ...], int]:
                 part.append(here)
         elif here in "'\"" and part and part[-1] == "=" and text.find(here, at) >= 0:
             quote = here
+        elif here == opening or (here == closing and depth):
+            depth += 1 if here == opening else -1
+            part.append(here)
         elif here == closing:
             parts.append("".join(part))
             return tuple(each.strip() for each in parts if each.strip()), at
         elif here == mark:
             parts.append("".join(part))
             part = []
-        elif whole := _PAREN.match(text, at - 1):
-            part.append(whole[0])
-            at = whole.end()
         else:
             part.append(here)
-    where = "{" if closing == "}" else "["
-    raise InvalidValue(f'{quoted(text)}: the "{where}" or a quote in it is not closed')
+    raise InvalidValue(f'{quoted(text)}: the "{opening}" or a quote in it is not closed')

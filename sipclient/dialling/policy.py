@@ -68,6 +68,7 @@ class Dialling:
         self._numbers = 0
         self._round = 0
         self._under_way: dict[int, _Ringing] = {}
+        self._later: list[tuple[float, Leg]] = []  # legs of this round, and when each is to be called
         self._ends: float | None = None  # of the whole
 
     @property
@@ -75,7 +76,7 @@ class Dialling:
         """The next moment at which something is due."""
         if self.over:
             return None
-        due = [self._ends, self.again]
+        due = [self._ends, self.again, *(at for at, _ in self._later)]
         for call in self._under_way.values():
             due += [call.must_answer, call.must_progress]
         return min((each for each in due if each is not None), default=None)
@@ -129,7 +130,9 @@ class Dialling:
                     0, cause, "it did not ring in time" if cause == NO_PROGRESS else "not answered in time"
                 )
                 steps.append(Drop(number))
-        return steps + self._go_on(now) if steps else []
+        if steps:
+            steps += self._go_on(now)
+        return steps + self._place_due(now)
 
     # --- one after another --------------------------------------------------------------------------
 
@@ -139,8 +142,14 @@ class Dialling:
         return self._place(now)
 
     def _place(self, now: float) -> list[Step]:
+        self._later = [(now + leg.delay, leg) for leg in self._plan.rounds[self._round]]
+        return self._place_due(now)
+
+    def _place_due(self, now: float) -> list[Step]:
         steps: list[Step] = []
-        for leg in self._plan.rounds[self._round]:
+        due = [leg for at, leg in self._later if at <= now]
+        self._later = [(at, leg) for at, leg in self._later if at > now]
+        for leg in due:
             self._numbers += 1
             self._under_way[self._numbers] = _Ringing(leg, now)
             steps.append(Place(self._numbers, leg, self.attempt))
@@ -148,7 +157,7 @@ class Dialling:
 
     def _go_on(self, now: float) -> list[Step]:
         """Something ended: the next round, the next attempt, or the end."""
-        if self._under_way:
+        if self._under_way or self._later:
             return []
         self._round += 1
         if self._round < len(self._plan.rounds):
@@ -169,6 +178,7 @@ class Dialling:
     def _drop_all(self, elsewhere: bool = False) -> list[Step]:
         steps: list[Step] = [Drop(number, elsewhere) for number in self._under_way]
         self._under_way.clear()
+        self._later.clear()
         return steps
 
 

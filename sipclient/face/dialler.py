@@ -86,7 +86,8 @@ class Dialler:
 
     async def _moved(self, place: Place, call: Call, state: CallState) -> None:
         self._heard(place, call, state)
-        if state is CallState.RINGING or (state is CallState.EARLY and not self._plan.ignore_early_media):
+        early = self._plan.early_is_ringing or not self._plan.ignore_early_media
+        if state is CallState.RINGING or (state is CallState.EARLY and early):
             self._do(self._policy.progress(place.number))
         elif state is CallState.ANSWERED:
             self._do(self._policy.answered(place.number))

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import TypedDict
+from typing import Any, TypedDict
 
 import msgspec
 
 from sipclient.config.model import Retry
 from sipclient.dialling import Leg, Plan, parse_dial_string, read_retry
 from sipclient.dialling.plan import variable_headers
+from sipclient.errors import InvalidValue
 from sipclient.face.placing import GivenHeaders, checked
 from sipclient.face.progress import BridgeProgress
 from sipclient.face.roster import Which
@@ -88,15 +89,16 @@ class Wishes(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(self._complete(parse_dial_string(text, accounts)) for text in (a, b))  # type: ignore[return-value]
 
     def settled(self, plans: tuple[Plan, Plan], fresh_id: str) -> Settled:
-        """What holds for both together. Raises InvalidValue for an id that is none."""
-        of_strings = [plan.ringback for plan in plans if plan.ringback]
-        stereos = [plan.stereo for plan in plans if plan.stereo is not None]
-        hangups = [plan.hangup_after_bridge for plan in plans if plan.hangup_after_bridge is not None]
+        """What holds for both together. Raises InvalidValue for an id that is none, and for dial strings that say
+        against each other what can only be one."""
+        ringback = self.ringback if self.ringback is not None else said(plans, "ringback")
+        stereo = self.stereo if self.stereo is not None else said(plans, "stereo")
+        hangup = self.hangup if self.hangup is not None else said(plans, "hangup_after_bridge")
         return Settled(
-            check_call_id(self.id or plans[0].id or plans[1].id or fresh_id),
-            ringback=self.ringback if self.ringback is not None else next(iter(of_strings), "us-ring"),
-            stereo=self.stereo if self.stereo is not None else all(stereos),
-            hangup=self.hangup if self.hangup is not None else all(hangups),
+            check_call_id(self.id or said(plans, "id") or fresh_id),
+            ringback="us-ring" if ringback is None else ringback,
+            stereo=stereo is not False,
+            hangup=hangup is not False,
             announcement=self.announcement,
             record=self.record,
             timeout=self.timeout,
@@ -134,6 +136,25 @@ class Settled(msgspec.Struct, frozen=True):
     record: str | Path = ""
     timeout: float | None = None
     at_once: bool = False
+
+
+def said(plans: tuple[Plan, ...], name: str) -> Any:
+    """What the dial strings say of that for a bridge as a whole; None where they say nothing. Raises InvalidValue where
+    one says this and the other that."""
+    values = [value for plan in plans if (value := getattr(plan, name)) not in (None, "")]
+    if any(value != values[0] for value in values):
+        raise InvalidValue(f"{_AS_WRITTEN[name]}: a says {values[0]}, b says {values[1]}, and a bridge has one")
+    return values[0] if values else None
+
+
+_AS_WRITTEN = MappingProxyType(
+    {
+        "id": "origination_uuid",
+        "ringback": "ringback",
+        "stereo": "RECORD_STEREO",
+        "hangup_after_bridge": "hangup_after_bridge",
+    }
+)
 
 
 def tone_for(ringback: str | Path, cause: str) -> str:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from sipclient.config.model import Retry
 from sipclient.dialling import Leg, Plan, parse_dial_string, read_retry
+from sipclient.dialling.names import ALWAYS, DOES, REFUSED, refusal
 from sipclient.dialling.plan import variable_headers
 from sipclient.dialling.variables import ANY, KNOWN
 from sipclient.errors import InvalidValue
@@ -89,12 +90,27 @@ def test_in_turn_and_at_once(text: str, rounds: list[list[str]]) -> None:
         ("originate_timeout=2h", "timeout", 7200.0),
         ("ignore_early_media=true", "ignore_early_media", True),
         ("ignore_early_media=no", "ignore_early_media", False),
+        ("ignore_early_media=no", "early_is_ringing", False),
+        ("ignore_early_media=consume", "ignore_early_media", True),
+        ("ignore_early_media=ring_ready", "ignore_early_media", True),
+        ("ignore_early_media=ring_ready", "early_is_ringing", True),
         ("hangup_after_bridge=false", "hangup_after_bridge", False),
         ("RECORD_STEREO=true", "stereo", True),
         ("ringback=%(2000,4000,440,480)", "ringback", "%(2000,4000,440,480)"),
         ("ringback='%(2000,4000,440,480)'", "ringback", "%(2000,4000,440,480)"),
         (r"ringback=%(2000\,4000\,440\,480)", "ringback", "%(2000,4000,440,480)"),
         ("transfer_ringback=${us-ring}", "ringback", "${us-ring}"),
+        ("transfer_ringback=uk-ring,ringback=us-ring", "ringback", "uk-ring"),
+        ("ringback=us-ring,transfer_ringback=uk-ring", "ringback", "uk-ring"),
+        ("ringback=_undef_", "ringback", ""),
+        ("originate_timeout=30,originate_timeout=_undef_", "timeout", 0.0),
+        ("originate_timeout=30,originate_continue_on_timeout=true", "timeout", 0.0),
+        ("originate_timeout=30,originate_continue_on_timeout=false", "timeout", 30.0),
+        (r"ringback='a,b'", "ringback", "a,b"),
+        (r"ringback=a\sb", "ringback", "a b"),
+        (r"ringback=a\db\\c", "ringback", r"a\db\c"),
+        ("ringback={a{b}},x=y", "ringback", "{a{b}}"),
+        ("ringback=tone_stream://%(400\\,200),x=y", "ringback", "tone_stream://%(400,200)"),
         ("^^:ringback=%(2000,4000,440,480):a=b,c", "ringback", "%(2000,4000,440,480)"),
         ("originate_retries=1", "retry", None),
         ("originate_retries=0", "retry", None),
@@ -131,7 +147,14 @@ def test_what_holds_for_all(block: str, field: str, value: object) -> None:
         ("absolute_codec_string='OPUS,PCMU,opus'", "codecs", ("opus", "PCMU", "telephone-event")),
         ("absolute_codec_string=^^:OPUS:PCMU", "codecs", ("opus", "PCMU", "telephone-event")),
         ("sip_secure_media=true", "media", "srtp"),
-        ("sip_secure_media=false", "media", ""),
+        ("sip_secure_media=false", "media", "rtp"),
+        ("rtp_secure_media=forbidden", "media", "rtp"),
+        ("codec_string=G722@16000h", "codecs", ("G722", "telephone-event")),
+        ("leg_delay_start=5", "delay", 5.0),
+        ("origination_caller_id_name=_undef_", "caller_name", ""),
+        ("sip_h_Call-Info=_undef_", "headers", ()),
+        ("mine=_undef_", "headers", ()),
+        ("sip_h_X-A=[::1],sip_h_X-B='{'", "headers", (("X-A", "[::1]"), ("X-B", "{"))),
         ("rtp_secure_media=mandatory", "media", "srtp"),
     ],
 )
@@ -189,11 +212,22 @@ def test_who_is_shown_to_call() -> None:
         ("{originate_timeout=soon}1", "originate_timeout: a duration"),
         ("{originate_timeout=99999999999}1", "a whole number up to"),
         ("{originate_retries=many}1", "a whole number up to 1000"),
-        ("{ignore_early_media=ring_ready}1", "is true or false"),
+        ("{ignore_early_media=loudly}1", "is true or false"),
+        ("{absolute_codec_string=PCMU@8000h@30i}1", "PCMU is had with 8000h and 20i"),
+        ("{absolute_codec_string=opus@8000h}1", "opus is had with 48000h and 20i"),
+        (r"{ringback=a\nb}1", "ringback holds the control character"),
+        ("{origination_caller_id_number=${caller_id_number}}1", "is not filled in here: write the value itself"),
+        ("${sofia_contact(1001@x)}", "${...} is not filled in here: write the target itself"),
+        ("{effective_caller_id_number=1}1", "write origination_caller_id_name and origination_caller_id_number"),
+        ("{call_timeout=1}1", "write originate_timeout for the whole, or leg_timeout for each target"),
+        ("{nolocal:a=b}1", "a variable is name=value"),
+        ("{sip_auto_answer=true}1", "sip_h_Call-Info=<sip:pbx>;answer-after=0"),
+        ("{group_confirm_key=1}1", "nobody is asked to press a key"),
+        ("{t38_passthru=true}1", "t38_passthru is not supported"),
         ("{sip_secure_media=optional}1", "sip_secure_media=optional is not supported"),
         ("{absolute_codec_string=G729}1", '"G729" is no codec of ours'),
         ("{origination_uuid=a b}1", "origination_uuid: 'a b' is no id"),
-        ("{execute_on_answer=park}1", "execute_on_answer is not supported"),
+        ("{execute_on_answer=park}1", "execute_on_answer is not supported: there is no dialplan"),
         ("{sip_invite_domain=x}1", "sip_invite_domain is not supported"),
         ("{ignore_early_medai=true}1", "did you mean ignore_early_media?"),
         ("{leg_time_out=5}1", "did you mean leg_timeout?"),
@@ -211,6 +245,36 @@ def test_what_is_refused_is_named(text: str, words: str) -> None:
     assert "\n" not in said
 
 
+# --- the table of names -----------------------------------------------------------------------------
+
+
+def test_the_table_of_what_names_do_names_all_of_them() -> None:
+    assert set(DOES) | set(ALWAYS) == KNOWN | {"sip_h_*"}
+    assert refusal("order_id") is None
+
+
+@pytest.mark.parametrize("name", ALWAYS)
+def test_what_is_always_so_may_be_said_and_its_contrary_is_refused(name: str) -> None:
+    value = ALWAYS[name].value
+    assert parse(f"{{{name}={value}}}1") == parse("1")
+    contrary = "false" if value == "true" else "true"
+    assert complaint(f"{{{name}={contrary}}}1") == f"{name}={contrary} is not supported: {ALWAYS[name].why}"
+
+
+@pytest.mark.parametrize("pattern", REFUSED)
+def test_what_is_refused_is_refused_with_what_to_do(pattern: str) -> None:
+    name = pattern.replace("*", "anything")
+    for value in ("1", "_undef_"):
+        assert complaint(f"[{name}={value}]1").startswith(f"{name} is not supported")
+    assert REFUSED[pattern] in complaint(f"{{{name}=1}}1")
+
+
+def test_a_time_limit_of_each_round() -> None:
+    plan = parse("{originate_timeout=30,originate_continue_on_timeout=true}[leg_timeout=10]1,[leg_timeout=60]2|3")
+    assert [each.timeout for each in plan.legs] == [10.0, 30.0, 30.0]
+    assert parse("{originate_continue_on_timeout=true}1").legs[0].timeout == 0.0
+
+
 def test_without_accounts_there_is_no_gateway() -> None:
     with pytest.raises(InvalidValue, match="there is: none"):
         parse_dial_string("sofia/gateway/pbx/1")
@@ -224,6 +288,25 @@ def test_any_text_gives_a_plan_or_one_sentence(text: str) -> None:
         assert str(error).isprintable()
     else:
         assert plan.legs and all(each.to for each in plan.legs)
+
+
+_VALUES = st.text("ab ,;:|[]{}'\"\\$()=^%@<>&/", max_size=20)
+
+
+@given(st.lists(st.tuples(st.sampled_from(["mine", "sip_h_X-A", "ringback"]), _VALUES), max_size=4))
+def test_whatever_is_escaped_arrives_as_it_is(pairs: list[tuple[str, str]]) -> None:
+    """What a program writes that puts a backslash before every mark is what is read."""
+    pairs = [(name, " ".join(value.split())) for name, value in pairs if "${" not in value]
+    written = ",".join(f"{name}={_escaped(value)}" for name, value in pairs)
+    plan = parse(f"{{{written}}}1001")
+    said = dict(pairs)
+    assert plan.ringback == said.get("ringback", "")
+    assert dict(plan.variables) == ({"mine": said["mine"]} if "mine" in said else {})
+    assert dict(plan.legs[0].headers).get("X-A", "") == said.get("sip_h_X-A", "")
+
+
+def _escaped(value: str) -> str:
+    return "".join(f"\\{each}" if each in "\\'\"[]{}()," else f"{each}" for each in value)
 
 
 @given(st.sampled_from(sorted(KNOWN)), st.text(max_size=20), st.sampled_from("{["))

@@ -100,6 +100,43 @@ def test_two_answer_at_once_and_the_second_is_hung_up() -> None:
     assert stage.take() == []
 
 
+def test_some_are_called_later_than_the_others() -> None:
+    stage = Stage("1,[leg_delay_start=5,leg_timeout=10]2,[leg_delay_start=8]3")
+    assert stage.placed() == ["1"]
+    stage.until(4.9)
+    assert stage.placed() == []
+    stage.until(5)
+    assert stage.placed() == ["2"]
+    stage.busy(1)
+    stage.until(8)
+    assert stage.placed() == ["3"]
+    stage.until(14.9)
+    assert stage.take() == []
+    stage.until(15)
+    assert stage.take() == [Drop(2)]
+    stage.answered(3)
+    assert stage.take() == [Connected(3)]
+
+
+def test_who_is_to_be_called_later_is_waited_for_where_the_others_failed() -> None:
+    stage = Stage("1,[leg_delay_start=5]2|3")
+    stage.take()
+    stage.busy(1)
+    assert stage.take() == []
+    stage.until(5)
+    assert stage.placed() == ["2"]
+    stage.busy(2)
+    assert stage.placed() == ["3"]
+
+
+def test_who_was_to_be_called_later_is_not_where_another_one_answered() -> None:
+    stage = Stage("1,[leg_delay_start=5]2")
+    stage.take()
+    stage.answered(1)
+    assert stage.take() == [Connected(1)]
+    assert stage.dialling.deadline is None
+
+
 def test_at_once_all_must_fail() -> None:
     stage = Stage("1,2|3")
     stage.take()

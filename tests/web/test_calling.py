@@ -76,6 +76,8 @@ async def test_it_is_tried_again_as_it_says(stage: Any) -> None:
         ({"to": "7000|0900123456"}, 403, "not-allowed"),
         ({"to": "sip:7000@evil.example.com"}, 403, "not-allowed"),
         ({"to": "7000", "account": "nobody"}, 422, "invalid-value"),
+        ({"to": "{ringback=us-ring}7000"}, 422, "invalid-value"),
+        ({"to": "{execute_on_answer=park}7000"}, 422, "invalid-value"),
         ({"to": "7000", "headers": {"X-A": "b\r\nX-Evil: 1"}}, 422, "invalid-value"),
         ({"to": "7000", "headers": {"X-A\r\nX-Evil": "b"}}, 422, "invalid-value"),
         ({"to": "7000", "headers": {"Via": "b"}}, 422, "invalid-value"),

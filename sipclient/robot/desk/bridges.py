@@ -9,6 +9,7 @@ from sipclient.config import Config
 from sipclient.errors import BridgeFailed, SipError
 from sipclient.face.connecting import Connecting
 from sipclient.face.progress import BridgeProgress
+from sipclient.face.wishes import said
 from sipclient.robot.desk.orders import Order, Orders, UnderWay
 from sipclient.robot.desk.plans import Plans, check_variables
 from sipclient.robot.desk.sound import Sound
@@ -49,7 +50,7 @@ class Bridges:
                 sound_of(plan.ringback, self._folder)
         ringback = sound_of(wish.ringback, self._folder) if wish.ringback else wish.ringback
         announcement = sound_of(wish.announcement, self._folder) if wish.announcement else ""
-        given = wish.id or plans[0].id or plans[1].id
+        given = wish.id or said((plans[0], plans[1]), "id")
         id = self._orders.name("bridge", given)
         path = self._sound.place_for(wish.record, id)
 

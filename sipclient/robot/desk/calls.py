@@ -104,7 +104,7 @@ class Calls:
         try:
             order.call = call = await self._dialled(id, order, plan, wish.caller_id)
             state = JobState.DONE
-            self._answered(id, call, wish, sounds, path)
+            self._answered(id, call, plan, wish, sounds, path)
             end = await call.ended()
             status, cause, reason, by = call.status, end.cause, end.reason, end.by
         except CallFailed as failure:
@@ -133,11 +133,13 @@ class Calls:
             raise CallFailed(0, "ORIGINATOR_CANCEL", "hung up")
         return await order.dialler.run()
 
-    def _answered(self, id: str, call: Call, wish: CallWish, sounds: list[str | Path], path: Path | None) -> None:
+    def _answered(
+        self, id: str, call: Call, plan: Plan, wish: CallWish, sounds: list[str | Path], path: Path | None
+    ) -> None:
         """What is to be done once it is answered; what cannot be done is noted, and the call goes on."""
         try:
             if path is not None:
-                self._sound.record(id, call, path, wish.stereo)
+                self._sound.record(id, call, path, wish.stereo if plan.stereo is None else plan.stereo)
             if sounds:
                 playing = call.play(*sounds)
                 self._sound.playing(id, playing)

@@ -48,6 +48,8 @@ class Plans:
         check_headers(tuple(wish.headers.items()))
         check_header_value(wish.caller_id, "caller ID")
         plan = self.read(wish.to)
+        if plan.ringback:
+            raise InvalidValue("to: ringback is for who waits in a bridge, and in a call nobody does")
         more = (*wish.headers.items(), *variable_headers(wish.variables))
         limit = seconds("timeout", wish.timeout)
         if not limit:

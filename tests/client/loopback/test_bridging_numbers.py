@@ -288,6 +288,14 @@ async def test_wrong_use_is_told_before_anybody_is_called(desk: Desk) -> None:
         desk.client.bridge("1001", "1002", id="a b")
     with pytest.raises(InvalidValue, match="retry"):
         desk.client.bridge("1001", "1002", retry={"on": ["BUSY"]})
+    for name, one, other in (
+        ("origination_uuid", "a", "b"),
+        ("ringback", "us-ring", "uk-ring"),
+        ("RECORD_STEREO", "true", "false"),
+        ("hangup_after_bridge", "true", "false"),
+    ):
+        with pytest.raises(InvalidValue, match=f"{name}: a says .*, b says .*, and a bridge has one"):
+            desk.client.bridge(f"{{{name}={one}}}1001", f"{{{name}={other}}}1002")
     with pytest.raises(MediaError):
         await desk.client.bridge("1001", "1002", ringback="no-such-file.wav")
     with pytest.raises(InvalidValue):
