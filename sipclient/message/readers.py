@@ -18,6 +18,7 @@ from sipclient.message.values import (
     Replaces,
     parse_authentication_info,
     parse_challenge,
+    parse_challenges,
     parse_delta,
     parse_media_type,
     parse_rack,
@@ -263,9 +264,10 @@ def replaces(headers: Headers) -> Replaces | None:
 
 
 def challenges(headers: Headers) -> tuple[Challenge, ...]:
-    """WWW-Authenticate, then Proxy-Authenticate, one challenge a line."""
+    """WWW-Authenticate, then Proxy-Authenticate."""
     pairs = ((False, "www-authenticate"), (True, "proxy-authenticate"))
-    return tuple(Challenge(*parse_challenge(line), proxy) for proxy, key in pairs for line in headers.lines(key))
+    lines = ((proxy, line) for proxy, key in pairs for line in headers.lines(key))
+    return tuple(Challenge(*found, proxy) for proxy, line in lines for found in parse_challenges(line))
 
 
 def authorizations(headers: Headers) -> tuple[Credentials, ...]:

@@ -17,6 +17,7 @@ _AUTH_PARAM = re.compile(
     r"""([A-Za-z0-9\-.!%*_+`'~]++)[ \t]*+=[ \t]*+([^\x00-\x20\x7f",=][^\x00-\x20\x7f",]*+|"(?:[^"\\]++|\\.)*+")?+""",
     re.S,
 )
+_NEXT_CHALLENGE = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]++[ \t]++[A-Za-z0-9\-.!%*_+`'~]++[ \t]*+=[^=]")
 _MEDIA_TYPE = re.compile(r"([A-Za-z0-9\-.!%*_+`'~]++)[ \t]*+/[ \t]*+([A-Za-z0-9\-.!%*_+`'~]++)[ \t]*+(;.*+)?+", re.S)
 _TOKEN_PARAMS = re.compile(r"([A-Za-z0-9\-.!%*_+`'~]++)[ \t]*+(;.*+)?+", re.S)
 _DELTA = re.compile(r"([0-9]++)[ \t]*+(?:[(;].*+)?+", re.S)
@@ -82,8 +83,7 @@ def _auth_params(text: str) -> dict[str, str]:
 def parse_challenge(text: str) -> tuple[str, dict[str, str]]:
     """Scheme as written, and parameters, of a challenge or of credentials. Raises 400.
 
-    A scheme that has no `name=value` after it (Basic, Negotiate) has no parameters for us. SIP forbids several
-    in one line (RFC 3261 §7.3.1).
+    A scheme that has no `name=value` after it (Negotiate) has no parameters for us.
     """
     match = _SCHEME.fullmatch(text.strip(" \t"))
     if match is None:
@@ -95,6 +95,22 @@ def parse_challenge(text: str) -> tuple[str, dict[str, str]]:
         if scheme.lower() == "digest":
             raise
         return scheme, {}
+
+
+def parse_challenges(text: str) -> list[tuple[str, dict[str, str]]]:
+    """The challenges of one line. Raises 400.
+
+    SIP forbids several in one (RFC 3261 §7.3.1), but servers on top of HTTP's libraries write them as HTTP does
+    (RFC 7235 §4.1): whatever comes behind a comma as `scheme name=value` begins the next.
+    """
+    if "," not in text:
+        return [parse_challenge(text)]
+    pieces: list[list[str]] = []
+    for part in split_commas(text):
+        if not pieces or _NEXT_CHALLENGE.match(part) is not None:
+            pieces.append([])
+        pieces[-1].append(part)
+    return [parse_challenge(",".join(piece)) for piece in pieces]
 
 
 def parse_authentication_info(text: str) -> dict[str, str]:

@@ -70,7 +70,7 @@ class Session:
         self.realm = params.get("realm", "")
         self.nonce = params.get("nonce", "")
         self.opaque = params.get("opaque")
-        self.raw_algorithm = params.get("algorithm")
+        self.raw_algorithm = params.get("algorithm", "")
         self.algorithm = algorithm
         self.qop = qop
         self.count = 0
@@ -103,7 +103,7 @@ class Session:
             f"uri={quote(uri)}",
             f'response="{response}"',
         ]
-        if self.raw_algorithm is not None:
+        if self.raw_algorithm:
             parts.append(f"algorithm={self.raw_algorithm}")
         if self.opaque is not None:
             parts.append(f"opaque={quote(self.opaque)}")
@@ -169,14 +169,14 @@ def choose(challenges: Sequence[Challenge], *, realm: str, strong_only: bool) ->
         if not params.get("nonce"):
             problem = "the challenge has no nonce"
             continue
-        algorithm = params.get("algorithm", "MD5").lower()
+        algorithm = (params.get("algorithm") or "MD5").lower()
         if algorithm not in ALGORITHMS:
             problem = f"the server asks for the unknown digest algorithm {params.get('algorithm')}"
             continue
         if strong_only and algorithm.startswith("md5"):
             problem = "the server offers only MD5, and the account demands a stronger digest or TLS"
             continue
-        qops = [each.strip().lower() for each in params["qop"].split(",")] if "qop" in params else []
+        qops = [word for each in params.get("qop", "").split(",") if (word := each.strip().lower())]
         if qops and not {"auth", "auth-int"} & set(qops):
             problem = f"the server asks for the unknown qop {params['qop']!r}"
             continue

@@ -131,6 +131,15 @@ GOOD: list[tuple[Read, list[str], object]] = [
             Credentials("Digest", {"a": "1"}, True),
         ),
     ),
+    (
+        lambda m: m.challenges,
+        ['WWW-Authenticate: Basic realm="a, b" ,Digest  realm="c", nonce="d, Basic realm=e",,qop=auth , Negotiate x=y'],
+        (
+            Challenge("Basic", {"realm": "a, b"}),
+            Challenge("Digest", {"realm": "c", "nonce": "d, Basic realm=e", "qop": "auth"}),
+            Challenge("Negotiate", {"x": "y"}),
+        ),
+    ),
     (lambda m: m.authentication_info, [], {}),
     (
         lambda m: m.authentication_info,

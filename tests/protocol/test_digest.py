@@ -6,6 +6,7 @@ import pytest
 from support.wire import SeededIdentifiers
 
 from sipclient.message import Challenge, Response
+from sipclient.message.values import parse_challenge
 from sipclient.protocol.digest import ALGORITHMS, Secret, Session, choose, digest_response, verify
 
 MUFASA = Secret("Mufasa", "Circle of Life")
@@ -98,6 +99,25 @@ def test_what_is_not_answered_says_why(value: str, realm: str, strong: bool, wor
     problem = choose(challenges(value), realm=realm, strong_only=strong)
     assert isinstance(problem, str)
     assert words in problem
+
+
+@pytest.mark.parametrize("value", ['qop=""', "algorithm=", 'algorithm="", qop=","'])
+def test_what_is_said_to_be_nothing_is_not_said(value: str) -> None:
+    """Some registrars fill in a form and leave fields of it empty."""
+    session = choose(challenges(f'Digest realm="r", nonce="n", {value}'), realm="", strong_only=False)
+    assert isinstance(session, Session)
+    name, credentials = session.answer(MUFASA, "REGISTER", "sip:x", b"", SeededIdentifiers())
+    assert (name, "qop" in credentials, "algorithm" in credentials) == ("Authorization", False, False)
+    assert verify(parse_challenge(credentials)[1], MUFASA, "REGISTER", b"")
+
+
+def test_challenges_in_one_line_are_several() -> None:
+    """RFC 3261 §7.3.1 forbids it, RFC 7235 §4.1 has it, and servers built on HTTP libraries do it."""
+    offered = challenges('Digest realm="r", nonce="1,2", qop="auth", Digest realm="r",nonce="3",algorithm=SHA-256')
+    assert [each.params["nonce"] for each in offered] == ["1,2", "3"]
+    session = choose(offered, realm="r", strong_only=True)
+    assert isinstance(session, Session)
+    assert session.nonce == "3"
 
 
 def test_no_challenge_at_all() -> None:
