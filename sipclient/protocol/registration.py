@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sipclient.message import NameAddr, Response
+from sipclient.message import NameAddr, Response, SipUri, Uri, parse_uri
 from sipclient.protocol.backoff import RAISES, Backoff, refresh_after
 from sipclient.protocol.build import ALLOW, Draft
 from sipclient.protocol.events import Flow, Registered, RegistrationLost
@@ -219,15 +219,20 @@ def _urn(token: str) -> str:
 
 
 def _ours(response: Response, used: str, instance: str) -> NameAddr | None:
-    """Our binding among those the registrar lists: by instance, by URI, else the only one."""
-    contacts = response.contacts
-    for contact in contacts:
-        if contact.params.get("+sip.instance", "").strip("<>") == instance:
-            return contact
-    for contact in contacts:
-        if str(contact.uri) == used:
-            return contact
-    return contacts[0] if len(contacts) == 1 else None
+    """Our binding among those the registrar lists: by instance, by URI (RFC 3261 §19.1.4), by user and place (some add
+    parameters of their own), else the only one."""
+    contacts, ours = response.contacts, parse_uri(used)
+    ways: tuple[Callable[[NameAddr], bool], ...] = (
+        lambda each: each.params.get("+sip.instance", "").strip("<>") == instance,
+        lambda each: each.uri.equals(ours),
+        lambda each: _place(each.uri) == _place(ours),
+        lambda each: len(contacts) == 1,
+    )
+    return next((each for fits in ways for each in contacts if fits(each)), None)
+
+
+def _place(uri: Uri) -> tuple[str, str, int | None] | Uri:
+    return (uri.user_text, uri.host.lower(), uri.port) if isinstance(uri, SipUri) else uri
 
 
 def _seconds(response: Response, binding: NameAddr | None, asked: float) -> float:

@@ -258,12 +258,29 @@ def test_among_several_bindings_ours_is_found(bench, instance) -> None:
 
 
 @pytest.mark.parametrize(
+    "written",
+    [
+        "<sip:robot@10.0.0.2:5060;ob>;expires=120",
+        "<SIP:%72obot@10.0.0.2:5060;rinstance=1f>;expires=120",
+        '"Robot" <sip:robot@10.0.0.2:5060;transport=udp;fs_nat=yes>;expires=120',
+        "sip:robot@10.0.0.2:5060;expires=120",
+    ],
+)
+def test_ours_is_found_however_the_registrar_writes_it(bench, written) -> None:
+    """RFC 3261 §10.2.4: bindings are compared as URIs are (§19.1.4), and some registrars add parameters of theirs."""
+    answering(bench, 200, ("Contact", contacts(written)))
+    bench.add(expires=300.0)
+    assert bench.robot.of(Registered)[0].expires == 120
+
+
+@pytest.mark.parametrize(
     ("headers", "granted"),
     [
         ((), 300),
         ((("Contact", contacts("<sip:robot@10.0.0.79>")),), 300),
         ((("Contact", contacts("<sip:robot@10.0.0.79>")), ("Expires", "90")), 90),
         ((("Contact", "<sip:robot@10.0.0.2:5060>"), ("Expires", "90")), 90),
+        ((("Contact", "<tel:+1>;expires=10, <sip:phone@10.0.0.2:5060>;expires=20"), ("Expires", "90")), 90),
     ],
 )
 def test_what_was_granted_where_our_binding_does_not_say(bench, headers, granted) -> None:
