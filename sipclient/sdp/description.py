@@ -16,7 +16,7 @@ import msgspec
 
 from sipclient.sdp.codecs import STATIC
 
-_RTPMAP = re.compile(r"(\d{1,3})[ \t]+([^/\s]+)/(\d{1,9})(?:/(\d{1,4}))?\s*", re.ASCII)
+_RTPMAP = re.compile(r"(\d{1,3})[ \t]+([^/\s]+)/(\d{1,9})(?:/(\d{1,4}))?", re.ASCII)
 _NUMBER = re.compile(r"\s*(\d{1,9})\s*", re.ASCII)
 
 
@@ -246,12 +246,12 @@ class MediaDescription(Section, frozen=True, dict=True):
         """The payload types of the m-line in its order, each once, with what rtpmap and fmtp say of it."""
         maps: dict[int, tuple[str, int, int, int]] = {}
         for attribute in self.all("rtpmap"):
-            if written := _RTPMAP.fullmatch(attribute.value):
+            if written := _RTPMAP.fullmatch(attribute.value.strip()):
                 number, name, clock, channels = written.groups()
                 maps.setdefault(int(number), (name, int(clock), int(channels or 1), attribute.line))
         parameters: dict[str, str] = {}
         for attribute in self.all("fmtp"):
-            text, _, fmtp = attribute.value.partition(" ")
+            text, _, fmtp = attribute.value.strip().partition(" ")
             parameters.setdefault(text, fmtp.strip())
         payloads: dict[int, Payload] = {}
         for text in self.formats:

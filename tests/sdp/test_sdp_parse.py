@@ -240,6 +240,13 @@ def test_an_rtpmap_that_makes_no_sense_says_nothing(bad: str) -> None:
     assert of("m=audio 4000 RTP/AVP 0", bad).media[0].payloads[0].name == "PCMU"
 
 
+def test_blanks_before_a_payload_type_do_not_count() -> None:
+    """As some gateways write them; without its rtpmap a dynamic type would mean nothing."""
+    lines = "m=audio 4000 RTP/AVP 96 101", "a=rtpmap: 96 L16/16000", "a=rtpmap:\t101 telephone-event/8000"
+    audio = of(*lines, "a=fmtp: 101 0-16", "a=fmtp:96  x=1").media[0]
+    assert [(each.name, each.fmtp) for each in audio.payloads] == [("L16", "x=1"), ("telephone-event", "0-16")]
+
+
 def test_payload_types_are_numbers_below_128_each_once() -> None:
     audio = of("m=audio 4000/2 RTP/AVP 0 0 x 128 8 ²", "a=rtpmap:0 PCMU/8000", "a=rtpmap:0 GSM/8000").media[0]
     assert [(payload.number, payload.name) for payload in audio.payloads] == [(0, "PCMU"), (8, "PCMA")]
