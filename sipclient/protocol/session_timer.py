@@ -55,7 +55,7 @@ class SessionTimer:
     def answer(self, request: Request) -> tuple[tuple[str, str], ...]:
         """Agree as the one who answers (§9): the headers of our 2xx."""
         seconds, refresher = request.session_expires
-        if not seconds:
+        if seconds < MIN_SE:  # none, or one that cannot be refused to who knows no timer, and none can be so short
             self.stop()
             return ()
         seconds = min(seconds, 86_400)

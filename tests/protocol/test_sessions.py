@@ -89,6 +89,16 @@ def test_a_too_small_interval_inside_a_call_is_422(bench) -> None:
     assert (answer.status, answer.min_se) == (422, 90)
 
 
+def test_an_interval_that_is_too_small_and_cannot_be_refused_is_no_session_timer(bench) -> None:
+    """RFC 4028 §9: a caller that knows no timer cannot be told 422, and no interval is below 90 seconds."""
+    inside = Inside(bench, ("Session-Expires", "2"), ours=False)
+    assert inside.ok.session_expires == (0, "")
+    assert inside.say("UPDATE", ("Session-Expires", "89"))[-1].session_expires == (0, "")
+    bench.wire.run(60)
+    assert not bench.pbx.requests("INVITE")
+    assert not bench.robot.of(CallEnded)
+
+
 def test_a_session_without_a_timer(bench) -> None:
     bench.add(register=False)
     bench.robot.do(Invite(1, "pbx", "7000", body=SDP, session_expires=0.0))
