@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from types import MappingProxyType
 
 import msgspec
 
 from sipclient.errors import InvalidValue, MalformedMessage
-from sipclient.message import SipUri, TelUri, Uri, check_header_name, check_header_value, parse_uri
+from sipclient.message import NameAddr, SipUri, TelUri, Uri, check_header_name, check_header_value, parse_uri
 from sipclient.message.address import USUAL_URI
 from sipclient.message.readers import MEDIA_TYPE
 from sipclient.protocol.account import Account
@@ -104,6 +105,18 @@ def followable(uri: Uri) -> str:
     else:
         return ""
     return text if _fits(text) else ""
+
+
+def redirections(contacts: Iterable[NameAddr]) -> tuple[str, ...]:
+    """Of the contacts of a 3xx those that may lead somewhere, the most wanted first (RFC 3261 §8.1.3.4)."""
+    return tuple(text for each in sorted(contacts, key=_q, reverse=True) if (text := followable(each.uri)))
+
+
+def _q(contact: NameAddr) -> float:
+    try:
+        return 1.0 if contact.q is None else contact.q
+    except MalformedMessage:  # no reason to leave it out
+        return 1.0
 
 
 def contact_text(text: str) -> str:

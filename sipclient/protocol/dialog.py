@@ -319,8 +319,7 @@ def _is_loose(route: str) -> bool:
 
 def _uri_of(route: str) -> str:
     """The URI of a Route or Record-Route value, without display name and header parameters."""
-    _, bracket, rest = route.rpartition("<")
-    return rest.partition(">")[0] if bracket else route.partition(";")[0].strip()
+    return route.rpartition("<")[2].partition(">")[0]
 
 
 def contact_of(message: Request | Response) -> str:
@@ -329,5 +328,9 @@ def contact_of(message: Request | Response) -> str:
 
 
 def route_set(values: list[str], *, reverse: bool) -> tuple[str, ...]:
-    """Record-Route values as a route set: reversed for the caller (RFC 3261 §12.1.2)."""
-    return tuple(reversed(values)) if reverse else tuple(values)
+    """Record-Route values as a route set: reversed for the caller (RFC 3261 §12.1.2).
+
+    One without brackets gets them: its parameters are the URI's, else `lr` would be lost.
+    """
+    routes = [value if "<" in value else f"<{value}>" for value in values]
+    return tuple(reversed(routes)) if reverse else tuple(routes)

@@ -8,7 +8,7 @@ from sipclient.message import Request, Response, quote
 from sipclient.protocol.backoff import RAISES
 from sipclient.protocol.build import ALLOW, SUPPORTED, Draft, Warnings, one_line, response, response_flow
 from sipclient.protocol.causes import NO_ANSWER, NORMAL_CLEARING, cause_of
-from sipclient.protocol.checks import followable
+from sipclient.protocol.checks import redirections
 from sipclient.protocol.dialog import Dialog, Dialogs, contact_of, route_set
 from sipclient.protocol.events import (
     Answered,
@@ -151,7 +151,7 @@ class OutgoingCall:
         status = response.status
         if self._failure is not None:
             self._end(*self._failure)
-        elif status < 400 and (contacts := _targets(response)) and self._redirects < REDIRECTS:
+        elif status < 400 and (contacts := redirections(response.contacts)) and self._redirects < REDIRECTS:
             self._drop_forks()
             self._moved = (status, reason_cause(response, status), response.reason, "remote")
             self._stack.core.emit(Redirected(self.id, status, contacts))
@@ -411,8 +411,3 @@ class OutgoingCall:
         name, q850 = cause
         self._stack.core.emit(CallEnded(self.id, status, name, q850, reason, by, answered))
         self._registry.call_ended(self.id)
-
-
-def _targets(response: Response) -> tuple[str, ...]:
-    """The contacts of a 3xx that can be called."""
-    return tuple(text for contact in response.contacts if (text := followable(contact.uri)))

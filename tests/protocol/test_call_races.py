@@ -469,6 +469,16 @@ def test_loose_routers_are_passed_in_order(bench) -> None:
     assert [str(route.uri) for route in ack.routes] == ["sip:10.0.0.8;x=y;LR", "sip:10.0.0.7;lr=on"]
 
 
+def test_a_route_without_brackets_is_a_uri_with_its_parameters(bench) -> None:
+    """RFC 3261 §20.30 wants brackets; taken for the header's own, the parameters would leave a strict router."""
+    router = Peer(bench.wire, "10.0.0.8")
+    call = Call(bench)
+    call.say(200, ("Contact", "<sip:phone@10.0.0.9>"), ("Record-Route", "<sip:10.0.0.7;lr>, sip:10.0.0.8;lr"))
+    (ack,) = router.requests("ACK")
+    assert ack.uri_text == "sip:phone@10.0.0.9"
+    assert ack.headers.all("Route") == ["<sip:10.0.0.8;lr>", "<sip:10.0.0.7;lr>"]
+
+
 def test_over_a_stream_the_routes_change_nothing_of_the_way(bench) -> None:
     bench.robot = bench.wire.node("10.0.0.2")
     bench.account_server = None
@@ -654,9 +664,12 @@ def test_a_call_without_a_description_is_refreshed_without_one(bench) -> None:
         ("<sip:8000@pbx.test?Subject=x>", ("sip:8000@pbx.test",)),
         ("<tel:+14155550100>", ("tel:+14155550100",)),
         ("<mailto:a@b>, <sip:1@b>", ("sip:1@b",)),
+        ("<sip:1@b>;q=0.5, <sip:2@b>;q=0.9, <sip:3@b>, <sip:4@b>;q=0.9", ("sip:3@b", "sip:2@b", "sip:4@b", "sip:1@b")),
+        ("<sip:1@b>;q=high, <sip:2@b>;q=0.0", ("sip:1@b", "sip:2@b")),
     ],
 )
 def test_where_a_redirection_can_lead(call, contact, followable) -> None:
+    """RFC 3261 §8.1.3.4: in decreasing order of q; who says nothing (§20.10), or nothing readable, means the most."""
     from sipclient.protocol.events import Redirected
 
     call.say(302, ("Contact", contact))
