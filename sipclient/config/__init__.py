@@ -7,6 +7,7 @@ from sipclient.config.addresses import HostPort, Server, SipAddress, allowed
 from sipclient.config.causes import CAUSES, RetryOn
 from sipclient.config.findings import Finding
 from sipclient.config.hours import Hours
+from sipclient.config.incoming_checks import LONGEST_CAMPING
 from sipclient.config.loading import LONGEST_FILE, check, load
 from sipclient.config.model import (
     AccountConfig,
@@ -37,6 +38,7 @@ from sipclient.config.values import LONGEST, Dscp, Hook, Mistake, Ports, Rate, S
 __all__ = [
     "CAUSES",
     "LONGEST",
+    "LONGEST_CAMPING",
     "LONGEST_FILE",
     "AccountConfig",
     "CallConfig",

@@ -11,6 +11,7 @@ from sipclient.config.templates import VARIABLES
 from sipclient.config.values import one_of, quoted
 
 MOST_DIGITS = 100
+LONGEST_CAMPING = 7 * 86_400  # seconds
 
 
 def check_incoming(draft: Draft, findings: Findings) -> None:
@@ -73,6 +74,8 @@ def _keys(action: IncomingAction, path: tuple[str | int, ...], findings: Finding
 
 def _camp_on(draft: Draft, action: IncomingAction, path: tuple[str | int, ...], findings: Findings) -> None:
     """Whether anybody who camps on an extension is ever served."""
+    if not 1 <= action.expires <= LONGEST_CAMPING:
+        findings.error((*path[:-1], "expires"), f"a request expires after 1s to 7d, not {action.expires:g} s")
     if not action.camp_on.text or not findings.sound("rules"):
         return
     if all(rule.armed == "always" for rule in draft.rules.values()):

@@ -214,6 +214,7 @@ class IncomingAction(Table, frozen=True, kw_only=True):
     record: bool | str = False  # true, or the name of the file
     digits: Digits | None = None
     camp_on: IncomingTemplate = IncomingTemplate("", ())
+    expires: Seconds = Seconds(3600)  # of camping on
     reject: RejectWith = RejectWith("")
     redirect: IncomingTemplate = IncomingTemplate("", ())
     bridge: IncomingTemplate = IncomingTemplate("", ())

@@ -139,7 +139,11 @@ class Attending:
         variables = {"called": call.to} | ({"digits": self._digits} if self._digits else {})
         try:
             record = await self._means.callbacks.ask(
-                extension, variables, caller=call.caller, caller_name=call.caller_name
+                extension,
+                variables,
+                float(self._action.expires),
+                caller=call.caller,
+                caller_name=call.caller_name,
             )
         except (CallbackRefused, InvalidValue, StoreError) as error:
             self._step("failed", str(error))

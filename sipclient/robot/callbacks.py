@@ -13,6 +13,7 @@ from types import MappingProxyType
 
 import msgspec
 
+from sipclient.config import LONGEST_CAMPING
 from sipclient.errors import CallbackRefused, InvalidValue, StoreError
 from sipclient.face.identifiers import SystemIdentifiers
 from sipclient.message import check_header_value
@@ -24,7 +25,6 @@ from sipclient.rules import Requested, RequestWaits, Suppressed, Withdrawn
 from sipclient.store import CallbackRecord, CallbackState, Store
 
 EXPIRES = 3600.0  # seconds that somebody camps on an extension, where he says nothing of it
-LONGEST = 7 * 86_400.0
 LONGEST_TEXT = 1024  # characters of a variable, a caller's number, a name
 MOST_VARIABLES = 50
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")  # as templates take it: {variables.NAME}
@@ -197,8 +197,8 @@ def _request(record: CallbackRecord, expires: float) -> Requested:
 
 
 def _check(extension: str, variables: Mapping[str, str], expires: float, caller: str, caller_name: str) -> None:
-    if isinstance(expires, bool) or not isinstance(expires, int | float) or not 1 <= expires <= LONGEST:
-        raise InvalidValue(f"a callback expires after 1 s to {LONGEST:g} s (a week), not {expires!r}")
+    if isinstance(expires, bool) or not isinstance(expires, int | float) or not 1 <= expires <= LONGEST_CAMPING:
+        raise InvalidValue(f"a callback expires after 1 s to {LONGEST_CAMPING:g} s (a week), not {expires!r}")
     if len(variables) > MOST_VARIABLES:
         raise InvalidValue(f"{len(variables)} variables are too many: {MOST_VARIABLES} at most")
     for name in variables:

@@ -32,6 +32,7 @@ def entry(action: str, match: str = "") -> str:
         'bridge = "{to}"',
         'run = "hooks.py:on_call"',
         'camp_on = "{to}", reject = "USER_BUSY"',
+        'camp_on = "{to}", expires = "7d"',
         'camp_on = "{digits}", digits = { most = 4 }',
     ],
 )
@@ -54,6 +55,14 @@ def test_what_can_be_done(action: str) -> None:
         ('bridge = "{digits}"', "incoming[1].action.bridge: {digits} is what the caller keys in: the action needs"),
         ('bridge = "{variables.x}"', "incoming[1].action.bridge: {variables.x} is known only of a request"),
         ('camp_on = "1001"', 'incoming[1].action.camp_on: no [[watch]] covers "1001"'),
+        (
+            'camp_on = "{to}", expires = "500ms"',
+            "incoming[1].action.expires: a request expires after 1s to 7d, not 0.5 s",
+        ),
+        (
+            'camp_on = "{to}", expires = "8d"',
+            "incoming[1].action.expires: a request expires after 1s to 7d, not 691200",
+        ),
         ("record = 5", "incoming[1].action.record: expected true, false or a string, not a whole number"),
     ],
 )

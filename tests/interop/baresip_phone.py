@@ -32,8 +32,9 @@ class Baresip:
         answers: bool = True,
         hears: bool = False,
         user: str = "phone",
+        most: int = 4,
     ) -> None:
-        """It is called `user`.
+        """It is called `user`, and busy once it has `most` calls.
         `settings` are parameters of its account, as baresip writes them: `mediaenc=srtp-mand;medianat=ice`.
         `listen` is its address for SIP; with `mux` it has RTCP on the port of RTP. It plays
         `tone` (Hz), answers by itself unless told otherwise, and with `hears` writes that to
@@ -48,6 +49,7 @@ class Baresip:
             "CONTROL": self._control,
             "MODULES": modules,
             "TONE": tone,
+            "MOST": most,
             "EARS": f"module sndfile.so\nsnd_path {directory}" if hears else "",
         }
         fill(CONFIGURATION, words, directory / "config")

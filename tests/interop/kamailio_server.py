@@ -16,6 +16,7 @@ CONFIGURATION = Path(__file__).parent / "kamailio"
 DATABASE = Path("/usr/share/kamailio/dbtext/kamailio")  # empty tables, shipped with the server
 MODULES = "/usr/lib/*/kamailio/modules"
 PASSWORD = "correct horse"
+PLAIN = "battery"  # of the callers 2001 to 2004: baresip reads none with a space
 DOMAIN = "pbx.test"
 
 
@@ -31,9 +32,10 @@ class Kamailio:
         *,
         phone: int = 0,
         queue: int = 0,
+        busy_to_robot: bool = False,
     ) -> None:
         """`phone` and `queue` are the ports of those, where not free ones. `engine` is the port of an rtpengine that
-        media go through; the flags say what each side gets of it."""
+        media go through; the flags say what each side gets of it. `busy_to_robot`: it answers for a busy 1001."""
         self.binary = need("kamailio")
         modules = ("presence", "presence_dialoginfo", "pua_dialoginfo", "tls", "websocket")
         for module in (*modules, *(("rtpengine",) if engine else ())):
@@ -47,6 +49,7 @@ class Kamailio:
         self.phone = phone or free_port()
         self.certificate = directory / "certificate.pem"
         self._child: Child | None = None
+        self._defined = [*(["WITH_RTPENGINE"] if engine else []), *(["WITH_BUSY_TO_ROBOT"] if busy_to_robot else [])]
         self._engine = {"ENGINE": engine, "TO_CALLED": to_called, "TO_CALLER": to_caller} if engine else {}
         self._write()
 
@@ -69,6 +72,7 @@ class Kamailio:
             "QUEUE": self.queue,
             "PHONE": self.phone,
             "PASSWORD": PASSWORD,
+            "PLAIN": PLAIN,
             **self._engine,
         }
         for name in ("kamailio.cfg", "tls.cfg"):
@@ -77,7 +81,7 @@ class Kamailio:
     def start(self) -> None:
         """Start it and wait until it answers."""
         command = [self.binary, "-f", "kamailio.cfg", "-w", str(self.directory), "-Y", str(self.directory)]
-        command += ["-A", "WITH_RTPENGINE"] if self._engine else []
+        command += [word for each in self._defined for word in ("-A", each)]
         self._child = Child(
             [*command, "-DD", "-E", "-m", "64", "-M", "8"], self.directory / "kamailio.log", directory=self.directory
         )

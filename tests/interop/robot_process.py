@@ -44,15 +44,15 @@ url = "sqlite:robot.db"
 class RobotProcess:
     """A robot in a directory of its own; its store outlives it."""
 
-    def __init__(self, directory: Path, kamailio: Kamailio, transport: str, *options: str) -> None:
+    def __init__(self, directory: Path, kamailio: Kamailio, transport: str, *options: str, text: str = ROBOT) -> None:
         self._directory = directory
         self._options = options
         self._log = directory / "robot.log"
         self._child: Child | None = None
         tls = f'tls_ca = "{kamailio.certificate}"' if transport == "tls" else ""
         port = kamailio.ports[transport]
-        text = ROBOT.format(password=PASSWORD, transport=transport, host=HOST, port=port, tls=tls)
-        (directory / "robot.toml").write_text(text)
+        words = text.format(password=PASSWORD, transport=transport, host=HOST, port=port, tls=tls)
+        (directory / "robot.toml").write_text(words)
 
     def start(self) -> None:
         """Begin to run; the log begins anew."""
