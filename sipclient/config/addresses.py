@@ -23,6 +23,7 @@ _ELSEWHERE = "number.invalid"  # stands for the domain of whoever dials the numb
 
 _ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
 _HOST_PORT = re.compile(r"(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9][A-Za-z0-9._-]{0,252})(?::(\d{1,5}))?", re.ASCII)
+_DIAL_STRING = re.compile(r"^\s*[\[{]|^\s*[A-Za-z_.]+/|[,|]")
 _DEFAULT_PORTS = {"sip": 5060, "sips": 5061}
 
 
@@ -54,6 +55,11 @@ class Target(msgspec.Struct, frozen=True):
         if uri.password is not None or "maddr" in uri.params or uri.headers:
             return None
         return cls("", _unescaped(uri.user)) if bare else cls(uri.scheme, _unescaped(uri.user), _place(uri))
+
+
+def is_dial_string(text: str) -> bool:
+    """Whether it is more than a target by itself: who reads dial strings knows whom it calls."""
+    return _DIAL_STRING.search(text) is not None
 
 
 def allowed(allow: Sequence[Pattern], target: str, domain: str = "") -> bool:

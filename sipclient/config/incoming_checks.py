@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sipclient.config.addresses import allowed
+from sipclient.config.addresses import allowed, is_dial_string
 from sipclient.config.draft import Draft, domains_of, known_account
 from sipclient.config.findings import Findings
 from sipclient.config.model import DialConfig, IncomingAction, IncomingConfig, Match
@@ -99,7 +99,7 @@ def _sound(draft: Draft, entry: IncomingConfig, path: tuple[str | int, ...], fin
 def _bridge(draft: Draft, entry: IncomingConfig, path: tuple[str | int, ...], findings: Findings) -> None:
     target = entry.action.bridge.constant
     domains = domains_of(draft, draft.names, findings)
-    if not target or not domains or not findings.sound("dial", "allow"):
+    if not target or is_dial_string(target) or not domains or not findings.sound("dial", "allow"):
         return
     allow = (draft.dial or DialConfig()).allow
     if not any(allowed(allow, target, domain) for domain in domains):

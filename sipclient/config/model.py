@@ -11,7 +11,7 @@ from sipclient.config.addresses import Collector, HostPort, IceServer, IpAddress
 from sipclient.config.causes import RejectWith, RetryOn
 from sipclient.config.hours import Hours
 from sipclient.config.patterns import Pattern
-from sipclient.config.templates import CallerId, HeaderTemplates, IncomingTemplate, Template
+from sipclient.config.templates import CallerId, DialTemplate, HeaderTemplates, IncomingTemplate, Template
 from sipclient.config.values import (
     Armed,
     Codec,
@@ -217,7 +217,7 @@ class IncomingAction(Table, frozen=True, kw_only=True):
     expires: Seconds = Seconds(3600)  # of camping on
     reject: RejectWith = RejectWith("")
     redirect: IncomingTemplate = IncomingTemplate("", ())
-    bridge: IncomingTemplate = IncomingTemplate("", ())
+    bridge: DialTemplate = DialTemplate("", ())
     run: Hook | None = None
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from typing import Protocol
 
-from sipclient.config.draft import Draft
+from sipclient.config.addresses import allowed, is_dial_string
+from sipclient.config.draft import Draft, domains_of
 from sipclient.config.findings import Findings
-from sipclient.config.model import StoreConfig
+from sipclient.config.model import DialConfig, StoreConfig
 
 
 class Outside(Protocol):
@@ -17,6 +19,9 @@ class Outside(Protocol):
 
     def sound(self, what: str) -> str:
         """Whether a file that is to be played is there."""
+
+    def dial_string(self, text: str, accounts: Collection[str], permits: Callable[[str, str], bool]) -> str:
+        """Whether a dial string can be read, and may call whom it names: `permits(account, target)`."""
 
     def store(self, url: str) -> str:
         """Whether a store can be opened there."""
@@ -36,8 +41,24 @@ def check_outside(draft: Draft, outside: Outside, findings: Findings) -> None:
             findings.error(("incoming", place, "action", "run"), wrong)
         if play and (wrong := outside.sound(play)):
             findings.error(("incoming", place, "action", "play"), wrong)
+        _check_bridge(draft, place, outside, findings)
     store = draft.store or StoreConfig()
     if findings.sound("store", "url") and (wrong := outside.store(str(store.url))):
         findings.error(("store", "url"), wrong)
     if draft.web is not None and draft.web.tokens and (wrong := outside.tokens(str(draft.web.tokens))):
         findings.error(("web", "tokens"), wrong)
+
+
+def _check_bridge(draft: Draft, place: int, outside: Outside, findings: Findings) -> None:
+    """A dial string without slots; what is just a target was held against `[dial]` already."""
+    text = draft.incoming[place].action.bridge.constant
+    if not text or not is_dial_string(text) or not findings.sound("dial", "allow"):
+        return
+    allow = (draft.dial or DialConfig()).allow
+
+    def permits(account: str, target: str) -> bool:
+        domains = domains_of(draft, [account] if account else draft.names, findings)
+        return not domains or any(allowed(allow, target, domain) for domain in domains)
+
+    if wrong := outside.dial_string(text, draft.names, permits):
+        findings.error(("incoming", place, "action", "bridge"), wrong)

@@ -35,6 +35,9 @@ LONGEST_RESULT = 4096
 
 _PART = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 _VARIABLE = re.compile(r"variables\.[A-Za-z_][A-Za-z0-9_-]{0,63}")
+_DIAL_PART = re.compile(r"\{\{|\}\}|\{([A-Za-z_][A-Za-z0-9_.-]*)\}|[]{}[]")
+_ESCAPED_IN_BRACKETS = "\\'\"[]{}(),"
+_MARKS = ",|[]{}<>/\\%^ "  # of dial strings, outside brackets
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _TOKEN = re.compile(r"[A-Za-z0-9.!%*_+`'~-]+")
 
@@ -44,6 +47,12 @@ class Slot(msgspec.Struct, frozen=True):
 
     name: str
     quoted: bool
+
+
+class DialSlot(Slot, frozen=True):
+    """A slot of a dial string; `quoted` within brackets, where `mark` is what parts their values besides the comma."""
+
+    mark: str = ""
 
 
 class Template:
@@ -148,6 +157,48 @@ class IncomingTemplate(Template):
 
     __slots__ = ()
     names = INCOMING_NAMES
+
+
+class DialTemplate(IncomingTemplate):
+    """A dial string with slots. Braces that hold `name=value` are FreeSWITCH's own, and stay.
+
+    What is filled in stays where it is put: within brackets its marks are escaped, and outside them, where nothing
+    escapes, a value with a mark of dial strings is refused.
+    """
+
+    __slots__ = ()
+
+    @classmethod
+    def parse(cls, text: str, names: Collection[str] | None = None) -> Self:
+        """See Template.parse; no brace is stray here: what does not fit is told by who reads the dial string."""
+        known = cls.names if names is None else names
+        parts: list[str | Slot] = []
+        place, depth, mark = 0, 0, ""
+        for found in _DIAL_PART.finditer(text):
+            literal = text[place : found.start()]
+            place = found.end()
+            if found[1] is not None:
+                parts += [literal, DialSlot(_known(found[1], known, found.start() + 1), depth > 0, mark)]
+                continue
+            parts.append(literal + found[0][0])
+            if found[0][0] in "{[":
+                mark = text[place + 2 : place + 3] if depth == 0 and text.startswith("^^", place) else mark
+                depth += 1
+            else:
+                depth = max(0, depth - 1)
+                mark = mark if depth else ""
+        return cls(text, tuple(part for part in (*parts, text[place:]) if part))
+
+    def _fill(self, slot: Slot, values: Mapping[str, str]) -> str:
+        value = values.get(slot.name, "")
+        if slot.quoted:
+            marks = _ESCAPED_IN_BRACKETS + (slot.mark if isinstance(slot, DialSlot) else "")
+            return "".join(f"\\{each}" if each in marks else each for each in value)
+        if bad := next((each for each in value if each in _MARKS), None):
+            raise InvalidValue(
+                f'"{self.text}": the value of {{{slot.name}}} holds {bad!r}, which would be a mark there'
+            )
+        return value
 
 
 class HeaderTemplates(Plain):

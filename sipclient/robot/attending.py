@@ -8,21 +8,26 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 
 import msgspec
 
 from sipclient.bridging import bridge
-from sipclient.call import Call
-from sipclient.client import Client
+from sipclient.call import Call, CallState
 from sipclient.config import Config, IncomingAction, IncomingTemplate
+from sipclient.dialling import Failed, Place, Plan
 from sipclient.errors import CallbackRefused, CallFailed, InvalidValue, MediaError, NotAllowed, StoreError
 from sipclient.face.connecting import TOLD_FOR
+from sipclient.face.dialler import Dialler
 from sipclient.face.incoming import IncomingCall
+from sipclient.face.placing import Manner
 from sipclient.face.wishes import LEG_TIMEOUT, tone_for
 from sipclient.media.tones.countries import named_tone
 from sipclient.protocol.causes import BY_Q850
 from sipclient.robot import told
 from sipclient.robot.callbacks import Callbacks
+from sipclient.robot.desk.plans import Plans, user_of
+from sipclient.robot.guarded import GuardedClient
 from sipclient.robot.hook_runs import HookRuns
 from sipclient.robot.recordings import Recordings
 from sipclient.robot.told import Told
@@ -39,7 +44,7 @@ _NUMBERED = frozenset(BY_Q850.values())
 class Means(msgspec.Struct, frozen=True):
     """What is at hand. Relative paths begin at `folder`."""
 
-    client: Client
+    client: GuardedClient
     callbacks: Callbacks
     hooks: HookRuns
     wall: Callable[[], datetime]
@@ -208,15 +213,17 @@ class Attending:
     async def _bridge(self) -> None:
         """Ring the caller, or let him hear it ring, until the other side answers; then join the two."""
         to, call = self._render(self._action.bridge), self._call
+        plan = self._planned(to)
         self._step("bridging", to)
         ringing = None
         if call.answered_at is None:
             self._incoming.ring()
         else:
             with suppress(MediaError):
-                ringing = call.play(RINGBACK, loops=None)
+                ringing = call.play(plan.ringback or RINGBACK, loops=None)
         try:
-            other = await self._reach(to)
+            self._plans.allowed(plan)
+            other = await self._reach(plan)
         except NotAllowed as error:
             await self._not_reached(403, "CALL_REJECTED", str(error))
             return
@@ -236,28 +243,49 @@ class Attending:
         finally:
             other.hangup()
 
-    async def _reach(self, to: str) -> Call | None:
+    @property
+    def _plans(self) -> Plans:
+        return Plans(self._means.client)
+
+    def _planned(self, text: str) -> Plan:
+        """How the other side is called. Raises InvalidValue."""
+        plan = self._plans.with_account(self._plans.read(text), self._received.account)
+        refuse_unfit(plan)
+        return plan.each_leg(lambda leg: msgspec.structs.replace(leg, timeout=leg.timeout or LEG_TIMEOUT))
+
+    async def _reach(self, plan: Plan) -> Call | None:
         """The other side's call, answered; None where the caller left before. Raises CallFailed, NotAllowed."""
+        client = self._means.client
 
-        async def dial() -> Call:
-            timeout = LEG_TIMEOUT
-            return await self._means.client.call(to, self._shown(), timeout=timeout, account=self._received.account)
+        async def place(step: Place) -> Call:
+            leg, account = step.leg, client.account(step.leg.account)
+            shown = leg.caller_id(user_of(account.address)) or self._shown()
+            name = f"{plan.id}-{step.number}" if plan.id else ""
+            invite = client._invite(leg.to, shown, leg.headers, account=account, id=name)
+            manner = Manner(leg.media, leg.codecs, plan.id, MappingProxyType(dict(plan.variables)))
+            return await client._place_in_turn(invite, manner)
 
-        dialling = asyncio.create_task(dial())
-        leaving = asyncio.create_task(self._call.ended())
+        def waits(failed: Failed, seconds: float) -> None:
+            self._step("waiting", f"{failed.cause}: another attempt in {seconds:g} s")
+
+        dialler = Dialler(plan, place, _nothing, waits)
+        leaving = asyncio.create_task(self._leaves(dialler))
         try:
-            await asyncio.wait((dialling, leaving), return_when=asyncio.FIRST_COMPLETED)
-            if not dialling.done():
-                return None
-            other = dialling.result()
+            other = await dialler.run()
+        except CallFailed:
             if self._gone:
-                other.hangup()
                 return None
-            return other
+            raise
         finally:
-            for task in (dialling, leaving):
-                task.cancel()
-            await asyncio.gather(dialling, leaving, return_exceptions=True)
+            leaving.cancel()
+        if self._gone:
+            other.hangup()
+            return None
+        return other
+
+    async def _leaves(self, dialler: Dialler) -> None:
+        await self._call.ended()
+        dialler.leave("the caller hung up")
 
     def _shown(self) -> str:
         """The caller as the other side sees him; nobody where his number could not stand in a caller ID."""
@@ -276,6 +304,18 @@ class Attending:
             async with asyncio.timeout(TOLD_FOR):
                 await self._call.play(tone_for(RINGBACK, cause))
         self._call.hangup(cause if cause in _NUMBERED else None)
+
+
+def refuse_unfit(plan: Plan) -> None:
+    """Raises InvalidValue for what a dial string says of a bridge as a whole, and an entry says in its own way."""
+    if plan.stereo is not None:
+        raise InvalidValue("RECORD_STEREO: what is recorded of a call that reaches us is record of its action")
+    if plan.hangup_after_bridge is False:
+        raise InvalidValue("hangup_after_bridge=false: a call that reaches us ends with the one it was bridged to")
+
+
+def _nothing(place: Place, call: Call, state: CallState) -> None:
+    """What becomes of each call is told by the client."""
 
 
 def is_tone(what: str) -> bool:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import ast
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 
-from sipclient.errors import ConfigError
-from sipclient.robot.attending import is_tone
+from sipclient.config.values import quoted
+from sipclient.dialling import parse_dial_string
+from sipclient.errors import ConfigError, InvalidValue
+from sipclient.robot.attending import is_tone, refuse_unfit
 from sipclient.robot.reading import read_text, store_path
 from sipclient.robot.tokens import read_tokens
 
@@ -54,6 +56,16 @@ class Beside:
         if not os.access(folder, os.W_OK | os.X_OK):
             return f"the folder {folder} cannot be written by this user: SQLite has to make files in it"
         return ""
+
+    def dial_string(self, text: str, accounts: Collection[str], permits: Callable[[str, str], bool]) -> str:
+        """What keeps a dial string from being followed."""
+        try:
+            plan = parse_dial_string(text, sorted(accounts))
+            refuse_unfit(plan)
+        except InvalidValue as error:
+            return str(error)
+        outside = [leg.to for leg in plan.legs if not permits(leg.account, leg.to)]
+        return f"[dial] allow does not name {quoted(outside[0])}, so the call could never leave" if outside else ""
 
     def tokens(self, file: str) -> str:
         """What keeps anybody from being let in by a file of tokens."""

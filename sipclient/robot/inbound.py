@@ -6,7 +6,6 @@ import itertools
 from collections.abc import Callable
 from datetime import datetime
 
-from sipclient.client import Client
 from sipclient.config import Config
 from sipclient.errors import CallFailed, SipError
 from sipclient.face.incoming import Incoming, IncomingCall
@@ -15,7 +14,7 @@ from sipclient.robot import told
 from sipclient.robot.attending import Attending, Means
 from sipclient.robot.callbacks import Callbacks
 from sipclient.robot.called import LONGEST, called
-from sipclient.robot.guarded import RUN
+from sipclient.robot.guarded import RUN, GuardedClient
 from sipclient.robot.hook_runs import HookRuns
 from sipclient.robot.recordings import Recordings
 from sipclient.robot.told import Told
@@ -29,7 +28,7 @@ class Inbound:
 
     def __init__(
         self,
-        client: Client,
+        client: GuardedClient,
         callbacks: Callbacks,
         hooks: HookRuns,
         wall: Callable[[], datetime],

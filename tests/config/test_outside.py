@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
+
 import pytest
 
 from sipclient.config import check
@@ -47,6 +49,10 @@ class Shell:
         self.shown.append(url)
         return self.wrong
 
+    def dial_string(self, text: str, accounts: Collection[str], permits: Callable[[str, str], bool]) -> str:
+        self.shown.append(f"{text} {sorted(accounts)} {permits('', '7000')} {permits('pbx', '8000')}")
+        return self.wrong
+
 
 def test_what_is_wrong_there_is_an_error_on_the_line_that_names_it() -> None:
     shell = Shell("not there")
@@ -89,3 +95,36 @@ def test_a_file_of_tokens_is_asked_for_where_one_is_named(web: str, told: int) -
     found = check(f"{TEXT}[web]\n{web}\n", outside=shell)
     assert [each.message for each in found].count("web.tokens: not there") == told
     assert shell.shown.count("tokens in t.toml") == told
+
+
+BRIDGED = """
+[accounts.pbx]
+address = "sip:r@pbx.example.com"
+[[incoming]]
+action = {{ bridge = "{bridge}" }}
+[dial]
+allow = ["7000"]
+"""
+
+
+@pytest.mark.parametrize("wrong", ["", "no such account"])
+def test_a_dial_string_is_read_by_who_can(wrong: str) -> None:
+    shell = Shell(wrong)
+    found = check(BRIDGED.format(bridge="[leg_timeout=5]7000"), outside=shell)
+    assert shell.shown[0] == "[leg_timeout=5]7000 ['pbx'] True False"
+    assert [each.message for each in found if "bridge" in each.key] == (
+        [f"incoming[1].action.bridge: {wrong}"] if wrong else []
+    )
+
+
+@pytest.mark.parametrize("bridge", ["7000", "user/{to}"])
+def test_what_is_no_dial_string_or_not_known_yet_is_not_asked_about(bridge: str) -> None:
+    shell = Shell("wrong")
+    check(BRIDGED.format(bridge=bridge), outside=shell)
+    assert not any("pbx" in shown for shown in shell.shown)
+
+
+def test_without_a_sound_allow_list_nothing_is_said_of_dial_strings() -> None:
+    shell = Shell("wrong")
+    check(BRIDGED.format(bridge="user/7000").replace('["7000"]', "5"), outside=shell)
+    assert not any("pbx" in shown for shown in shell.shown)

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sipclient.config import CallerId, HeaderTemplates, IncomingTemplate, Mistake, Template
+from sipclient.config.templates import DialTemplate
 from sipclient.errors import InvalidValue
 
 VALUES = {"extension": "1001", "note": "On the phone", "variables.ticket": "17"}
@@ -125,6 +126,38 @@ def test_header_mistakes(table: object, words: str, below: tuple[str, ...]) -> N
     with pytest.raises(Mistake, match=words) as raised:
         HeaderTemplates.from_toml(table)
     assert raised.value.below == below
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("{to}", "1001"),
+        ("sofia/gateway/pbx/{to}|user/{digits}", "sofia/gateway/pbx/1001|user/42"),
+        (
+            "{leg_timeout=20,sip_h_X-To={to}}[x={caller_name}]{to}",
+            r"{leg_timeout=20,sip_h_X-To=1001}[x=A\, \[B\]:]1001",
+        ),
+        ("{{a=b}}7000", "{a=b}7000"),
+        ("{^^:a={caller_name}}{b={caller_name}}1", r"{^^:a=A\, \[B\]\:}{b=A\, \[B\]:}1"),
+        ("[a=b]]{to}", "[a=b]]1001"),
+        ("", ""),
+    ],
+)
+def test_a_dial_string_with_slots(text: str, expected: str) -> None:
+    template = DialTemplate.from_toml(text)
+    assert template.render({"to": "1001", "digits": "42", "caller_name": "A, [B]:"}) == expected
+    assert (template.constant is None) == bool(template.used)
+
+
+@pytest.mark.parametrize("mark", ",|[]{}<>/\\%^ ")
+def test_no_target_of_a_dial_string_is_broken_out_of(mark: str) -> None:
+    with pytest.raises(InvalidValue, match="which would be a mark there"):
+        DialTemplate.from_toml("{a=b}user/{to}").render({"to": f"1{mark}2"})
+
+
+def test_a_dial_string_knows_the_call_and_no_other_name() -> None:
+    with pytest.raises(Mistake, match=r"unknown name \{extension\} at character 9"):
+        DialTemplate.from_toml("{a=b}xyz{extension}")
 
 
 def test_equality_and_appearance() -> None:

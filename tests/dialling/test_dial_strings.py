@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sipclient.config.model import Retry
+from sipclient.config.templates import DialTemplate
 from sipclient.dialling import Leg, Plan, parse_dial_string, read_retry
 from sipclient.dialling.names import ALWAYS, DOES, REFUSED, refusal
 from sipclient.dialling.plan import variable_headers
@@ -307,6 +308,14 @@ def test_whatever_is_escaped_arrives_as_it_is(pairs: list[tuple[str, str]]) -> N
 
 def _escaped(value: str) -> str:
     return "".join(f"\\{each}" if each in "\\'\"[]{}()," else f"{each}" for each in value)
+
+
+@given(_VALUES.map(str.strip).filter(lambda text: "${" not in text and text != "_undef_"), st.sampled_from(["", "^^:"]))
+def test_whatever_is_filled_into_a_template_stays_in_its_place(value: str, separator: str) -> None:
+    """What a caller is called adds no target, no header and no name."""
+    text = f"{{{separator}sip_h_X-Name={{caller_name}}}}[mine={{caller_name}}]1001"
+    (only,) = parse(DialTemplate.parse(text).render({"caller_name": value})).legs
+    assert only == Leg("1001", headers=(("X-mine", value), ("X-Name", value)))
 
 
 @given(st.sampled_from(sorted(KNOWN)), st.text(max_size=20), st.sampled_from("{["))

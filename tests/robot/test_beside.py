@@ -108,3 +108,27 @@ def test_check_says_where_the_store_cannot_be(tmp_path: Path) -> None:
     (finding,) = check_file(str(tmp_path / "robot.toml"))
     assert (finding.severity, finding.line) == ("error", 6)
     assert finding.message.startswith("store.url: there is no folder")
+
+
+@pytest.mark.parametrize(
+    ("bridge", "words"),
+    [
+        ("[leg_timeout=20]user/7000|sofia/gateway/pbx/7001", ""),
+        ("user/7000|user/8000", '[dial] allow does not name "8000", so the call could never leave'),
+        ("sofia/gateway/other/7000", 'there is no account "other", and gateways are accounts by name; there is: pbx'),
+        ("user/7001", ""),
+        ("7000,7001", ""),
+        ("loopback/7000", '"loopback/" is not supported'),
+        ("{execute_on_answer=park}7000", "execute_on_answer is not supported"),
+        ("{hangup_after_bridge=false}7000", "ends with the one it was bridged to"),
+        ("{RECORD_STEREO=true}7000", "what is recorded of a call that reaches us is record of its action"),
+    ],
+)
+def test_the_dial_string_of_an_entry_is_read(tmp_path: Path, bridge: str, words: str) -> None:
+    file = tmp_path / "robot.toml"
+    file.write_text(
+        '[accounts.pbx]\naddress = "sip:r@pbx.example.com"\n[dial]\nallow = ["700?"]\n'
+        f'[[incoming]]\naction = {{ bridge = "{bridge}" }}\n'
+    )
+    found = [str(each) for each in check_file(str(file)) if "bridge" in each.key]
+    assert len(found) == bool(words) and all(words in each and ":6:" in each for each in found)

@@ -159,6 +159,30 @@ async def _until_answered(call: object) -> AsyncIterator[object]:
             return
 
 
+async def test_a_bridge_by_dial_string(world: World) -> None:
+    """In turn, tried again, with headers of its own; who calls cannot add to it."""
+    caller, carol = await world.phone("1002"), await world.phone("1003")
+    string = "{originate_retries=2,originate_retry_sleep_ms=10,sip_h_X-Who={caller_name}}[leg_timeout=3]486|486,{to}"
+    robot = await world.robot(f'[[incoming]]\nmatch = {{ to = "1003" }}\naction = {{ bridge = "{string}" }}\n')
+    for to, states in (("1003", ["bridging", "bridged"]), ("robot", [])):
+        call = caller.dial("robot", headers={"Diversion": f"<sip:{to}@127.0.0.1>"})
+        if states:
+            await call.answered()
+        call.hangup()
+        await call.ended()
+    await world.until(lambda: not robot.client.calls)
+    (seen,) = carol.seen
+    assert (seen.number, seen.name, seen.header("X-Who")) == ("1002", "Bob", "Bob")
+
+
+async def test_no_target_of_a_dial_string_is_called_where_one_may_not_be(world: World) -> None:
+    caller, carol = await world.phone("1002"), await world.phone("1003")
+    await world.robot('[[incoming]]\naction = { bridge = "1003,8000" }\n')
+    with pytest.raises(CallFailed) as raised:
+        await caller.dial("robot").answered()
+    assert raised.value.status == 403 and carol.seen == []
+
+
 async def test_a_bridge_that_comes_to_nothing_is_refused_as_the_other_side_refuses(world: World) -> None:
     caller = await world.phone("1002")
     await world.robot('[[incoming]]\naction = { bridge = "486" }\n')
