@@ -227,7 +227,7 @@ class Ack:
 
     def __init__(self, stack: Stack, draft: Draft, cseq: int, credentials: Headers, line: Line) -> None:
         self._stack = stack
-        self._draft = draft
+        self._draft: Draft | None = draft  # until it is written
         self._cseq = cseq
         self._credentials = credentials
         self._line = line
@@ -237,12 +237,13 @@ class Ack:
     def start(self, flow: Flow | None, others: tuple[Target, ...] = ()) -> None:
         """Send it on this flow, from the account's server on where there is none."""
         self._flow = flow or self._line.flow
-        if self._flow is not None:
+        draft, self._draft = self._draft, None
+        if self._flow is not None and draft is not None:
             branch = "z9hG4bK" + self._stack.core.ids.token("branch")
             via = via_of(self._flow, *self._line.via_address(self._flow), branch)
             # RFC 3261 §22.1 wants the INVITE's credentials here; a Contact that leads elsewhere gets none.
             credentials = self._credentials if self._line.is_server(self._flow) else ()
-            self._data = self._draft.encode(via, self._cseq, credentials)
+            self._data = draft.encode(via, self._cseq, credentials)
             self.again()
 
     def again(self) -> None:

@@ -19,6 +19,9 @@ from sipclient.protocol.transaction import Acknowledge, ClientTransaction, Trans
 LARGE = 1300  # RFC 3261 §18.1.1: above this a request must not go by UDP unless there is no other way
 
 
+_NONE: dict[SessionKey, Session] = {}
+
+
 class Stack:
     """The layers below the usages, handed around as one."""
 
@@ -48,8 +51,8 @@ class Exchange:
     """Sends a draft and follows it through challenges (RFC 3261 §22) and fail-over (RFC 3263 §4.3)."""
 
     __slots__ = (
-        "_abandoned", "_answered", "_others", "_progress", "_stale", "_transaction", "_used", "branch", "cancelled",
-        "credentials", "cseq", "decorate", "dialog_flow", "draft", "flow", "line", "next_cseq", "owner", "problem",
+        "_abandoned", "_answered", "_decorate", "_next_cseq", "_others", "_progress", "_stale", "_transaction", "_used",
+        "branch", "cancelled", "credentials", "cseq", "dialog_flow", "draft", "flow", "line", "owner", "problem",
         "provisional", "stack", "tried",
     )  # fmt: skip
 
@@ -67,9 +70,9 @@ class Exchange:
         self.line = line
         self.draft = draft
         self.owner = owner
-        self.next_cseq = next_cseq
+        self._next_cseq: Callable[[], int] | None = next_cseq
         self.dialog_flow: Flow | None = None  # where it must go; None: to the account's server
-        self.decorate = decorate  # headers that depend on the flow, such as Contact
+        self._decorate = decorate  # headers that depend on the flow, such as Contact
         self.flow: Flow | None = None
         self.branch = ""
         self.cseq = 0
@@ -120,8 +123,8 @@ class Exchange:
 
     def _transmit(self, flow: Flow, *, same_cseq: bool = False) -> None:
         self._transaction = None
-        if not same_cseq or not self.cseq:
-            self.cseq = self.next_cseq()
+        if self._next_cseq is not None and not (same_cseq and self.cseq):
+            self.cseq = self._next_cseq()
         data, ack = self._encode(flow)
         if flow.transport == "udp" and len(data) > LARGE and self.line.large_over_tcp:
             target = Target("tcp", flow.remote_host, flow.remote_port)
@@ -144,7 +147,7 @@ class Exchange:
         self.branch = "z9hG4bK" + core.ids.token("branch")
         self.flow = flow
         via = via_of(flow, *self.line.via_address(flow), self.branch)
-        more = self.decorate(flow) if self.decorate is not None else ()
+        more = self._decorate(flow) if self._decorate is not None else ()
         self.credentials = self._credentials()
         data = self.draft.encode(via, self.cseq, (*more, *self.credentials))
         return data, partial(self.draft.ack, via, self.cseq)
@@ -278,6 +281,9 @@ class Exchange:
                 session.next_nonce(nonce)
             if session.proxy in self._answered or key not in sessions:
                 sessions[key] = session  # else what we used is what is there, or another request has a newer one
+        # It will not be sent again, but an INVITE is kept for half a minute more.
+        self._used = _NONE
+        self._next_cseq = self._decorate = None
 
 
 class _Ignored:

@@ -41,7 +41,10 @@ class OffersOwner(Protocol):
     ended: bool
     local_body: tuple[bytes, str]
     stack: Stack
-    timer: SessionTimer
+
+    @property
+    def timer(self) -> SessionTimer:
+        """The session timer of the call."""
 
     @property
     def call(self) -> int:

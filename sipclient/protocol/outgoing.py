@@ -9,7 +9,7 @@ from sipclient.protocol.backoff import RAISES
 from sipclient.protocol.build import ALLOW, SUPPORTED, Draft, Warnings, one_line, response, response_flow
 from sipclient.protocol.causes import NO_ANSWER, NORMAL_CLEARING, cause_of
 from sipclient.protocol.checks import redirections
-from sipclient.protocol.dialog import Dialog, Dialogs, contact_of, route_set
+from sipclient.protocol.dialog import Ack, Dialog, Dialogs, contact_of, route_set
 from sipclient.protocol.events import (
     Answered,
     CallEnded,
@@ -32,6 +32,9 @@ NEWS = 180.0  # seconds after the last provisional response; who still rings say
 REDIRECTS = 5  # how many 3xx one call follows
 
 
+_NONE: dict[str, Ack] = {}
+
+
 class Registry(Protocol):
     """Where the engine keeps its calls."""
 
@@ -47,8 +50,8 @@ class OutgoingCall:
 
     __slots__ = (
         "_called", "_cancel_headers", "_cseq", "_ended", "_exchange", "_failure", "_forks", "_guard", "_invite",
-        "_late", "_limit", "_min_se", "_moved", "_raised", "_redirects", "_registry", "_session", "_stack", "_target",
-        "_wanted", "call_id", "dialogs", "id", "line", "tag",
+        "_late", "_limit", "_min_se", "_moved", "_over", "_raised", "_redirects", "_registry", "_session", "_stack",
+        "_target", "_wanted", "call_id", "dialogs", "id", "line", "tag",
     )  # fmt: skip
 
     def __init__(self, stack: Stack, dialogs: Dialogs, line: Line, registry: Registry, invite: Invite) -> None:
@@ -65,6 +68,7 @@ class OutgoingCall:
         self._cseq = 0
         self._forks: dict[str, Session] = {}
         self._session: Session | None = None  # the one that was answered
+        self._over: dict[str, Ack] = _NONE  # once the call has ended: what answers the 2xx that come again, by To tag
         self._late: Exchange | None = None  # answered with an offer: its ACK waits for our answer
         self._exchange: Exchange | None = None
         self._failure: tuple[int, tuple[str, int], str, str] | None = None  # how it will end once CANCEL is done
@@ -217,6 +221,10 @@ class OutgoingCall:
         return session
 
     def _answered(self, exchange: Exchange, response: Response) -> None:
+        over = self._over.get(response.to_tag)
+        if over is not None:
+            over.again()
+            return
         kept = self._session
         if kept is not None and kept.dialog.remote_tag == response.to_tag:
             if kept.ack is not None:
@@ -244,7 +252,7 @@ class OutgoingCall:
         self._confirm(session, exchange, response)
         self._stop_timers()
         session.local_body = (self._invite.body, self._invite.content_type)
-        session.timer.agreed(response)
+        session.agree(response)
         for tag in [tag for tag in self._forks if tag != response.to_tag]:
             self._forks.pop(tag).drop()
         core = self._stack.core
@@ -402,7 +410,7 @@ class OutgoingCall:
         self._forks = {tag: session for tag, session in self._forks.items() if session.confirmed}
 
     def _end(self, status: int, cause: tuple[str, int], reason: str, by: str) -> None:
-        if self._ended:
+        if self._ended:  # pragma: no cover - nothing that ends a call is left then; to tell it twice would be worse
             return
         self._ended = True
         self._stop_timers()
@@ -411,3 +419,8 @@ class OutgoingCall:
         name, q850 = cause
         self._stack.core.emit(CallEnded(self.id, status, name, q850, reason, by, answered))
         self._registry.call_ended(self.id)
+        # The INVITE's transaction lives on for half a minute. Of the call it needs no more than this, and what knows
+        # each other here would be left to the garbage collector.
+        self._over = {tag: each.ack for tag, each in self._forks.items() if each.ack is not None}
+        self._forks = {}
+        self._session = self._exchange = None

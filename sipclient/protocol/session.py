@@ -21,6 +21,8 @@ from sipclient.protocol.transaction import ServerTransaction
 from sipclient.protocol.transfer import Transfers, refer_to
 from sipclient.protocol.wellformed import lenient
 
+_NOTHING: frozenset[str] = frozenset()
+
 
 class SessionOwner(Protocol):
     """The call a session belongs to."""
@@ -47,9 +49,9 @@ class Session:
     """One dialog of one call."""
 
     __slots__ = (
-        "_ack_awaited", "_answer_awaited", "_bye", "_offers", "_repeater", "_requests", "_transfers", "ack", "ack_cseq",
-        "allow", "confirmed", "described", "dialog", "dialogs", "ended", "local_body", "owner", "rseq", "stack",
-        "timer",
+        "_ack_awaited", "_answer_awaited", "_bye", "_offers", "_repeater", "_requests", "_session_expires", "_timer",
+        "_transfers", "ack", "ack_cseq", "allow", "confirmed", "described", "dialog", "dialogs", "ended", "local_body",
+        "owner", "rseq", "stack",
     )  # fmt: skip
 
     def __init__(
@@ -62,12 +64,13 @@ class Session:
         self.confirmed = False
         self.described = False  # whether the first offer has its answer
         self.ended = False
-        self.allow: frozenset[str] = frozenset()
+        self.allow = _NOTHING
         self.ack: Ack | None = None  # of the last INVITE of ours in this dialog
         self.ack_cseq = 0
         self.rseq = 0  # the last reliable provisional of the peer that was acknowledged
         self.local_body: tuple[bytes, str] = (b"", "")
-        self.timer = SessionTimer(stack.core, session_expires, self._refresh, self._expired)
+        self._session_expires = session_expires
+        self._timer: SessionTimer | None = None
         self._offers: Offers | None = None
         self._repeater: Repeater | None = None
         self._ack_awaited = 0  # the CSeq of the INVITE that the repeated 2xx answers
@@ -86,10 +89,13 @@ class Session:
         self._stop()
         self._tell_unanswered()
         self.dialogs.drop(self.dialog)
+        # They know this session, which none but the garbage collector would free then.
+        self._timer = self._bye = self.dialog.usage = None
 
     def _stop(self) -> None:
         """Nothing is awaited or tried again."""
-        self.timer.stop()
+        if self._timer is not None:
+            self._timer.stop()
         if self._repeater is not None:
             self._repeater.stop()
         if self._offers is not None:
@@ -117,6 +123,18 @@ class Session:
         """What the peer can do."""
         if "allow" in message.headers.index:
             self.allow = frozenset(method.upper() for method in lenient(lambda: message.allow))
+
+    @property
+    def timer(self) -> SessionTimer:
+        """Its session timer; many a PBX wants none."""
+        if self._timer is None:
+            self._timer = SessionTimer(self.stack.core, self._session_expires, self)
+        return self._timer
+
+    def agree(self, response: Response) -> None:
+        """What a 2xx to an INVITE of ours says of the session timer (RFC 4028 §7.2)."""
+        if self._timer is not None or "session-expires" in response.headers.index:
+            self.timer.agreed(response)
 
     @property
     def call(self) -> int:
@@ -158,13 +176,15 @@ class Session:
             self.bye()
             self.owner.on_lost(status, reason)
 
-    def _expired(self) -> None:
+    def expired(self) -> None:
+        """The peer did not refresh the session (see SessionTimer)."""
         self.bye((("Reason", 'SIP;cause=408;text="Session expired"'),))
         self.owner.on_lost(408, "the session was not refreshed in time")
 
     # --- our requests -------------------------------------------------------------------------------
 
-    def _refresh(self) -> None:
+    def refresh(self) -> None:
+        """Refresh the session (see SessionTimer)."""
         self.offers.refresh()
 
     def follow_line(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Protocol
 
 from sipclient.message import Request, Response
 from sipclient.protocol.backoff import RAISES
@@ -12,20 +12,29 @@ from sipclient.protocol.timers import Timer
 MIN_SE = 90  # seconds, RFC 4028 §4
 
 
+class Timed(Protocol):
+    """The call that is timed."""
+
+    def refresh(self) -> None:
+        """It is time to refresh it."""
+
+    def expired(self) -> None:
+        """The peer did not."""
+
+
 class SessionTimer:
     """The timer of one call: we refresh at half of the interval, or hang up when the peer did not."""
 
-    __slots__ = ("_core", "_on_due", "_on_expired", "_raised", "_timer", "interval", "min_se", "ours", "wanted")
+    __slots__ = ("_core", "_raised", "_timed", "_timer", "interval", "min_se", "ours", "wanted")
 
-    def __init__(self, core: Core, wanted: float, on_due: Callable[[], None], on_expired: Callable[[], None]) -> None:
+    def __init__(self, core: Core, wanted: float, timed: Timed) -> None:
         self._core = core
+        self._timed = timed
         self.wanted = int(wanted)  # what we ask for; 0: no session timer
         self.min_se = MIN_SE
         self.interval = 0  # what was agreed; 0: none
         self._raised = 0  # how often in a row a 422 was followed
         self.ours = False  # whether we refresh
-        self._on_due = on_due
-        self._on_expired = on_expired
         self._timer: Timer | None = None
 
     def offer(self) -> tuple[tuple[str, str], ...]:
@@ -87,10 +96,10 @@ class SessionTimer:
         if self.ours:
             # If the refresh fails, the session still ends in time.
             wait = self.interval / 2 - min(32.0, self.interval / 3)
-            self._timer = self._core.timers.start(self._core.now + wait, lambda _: self._on_expired())
-            self._on_due()
+            self._timer = self._core.timers.start(self._core.now + wait, lambda _: self._timed.expired())
+            self._timed.refresh()
         else:
-            self._on_expired()
+            self._timed.expired()
 
     def stop(self) -> None:
         """No session timer any more."""

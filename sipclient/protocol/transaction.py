@@ -137,8 +137,10 @@ class _Transaction:
         timers = core.timers
         if self.repeat is not None:
             timers.stop(self.repeat)
+            self.repeat = None
         if self.timer is not None and not (self.kind == "client" and state is S.PROCEEDING):
             timers.stop(self.timer)
+            self.timer = None
         if state is S.TERMINATED:
             self.layer.forget(self)
             return
@@ -175,7 +177,7 @@ class ClientTransaction(_Transaction):
         state = S.CALLING if invite else S.TRYING
         super().__init__(layer, "INVITE client" if invite else "client", state, key, flow)
         self.data = data
-        self.ack = ack  # for an INVITE; few are refused, so it is not written before
+        self.ack: Acknowledge | None = ack  # for an INVITE; few are refused, so it is not written before
         self.owner = owner
         self.broken = ""  # what is wrong with the 2xx being passed on, in words
 
@@ -215,6 +217,9 @@ class ClientTransaction(_Transaction):
             # to know is let go, seconds before the last timer.
             self.data = b""
             self.owner = _NOBODY
+        elif self.state is S.ACCEPTED:
+            self.data = b""
+            self.ack = None
 
     def _act(self, action: A, message: Request | Response | None, text: str) -> None:
         if action is A.PASS and isinstance(message, Response):
@@ -222,7 +227,7 @@ class ClientTransaction(_Transaction):
                 self.owner.on_broken(self, message, self.broken)
             else:
                 self.owner.on_response(self, message)
-        elif action is A.ACK and isinstance(message, Response):
+        elif action is A.ACK and self.ack is not None and isinstance(message, Response):
             self.layer.core.send(self.flow, self.ack(message.headers.get("To") or ""))
         elif action is A.TIMEOUT:
             self.owner.on_failure(self, 408, f"no answer within {64 * T1:.0f} seconds")
@@ -403,7 +408,10 @@ class Transactions:
     def _end_lingering(self, which: tuple[E, float]) -> None:
         core, queue = self.core, self._lingering[which]
         while queue and queue[0].ends <= core.now:
-            queue.popleft().step(which[0])
+            transaction = queue.popleft()
+            transaction.step(which[0])
+            if isinstance(transaction, ClientTransaction):
+                transaction.owner = _NOBODY  # who knows the transaction, too: else only the collector would free both
         if queue:
             core.timers.start(queue[0].ends, self._end_lingering, which)
 

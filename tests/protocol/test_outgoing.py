@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 from support.peer import transaction_free
 
 from sipclient.errors import InvalidValue
 from sipclient.message import Request, Response
+from sipclient.protocol.dialog import Dialog
 from sipclient.protocol.events import (
     Answered,
     AnswerOffer,
@@ -24,6 +27,10 @@ from sipclient.protocol.events import (
     Ringing,
     SendInCall,
 )
+from sipclient.protocol.exchange import Exchange
+from sipclient.protocol.outgoing import OutgoingCall
+from sipclient.protocol.session import Session
+from sipclient.protocol.transaction import ClientTransaction
 
 SDP = b"v=0\r\no=- 1 1 IN IP4 10.0.0.2\r\ns=-\r\nc=IN IP4 10.0.0.2\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n"
 CONTACT = ("Contact", "<sip:pbx@10.0.0.1:5060>")
@@ -206,6 +213,49 @@ def test_forks_one_200_is_kept_the_others_are_acked_and_byed(line) -> None:
     assert ended(line).cause == "NORMAL_CLEARING"
     line.wire.run(100)
     assert line.robot.agent.idle
+
+
+def test_a_200_that_comes_again_after_the_end_gets_its_ack_again_and_a_new_forks_is_byed(line) -> None:
+    answering(line, (200, CONTACT))
+    call(line)
+    invite = line.pbx.requests("INVITE")[0]
+    line.robot.do(Hangup(1))
+    line.wire.run(0.2)
+    assert ended(line).cause == "NORMAL_CLEARING"
+    for tag in ("peer", "late", "late"):
+        line.pbx.send(line.pbx.flows[0], line.pbx.reply(invite, 200, CONTACT, tag=tag))
+        line.wire.run(0.2)
+    acks = [raw for raw in line.pbx.raw if raw.startswith(b"ACK")]
+    assert acks[0] == acks[1] and acks[2] == acks[3]
+    assert [ack.to_tag for ack in line.pbx.requests("ACK")] == ["peer", "peer", "late", "late"]
+    assert [bye.to_tag for bye in line.pbx.requests("BYE")] == ["peer", "late"]
+    assert ended(line).cause == "NORMAL_CLEARING"
+    line.wire.run(100)
+    assert line.robot.agent.idle
+
+
+def test_a_call_that_ended_leaves_nothing_for_the_garbage_collector(line) -> None:
+    answering(line, (180,), (200, CONTACT))
+
+    def known() -> list[str]:
+        wanted = (OutgoingCall, Session, Dialog, Exchange, ClientTransaction)
+        return sorted(type(each).__name__ for each in gc.get_objects() if type(each) in wanted)
+
+    gc.collect()
+    gc.disable()
+    try:
+        before = known()
+        call(line)
+        line.robot.do(Hangup(1))
+        line.wire.run(0.2)
+        assert ended(line).answered
+        while_it_lingers = known()
+        line.wire.run(100)
+        after = known()
+    finally:
+        gc.enable()
+    assert not {"Session", "Dialog"} & set(while_it_lingers)
+    assert after == before
 
 
 def test_a_challenge_is_answered_with_a_new_branch_and_cseq_and_the_ack_carries_credentials(line) -> None:
