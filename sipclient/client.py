@@ -19,7 +19,14 @@ from sipclient.face.clock import SystemClock
 from sipclient.face.connecting import Connecting
 from sipclient.face.identifiers import SystemIdentifiers
 from sipclient.face.incoming import Incoming
-from sipclient.face.placing import USUAL, CallOptions, GivenHeaders, Manner, checked, invite_of, manner_of
+from sipclient.face.placing import (
+    CallOptions,
+    GivenHeaders,
+    Placement,
+    checked,
+    placement_of,
+    placement_of_leg,
+)
 from sipclient.face.progress import BridgeProgress
 from sipclient.face.registrations import Registrations
 from sipclient.face.roster import Roster, Which
@@ -39,7 +46,6 @@ from sipclient.protocol.events import (
     Event,
     ExtensionChanged,
     Input,
-    Invite,
     MessagesWaiting,
     Registered,
     RegistrationLost,
@@ -263,8 +269,13 @@ class Client:
         return Counter((account, str(state)) for account, state in self._running().engine.states())
 
     @property
+    def clock(self) -> Clock:
+        """The clock of everything here that waits. Where none was given it goes on while the machine sleeps."""
+        return self._running().clock
+
+    @property
     def received_at(self) -> float:
-        """When the network spoke last, in the seconds of the clock: of the event loop's, where none was given."""
+        """When the network spoke last, in the seconds of the clock."""
         return self._running().received_at
 
     # --- calls --------------------------------------------------------------------------------------
@@ -282,7 +293,7 @@ class Client:
         `to` is a number, a user or a URI; `caller_id` is `"Name" <user>` or a user; `timeout` is in seconds until it
         must be answered; the options are those of CallOptions. Raises InvalidValue for what must not reach the wire.
         """
-        return self._place(self._invite(to, caller_id, headers, timeout, **options), manner_of(options))
+        return self._place(self._placement(to, caller_id, headers, timeout, options))
 
     def call(
         self,
@@ -298,30 +309,44 @@ class Client:
         """
 
         async def place() -> Call:
-            invite = self._invite(to, caller_id, headers, timeout, **options)
-            return await self._place_in_turn(invite, manner_of(options))
+            return await self._place_in_turn(self._placement(to, caller_id, headers, timeout, options))
 
         return Dialling(place)
 
-    def _invite(
+    async def place(
         self,
-        to: str,
+        leg: Leg,
+        *,
+        call_id: str = "",
+        name: str = "",
+        variables: Mapping[str, str] = MappingProxyType({}),
         caller_id: str = "",
-        headers: GivenHeaders = (),
-        timeout: float | None = None,
-        **options: Unpack[CallOptions],
-    ) -> Invite:
-        """The command behind `dial` and `call`, with an id of its own; nothing is sent. Raises InvalidValue."""
+        account: Which = None,
+    ) -> Call:
+        """Place the call of one leg of a plan (`sipclient.dialling`), once it may leave, and give it.
+
+        `call_id` is what its Call-ID begins with, if that matters, `name` and `variables` are the call's. `caller_id`
+        and `account` hold where the leg names none; its time limits are kept by who follows the plan. Raises
+        InvalidValue for what must not reach the wire.
+        """
         self._running()
-        return invite_of(self.next_id, self.account(options.get("account")), to, caller_id, headers, timeout, options)
+        who = self.account(leg.account or account)
+        return await self._place_in_turn(placement_of_leg(self.next_id, who, leg, caller_id, call_id, name, variables))
 
-    def _place(self, invite: Invite, manner: Manner = USUAL) -> Call:
-        """Place the call of an Invite at once."""
-        return self._switchboard.dial(invite, manner)
+    def _placement(
+        self, to: str, caller_id: str, headers: GivenHeaders, timeout: float | None, options: CallOptions
+    ) -> Placement:
+        self._running()
+        account = self.account(options.get("account"))
+        return placement_of(self.next_id, account, to, caller_id, headers, timeout, options)
 
-    async def _place_in_turn(self, invite: Invite, manner: Manner = USUAL) -> Call:
-        """What `call` does to place one: a client that limits its calls waits here until this one may leave."""
-        return self._place(invite, manner)
+    def _place(self, placement: Placement) -> Call:
+        """Place a call at once."""
+        return self._switchboard.dial(placement)
+
+    async def _place_in_turn(self, placement: Placement) -> Call:
+        """Place a call; a client that limits its calls waits here until this one may leave."""
+        return self._place(placement)
 
     def bridge(self, a: str, b: str, **options: Unpack[BridgeOptions]) -> Connecting:
         """Dial `a`, then, once it has answered, `b`, and join them: numbers, URIs or FreeSWITCH dial strings.
@@ -342,18 +367,12 @@ class Client:
                 raise InvalidValue(f"{leg.to}: the account that would call it has no sound (media = none) to join")
         settled = wishes.settled(plans, SystemIdentifiers().token("bridge"))
 
-        async def place(leg: Leg, call_id: str, variables: Mapping[str, str]) -> Call:
-            account = self.account(leg.account or wishes.account)
-            shown = leg.caller_id(account.address.partition(":")[2].partition("@")[0]) or wishes.caller_id
-            invite = self._invite(leg.to, shown, leg.headers, account=account, id=call_id)
-            return await self._place_in_turn(invite, Manner(leg.media, leg.codecs, settled.id, variables))
-
         def tell(progress: BridgeProgress) -> None:
             self._tell_listeners(progress)
             if wishes.on_progress is not None:
                 wishes.on_progress(progress)
 
-        return Connecting(plans, settled, place, tell, self._switchboard.spawn)
+        return Connecting(plans, settled, self.clock, self.place, tell, self._switchboard.spawn)
 
     def incoming(self, account: Which = None) -> Incoming:
         """The calls that reach one account, or any. Where nobody asks for them, callers get 480."""

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from functools import partial
+
+from sipclient.face.shell import Clock
 
 NAP = 15.0  # seconds of being awake after which an alarm looks whether more have passed
 
@@ -14,6 +17,21 @@ def awake_or_not() -> Callable[[], float]:
     """A monotonic clock that goes on while the machine sleeps, where there is one; setting the time moves neither."""
     boot = getattr(time, "CLOCK_BOOTTIME", None)  # Linux; elsewhere the monotonic clock is as good as it gets
     return time.monotonic if boot is None else partial(time.clock_gettime, boot)
+
+
+@asynccontextmanager
+async def until(clock: Clock, when: float | None) -> AsyncIterator[None]:
+    """What stands inside is over by then, in the clock's seconds, or ends in TimeoutError; None: no limit.
+
+    `asyncio.timeout_at` asks the loop's clock, by which an hour that a laptop slept through never passed.
+    """
+    async with asyncio.timeout(None) as limit:
+        alarm = clock.call_at(when, lambda: limit.reschedule(0.0)) if when is not None else None
+        try:
+            yield
+        finally:
+            if alarm is not None:
+                alarm.cancel()
 
 
 class SystemClock:

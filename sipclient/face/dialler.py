@@ -9,6 +9,8 @@ from typing import TypeAlias
 from sipclient.call import Call, CallState
 from sipclient.dialling import Connected, Dialling, Drop, Failed, Place, Plan, Step
 from sipclient.errors import CallFailed, InvalidValue, SipError
+from sipclient.face.clock import until
+from sipclient.face.shell import Clock
 
 PlaceCall: TypeAlias = Callable[[Place], Awaitable[Call]]
 Heard: TypeAlias = Callable[[Place, Call, CallState], None]
@@ -19,13 +21,15 @@ ELSEWHERE = "LOSE_RACE"  # FreeSWITCH's word for a call that another one was fas
 class Dialler:
     """One plan under way. `heard` is told each state of each call, and `waits` when another attempt is waited for."""
 
-    def __init__(self, plan: Plan, place: PlaceCall, heard: Heard, waits: Callable[[Failed, float], None]) -> None:
+    def __init__(
+        self, plan: Plan, clock: Clock, place: PlaceCall, heard: Heard, waits: Callable[[Failed, float], None]
+    ) -> None:
         self._plan = plan
         self._place = place
         self._heard = heard
         self._waits = waits
         self._policy = Dialling(plan)
-        self._loop = asyncio.get_running_loop()
+        self._clock = clock
         self._news: asyncio.Queue[tuple[Place, CallState | SipError]] = asyncio.Queue()
         self._calls: dict[int, Call] = {}
         self._watchers: dict[int, asyncio.Task[None]] = {}
@@ -42,9 +46,7 @@ class Dialler:
         """The call that was answered. Raises CallFailed where none was, and InvalidValue or NotAllowed for what must
         not, or may not, be called. However it ends, no other call is left."""
         try:
-            self._do(self._policy.begin(self._loop.time()))
-            while self._answered is None and self._failed is None:
-                await self._next()
+            await self._until_decided()
             if self._answered is None:
                 assert self._failed is not None
                 raise CallFailed(self._failed.status, self._failed.cause, self._failed.reason)
@@ -53,11 +55,18 @@ class Dialler:
             self._answered = None
             raise
         finally:
-            for watcher in self._watchers.values():
-                watcher.cancel()
             for call in self._calls.values():
                 if call is not self._answered:
                     call.hangup()
+
+    async def _until_decided(self) -> None:
+        try:
+            self._do(self._policy.begin(self._clock.time()))
+            while self._answered is None and self._failed is None:
+                await self._next()
+        finally:
+            for watcher in self._watchers.values():
+                watcher.cancel()
             await asyncio.gather(*self._watchers.values(), return_exceptions=True)
 
     def leave(self, reason: str) -> None:
@@ -69,10 +78,10 @@ class Dialler:
 
     async def _next(self) -> None:
         try:
-            async with asyncio.timeout_at(self._policy.deadline):
+            async with until(self._clock, self._policy.deadline):
                 place, news = await self._news.get()
         except TimeoutError:
-            self._do(self._policy.tick(self._loop.time()))
+            self._do(self._policy.tick(self._clock.time()))
             return
         if isinstance(news, SipError):
             await self._not_placed(place, news)
@@ -82,7 +91,7 @@ class Dialler:
     async def _not_placed(self, place: Place, error: SipError) -> None:
         if not isinstance(error, CallFailed):
             raise error
-        self._do(self._policy.ended(place.number, error.status, error.cause, error.reason, self._loop.time()))
+        self._do(self._policy.ended(place.number, error.status, error.cause, error.reason, self._clock.time()))
 
     async def _moved(self, place: Place, call: Call, state: CallState) -> None:
         self._heard(place, call, state)
@@ -93,7 +102,7 @@ class Dialler:
             self._do(self._policy.answered(place.number))
         elif state is CallState.ENDED:
             await _refuse_wrong_use(call)
-            self._do(self._policy.ended(place.number, call.status, call.cause, call.reason, self._loop.time()))
+            self._do(self._policy.ended(place.number, call.status, call.cause, call.reason, self._clock.time()))
 
     def _do(self, steps: list[Step]) -> None:
         for step in steps:
@@ -108,7 +117,7 @@ class Dialler:
                     self._failed = step
         again = self._policy.again
         if again is not None and again != self._again:
-            self._waits(self._policy.last, again - self._loop.time())
+            self._waits(self._policy.last, again - self._clock.time())
         self._again = again
 
     def _drop(self, step: Drop) -> None:

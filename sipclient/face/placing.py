@@ -9,7 +9,7 @@ from typing import TypeAlias, TypedDict
 
 import msgspec
 
-from sipclient.dialling.plan import variable_headers
+from sipclient.dialling.plan import Leg, variable_headers
 from sipclient.errors import InvalidValue
 from sipclient.face.roster import Which
 from sipclient.message import check_call_id, check_header_name, check_header_value
@@ -45,10 +45,14 @@ class Manner(msgspec.Struct, frozen=True):
     variables: Mapping[str, str] = MappingProxyType({})
 
 
-USUAL = Manner()
+class Placement(msgspec.Struct, frozen=True):
+    """A call that is to be placed: the command, and what the engine need not know of it. Nothing was sent."""
+
+    invite: Invite
+    manner: Manner = Manner()
 
 
-def invite_of(
+def placement_of(
     next_id: Callable[[], int],
     account: Account,
     to: str,
@@ -56,31 +60,52 @@ def invite_of(
     headers: GivenHeaders,
     timeout: float | None,
     options: CallOptions,
-) -> Invite:
-    """The command that places a call. Raises InvalidValue for what must not reach the wire."""
-    check_header_value(to, "target of a call")
-    check_header_value(caller_id, "caller ID")
+) -> Placement:
+    """What `dial` and `call` were asked for. Raises InvalidValue for what must not reach the wire."""
+    check_called(to, caller_id)
     if timeout is not None and not (isinstance(timeout, (int, float)) and 0 < timeout < math.inf):
         raise InvalidValue(f"a timeout is a number of seconds above 0, not {timeout!r}")
-    name = options.get("id") or ""
-    pairs = checked(headers, options.get("variables") or {})
-    return Invite(
+    name, variables = options.get("id") or "", options.get("variables") or {}
+    invite = Invite(
         next_id(),
         account.key,
         to,
         caller_id,
-        pairs,
+        checked(headers, variables),
         timeout=float(timeout or 0.0),
         private=options.get("private", False),
         late_offer=options.get("late_offer", False),
         call_id=check_call_id(name) if name else "",
     )
+    return Placement(invite, Manner(options.get("media") or "", (), name, MappingProxyType(dict(variables))))
 
 
-def manner_of(options: CallOptions) -> Manner:
-    """How the call is carried out that these options ask for."""
-    variables = MappingProxyType(dict(options.get("variables") or {}))
-    return Manner(options.get("media") or "", (), options.get("id") or "", variables)
+def placement_of_leg(
+    next_id: Callable[[], int],
+    account: Account,
+    leg: Leg,
+    caller_id: str,
+    call_id: str,
+    name: str,
+    variables: Mapping[str, str],
+) -> Placement:
+    """What one leg of a plan comes to, whose time limits the plan's follower keeps. Raises InvalidValue."""
+    shown = leg.caller_id(user_of(account.address)) or caller_id
+    check_called(leg.to, shown)
+    call_id = check_call_id(call_id) if call_id else ""
+    invite = Invite(next_id(), account.key, leg.to, shown, checked(leg.headers), call_id=call_id)
+    return Placement(invite, Manner(leg.media, leg.codecs, name, MappingProxyType(dict(variables))))
+
+
+def user_of(address: str) -> str:
+    """The user of an account's address, such as `robot` of `sip:robot@pbx`."""
+    return address.partition(":")[2].partition("@")[0]
+
+
+def check_called(to: str, caller_id: str) -> None:
+    """Raises InvalidValue for a target or a caller ID that must not reach the wire."""
+    check_header_value(to, "target of a call")
+    check_header_value(caller_id, "caller ID")
 
 
 def checked(headers: GivenHeaders, variables: Mapping[str, str] = MappingProxyType({})) -> Headers:

@@ -106,8 +106,8 @@ class Driver:
         self.failures = 0
         self.received_at = clock.time()
         self.engine = engine
+        self.clock = clock
         self._on_event = on_event
-        self._clock = clock
         self._on_send = on_send
         self._on_receive = on_receive
         self._effects: deque[Effect] = deque()
@@ -122,7 +122,7 @@ class Driver:
         """Run a batch of inputs through the engine, then perform what came of all of them."""
         if self._closed:
             return
-        now = self.received_at = self._clock.time()
+        now = self.received_at = self.clock.time()
         receive, effects, on_receive = self.engine.receive, self._effects, self._on_receive
         for item in inputs:
             try:
@@ -138,7 +138,7 @@ class Driver:
         if self._closed:
             raise SipError("the client is closed")
         try:
-            self._effects.extend(self.engine.do(command, self._clock.time()))
+            self._effects.extend(self.engine.do(command, self.clock.time()))
         except SipError:
             raise
         except Exception as bug:
@@ -187,11 +187,11 @@ class Driver:
             self._handle = None
         if deadline is not None and not self._closed:
             self._armed = max(deadline, self._not_before)
-            self._handle = self._clock.call_at(self._armed, self._rang)
+            self._handle = self.clock.call_at(self._armed, self._rang)
 
     def _rang(self) -> None:
         self._handle = None
-        now = self._clock.time()
+        now = self.clock.time()
         deadline = self.engine.deadline
         if deadline is not None and deadline <= now:
             try:

@@ -14,7 +14,7 @@ from sipclient.call import Call
 from sipclient.errors import Unreachable
 from sipclient.face.descriptions import OpenMedia
 from sipclient.face.incoming import Incoming, IncomingCall
-from sipclient.face.placing import USUAL, Manner
+from sipclient.face.placing import Manner, Placement
 from sipclient.face.referred import follow_transfer
 from sipclient.face.sessions import SessionFactory
 from sipclient.face.tasks import Tasks
@@ -82,11 +82,12 @@ class Switchboard:
         """Run something slow; it is awaited, or cancelled, when the client closes."""
         self.tasks.spawn(work)
 
-    def dial(self, invite: Invite, manner: Manner = USUAL) -> Call:
+    def dial(self, placement: Placement) -> Call:
         """Place a call.
 
         Raises InvalidValue for what must not reach the wire, where that shows at once.
         """
+        invite, manner = placement.invite, placement.manner
         account = self._accounts[invite.account]
         if manner.codecs:
             account = msgspec.structs.replace(account, codecs=manner.codecs)
@@ -172,10 +173,8 @@ class Switchboard:
 
     def _dial_for(self, call: Call, asked: events.TransferAsked) -> Call:
         """The call that the far end of another asks for, on the same account."""
-        return self.dial(
-            Invite(self._next_id(), call.account, asked.to, headers=asked.headers),
-            Manner(name=call.name, variables=call.variables),
-        )
+        invite = Invite(self._next_id(), call.account, asked.to, headers=asked.headers)
+        return self.dial(Placement(invite, Manner(name=call.name, variables=call.variables)))
 
     def _responded(self, event: events.Responded) -> None:
         answer = self._requests.get(event.request)

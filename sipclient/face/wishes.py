@@ -103,6 +103,8 @@ class Wishes(msgspec.Struct, frozen=True, kw_only=True):
             record=self.record,
             timeout=self.timeout,
             at_once=self.at_once,
+            account=self.account,
+            caller_id=self.caller_id,
         )
 
     def _complete(self, plan: Plan) -> Plan:
@@ -136,6 +138,8 @@ class Settled(msgspec.Struct, frozen=True):
     record: str | Path = ""
     timeout: float | None = None
     at_once: bool = False
+    account: Which = None
+    caller_id: str = ""
 
 
 def said(plans: tuple[Plan, ...], name: str) -> Any:

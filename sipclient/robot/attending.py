@@ -8,7 +8,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from types import MappingProxyType
 
 import msgspec
 
@@ -20,13 +19,12 @@ from sipclient.errors import CallbackRefused, CallFailed, InvalidValue, MediaErr
 from sipclient.face.connecting import TOLD_FOR
 from sipclient.face.dialler import Dialler
 from sipclient.face.incoming import IncomingCall
-from sipclient.face.placing import Manner
 from sipclient.face.wishes import LEG_TIMEOUT, tone_for
 from sipclient.media.tones.countries import named_tone
 from sipclient.protocol.causes import BY_Q850
 from sipclient.robot import told
 from sipclient.robot.callbacks import Callbacks
-from sipclient.robot.desk.plans import Plans, user_of
+from sipclient.robot.desk.plans import Plans
 from sipclient.robot.guarded import GuardedClient
 from sipclient.robot.hook_runs import HookRuns
 from sipclient.robot.recordings import Recordings
@@ -258,17 +256,18 @@ class Attending:
         client = self._means.client
 
         async def place(step: Place) -> Call:
-            leg, account = step.leg, client.account(step.leg.account)
-            shown = leg.caller_id(user_of(account.address)) or self._shown()
-            name = f"{plan.id}-{step.number}" if plan.id else ""
-            invite = client._invite(leg.to, shown, leg.headers, account=account, id=name)
-            manner = Manner(leg.media, leg.codecs, plan.id, MappingProxyType(dict(plan.variables)))
-            return await client._place_in_turn(invite, manner)
+            return await client.place(
+                step.leg,
+                call_id=f"{plan.id}-{step.number}" if plan.id else "",
+                name=plan.id,
+                variables=dict(plan.variables),
+                caller_id=self._shown(),
+            )
 
         def waits(failed: Failed, seconds: float) -> None:
             self._step("waiting", f"{failed.cause}: another attempt in {seconds:g} s")
 
-        dialler = Dialler(plan, place, _nothing, waits)
+        dialler = Dialler(plan, client.clock, place, _nothing, waits)
         leaving = asyncio.create_task(self._leaves(dialler))
         try:
             other = await dialler.run()

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 from sipclient.call import Call
 from sipclient.client import Client
 from sipclient.errors import MalformedMessage, NotAllowed
-from sipclient.face.placing import USUAL, Manner
+from sipclient.face.placing import Placement
 from sipclient.message import SipUri, canonical, parse_name_addrs
 from sipclient.protocol.account import Account
 from sipclient.protocol.events import (
@@ -88,27 +88,27 @@ class GuardedClient(Client):
         else:
             super().do(command)
 
-    def _place(self, invite: Invite, manner: Manner = USUAL) -> Call:
+    def _place(self, placement: Placement) -> Call:
         """See Client; raises NotAllowed where `[dial]` does not let it leave, or not at this moment."""
-        self._check(invite)
-        with self._admitted(self._turn_now(invite), invite):
-            return super()._place(invite, manner)
+        self._check(placement.invite)
+        with self._admitted(self._turn_now(placement.invite), placement.invite):
+            return super()._place(placement)
 
-    async def _place_in_turn(self, invite: Invite, manner: Manner = USUAL) -> Call:
+    async def _place_in_turn(self, placement: Placement) -> Call:
         """See Client; waits for its turn first. Raises NotAllowed where too many wait already."""
-        self._check(invite)
+        self._check(placement.invite)
         turn = self._new_turn()
         if not await self._turns.wait(turn):
             raise NotAllowed("too many calls wait for their turn already: see [dial] in robot.toml")
-        with self._admitted(turn, invite):
-            return super()._place(invite, manner)
+        with self._admitted(turn, placement.invite):
+            return super()._place(placement)
 
     def place_job(self, job: Job) -> Call:
         """Place a rule's call, which has had its turn under its own id. Raises NotAllowed, InvalidValue."""
-        invite = self._invite(job.to, job.caller_id, job.headers, job.timeout, account=job.account)
-        self._check(invite)
-        with self._admitted(job.id, invite, job.attempt):
-            return super()._place(invite)
+        placement = self._placement(job.to, job.caller_id, job.headers, job.timeout, {"account": job.account})
+        self._check(placement.invite)
+        with self._admitted(job.id, placement.invite, job.attempt):
+            return super()._place(placement)
 
     def _check(self, command: Command) -> None:
         account = getattr(command, "account", "")

@@ -8,9 +8,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from client.conftest import FakeClock
 
 from sipclient.face import clock
-from sipclient.face.clock import NAP, SystemClock, awake_or_not
+from sipclient.face.clock import NAP, SystemClock, awake_or_not, until
 
 
 class Loop:
@@ -95,3 +96,29 @@ async def test_on_a_real_loop() -> None:
     system.call_at(system.time() + 0.01, rang.set)
     async with asyncio.timeout(5):
         await rang.wait()
+
+
+async def test_what_takes_too_long_by_the_clock_ends() -> None:
+    ticking = FakeClock()
+    waiting = asyncio.create_task(within(ticking, 1005.0))
+    await asyncio.sleep(0)
+    ticking.advance(4.9)
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    ticking.advance(0.1)
+    with pytest.raises(TimeoutError):
+        await waiting
+    assert ticking.alarms == []
+
+
+async def test_what_is_in_time_leaves_no_alarm() -> None:
+    ticking = FakeClock()
+    async with until(ticking, 1005.0):
+        assert len(ticking.alarms) == 1
+    async with until(ticking, None):
+        assert ticking.alarms == []
+
+
+async def within(ticking: FakeClock, when: float) -> None:
+    async with until(ticking, when):
+        await asyncio.Event().wait()

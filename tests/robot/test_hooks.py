@@ -154,7 +154,7 @@ async def test_an_invite_the_engine_refuses_gives_its_turn_back(stage: Any, monk
 
     with monkeypatch.context() as patch:
         patch.setattr(stage.world.engine, "_invite", refuse)
-        for call in (robot.client.dial, lambda to: robot.client.do(robot.client._invite(to))):
+        for call in (robot.client.dial, lambda to: robot.client.do(Invite(robot.client.next_id(), "pbx", to))):
             with pytest.raises(InvalidValue):
                 call("7000")
     robot.client.dial("7000")

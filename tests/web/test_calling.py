@@ -60,10 +60,15 @@ async def test_a_call_from_its_request_to_its_end(stage: Any) -> None:
 async def test_it_is_tried_again_as_it_says(stage: Any) -> None:
     await stage.start()
     stage.world.engine.outcomes = [486, 503, 486]
-    retry = {"on": ["USER_BUSY", "5xx"], "times": 2, "wait": "20ms"}
+    retry = {"on": ["USER_BUSY", "5xx"], "times": 2, "wait": "1h"}
     made = await post(stage, to="7000", retry=retry)
     call = await stage.get(f"/v1/calls/{made['id']}")
     assert (call["state"], call["attempt"]) == ("waiting", 1) and call["retry_at"]
+    for attempts in (2, 3):
+        await stage.world.clock.advance(3599)
+        assert len(stage.world.invites) == attempts - 1
+        await stage.world.clock.advance(1)
+        assert len(stage.world.invites) == attempts
     call = await ended(stage, made["id"])
     assert (call["attempt"], call["status"], call["cause"], call["by"]) == (3, 486, "USER_BUSY", "remote")
     assert len(stage.world.invites) == 3

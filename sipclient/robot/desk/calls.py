@@ -12,9 +12,8 @@ from sipclient.config import Config
 from sipclient.dialling import Failed, Place, Plan
 from sipclient.errors import CallFailed, MediaError, NotAllowed, SipError
 from sipclient.face.dialler import Dialler
-from sipclient.face.placing import Manner
 from sipclient.robot.desk.orders import Order, Orders, UnderWay
-from sipclient.robot.desk.plans import CallPlan, Plans, user_of
+from sipclient.robot.desk.plans import CallPlan, Plans
 from sipclient.robot.desk.sound import Sound
 from sipclient.robot.guarded import RUN, GuardedClient
 from sipclient.robot.views import Views
@@ -118,17 +117,19 @@ class Calls:
 
     async def _dialled(self, id: str, order: UnderWay, plan: Plan, caller_id: str) -> Call:
         async def place(step: Place) -> Call:
-            leg = step.leg
-            account = self._client.account(leg.account or None)
-            shown = leg.caller_id(user_of(account.address)) or caller_id
-            invite = self._client._invite(leg.to, shown, leg.headers, account=account, id=f"{id}-{step.number}")
-            return await self._client._place_in_turn(invite, Manner(leg.media, leg.codecs, id, dict(plan.variables)))
+            return await self._client.place(
+                step.leg,
+                call_id=f"{id}-{step.number}",
+                name=id,
+                variables=dict(plan.variables),
+                caller_id=caller_id,
+            )
 
         def waits(failed: Failed, pause: float) -> None:
             why = f"{failed.status or ''} {failed.cause}".strip()
             self._views.calls.waits(id, pause, why, self._views.now())
 
-        order.dialler = Dialler(plan, place, _nothing, waits)
+        order.dialler = Dialler(plan, self._client.clock, place, _nothing, waits)
         if order.left:
             raise CallFailed(0, "ORIGINATOR_CANCEL", "hung up")
         return await order.dialler.run()

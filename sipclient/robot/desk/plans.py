@@ -9,6 +9,7 @@ import msgspec
 from sipclient.dialling import Leg, Plan, parse_dial_string, read_retry
 from sipclient.dialling.plan import variable_headers
 from sipclient.errors import InvalidValue, MediaError
+from sipclient.face.placing import check_called, checked, user_of
 from sipclient.message import check_header_name, check_header_value
 from sipclient.protocol.checks import check_headers
 from sipclient.robot.guarded import GuardedClient
@@ -67,7 +68,8 @@ class Plans:
             variables=tuple((wish.variables | dict(plan.variables)).items()),
         )
         for leg in plan.legs:
-            self._client._invite(leg.to, leg.caller_id("x") or wish.caller_id, leg.headers, account=leg.account or None)
+            check_called(leg.to, leg.caller_id("x") or wish.caller_id)
+            checked(leg.headers)
         return plan
 
     def read(self, text: str) -> Plan:
@@ -117,11 +119,6 @@ def check_variables(variables: dict[str, str]) -> None:
     for name, value in variable_headers(variables):
         check_header_name(name)
         check_header_value(value, f"variable {name}")
-
-
-def user_of(address: str) -> str:
-    """The user of an account's address, such as `robot` of `sip:robot@pbx`."""
-    return address.partition(":")[2].partition("@")[0]
 
 
 def _retry(plan: Plan) -> dict[str, Any] | None:
