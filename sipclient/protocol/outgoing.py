@@ -377,8 +377,12 @@ class OutgoingCall:
     # --- the dialog speaks --------------------------------------------------------------------------
 
     def on_bye(self, request: Request) -> None:
-        """The peer hung up."""
-        self._end(200, reason_cause(request, 200), "", "remote")
+        """The peer hung up; of branches that ring the last one counts."""
+        cause = reason_cause(request, 200)
+        if self._session is not None:
+            self._end(200, cause, "", "remote")
+        elif all(each.ended for each in self._forks.values()):
+            self._stop_with(0, cause, "", "remote", ())
 
     def on_bye_done(self) -> None:
         """Our BYE is through: of the call, or of a fork nobody wanted."""

@@ -50,14 +50,16 @@ class Call:
         self.pbx.send(self.pbx.flows[0], self.pbx.reply(to or self.invite, status, *headers, tag=tag, body=body))
         self.wire.run(0.05)
 
-    def request(self, method: str, *headers: tuple[str, str], cseq: int = 0, body: bytes = b"") -> list[Response]:
+    def request(
+        self, method: str, *headers: tuple[str, str], cseq: int = 0, body: bytes = b"", tag: str = "peer"
+    ) -> list[Response]:
         self.cseq = cseq or self.cseq + 1
         data = self.pbx.request(
             method,
             "sip:robot@10.0.0.2",
             *headers,
             call_id=self.invite.call_id,
-            from_="<sip:7000@pbx.test>;tag=peer",
+            from_=f"<sip:7000@pbx.test>;tag={tag}",
             to=f"<sip:robot@pbx.test>;tag={self.invite.from_tag}",
             cseq=self.cseq,
             body=body,
@@ -656,6 +658,29 @@ def test_a_call_without_a_description_is_refreshed_without_one(bench) -> None:
     assert not reinvite.body
     call.say(200, CONTACT, ("Session-Expires", "90;refresher=uac"), to=reinvite)
     assert call.pbx.requests("ACK")[-1].cseq.number == reinvite.cseq.number
+
+
+def test_a_bye_of_a_branch_that_rings_ends_that_branch(call) -> None:
+    """RFC 3261 §15 forbids it to whoever is called; the others ring on, and one of them may answer."""
+    call.say(180, CONTACT)
+    call.say(180, CONTACT, tag="other")
+    assert call.request("BYE")[0].status == 200
+    assert not call.robot.of(CallEnded)
+    call.say(200, CONTACT, tag="other")
+    assert call.robot.of(Answered)
+
+
+@pytest.mark.parametrize("final", [True, False])
+def test_a_bye_of_all_that_ring_ends_the_call_and_leaves_nothing(call, final) -> None:
+    """The INVITE wants its final answer all the same (RFC 3261 §15.1.2); who never sends it is not waited for."""
+    call.say(180, CONTACT)
+    call.request("BYE", ("Reason", "Q.850;cause=17"))
+    if final:
+        call.say(487)
+    assert call.idle()
+    ended = call.ended()
+    assert (ended.status, ended.cause, ended.by, ended.answered) == (0, "USER_BUSY", "remote", False)
+    assert len(call.robot.requests("CANCEL")) == 1
 
 
 @pytest.mark.parametrize(
