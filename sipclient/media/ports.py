@@ -109,7 +109,9 @@ class Ports:
             bound.setblocking(False)
             if self._family == socket.AF_INET6:
                 bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            bound.bind((self._host, port))
+            # By way of getaddrinfo, which knows the zone of a link-local address; no name server is asked.
+            kind, numeric = socket.SOCK_DGRAM, socket.AI_NUMERICHOST
+            bound.bind(socket.getaddrinfo(self._host, port, self._family, kind, 0, numeric)[0][4])
         except OSError as error:
             bound.close()
             if error.errno in _TAKEN:

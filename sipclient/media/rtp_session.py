@@ -252,4 +252,4 @@ def _reachable(host: str, public_address: str) -> str:
         raise MediaError(f"nobody can send media to {told}: set local, or public_address")
     if bound.version != told.version:
         raise MediaError(f"media bound to {bound} cannot be reached at {told}: one is IPv4, the other IPv6")
-    return str(told)
+    return str(told).partition("%")[0]  # the zone of a link-local address means something here only (RFC 4007 §11.2)

@@ -17,10 +17,16 @@ _MOST_WARNINGS, _LONGEST_WARNING = 5, 160  # so that a refusal fits into a datag
 _ROUTED = frozenset({"INVITE", "SUBSCRIBE", "NOTIFY", "REFER"})
 
 
+def told(host: str) -> str:
+    """An address of a flow as others are told of it: the zone of a link-local one means something here only, and SIP
+    has no word for it (RFC 4007 §11.2, RFC 3261 §25.1)."""
+    return host.partition("%")[0]
+
+
 def host_port(host: str, port: int | None) -> str:
-    """`host:port` with an IPv6 literal in brackets; no port where it is None or 0."""
+    """`host:port` with an IPv6 literal in brackets and without its zone; no port where it is None or 0."""
     if ":" in host:
-        host = f"[{host}]"
+        host = f"[{told(host)}]"
     return f"{host}:{port}" if port else host
 
 
@@ -113,15 +119,15 @@ def response_flow(request: Request, flow: Flow) -> Flow:
 
 def _stamped(text: str, request: Request, flow: Flow) -> str:
     """The top Via as it stands, with `received` and `rport` filled in (RFC 3261 §18.2.1, RFC 3581 §4)."""
-    hop = request.hop
-    if hop.rport is None and hop.host == flow.remote_host:
+    hop, received = request.hop, told(flow.remote_host)
+    if hop.rport is None and hop.host == received:
         return text
     if hop.rport == "" and (text.endswith(";rport") or ";rport;" in text) and text.count(";r") == 1 and '"' not in text:
         # What nearly every request has: asked for once, in lower case, and nothing filled in yet.
-        return text.replace(";rport", f";received={flow.remote_host};rport={flow.remote_port}")
+        return text.replace(";rport", f";received={received};rport={flow.remote_port}")
     parts = str(request.via).split(";")
     parts = [part for part in parts if part.partition("=")[0].strip().lower() not in ("rport", "received")]
-    parts.append(f"received={flow.remote_host}")
+    parts.append(f"received={received}")
     if hop.rport is not None:
         parts.append(f"rport={flow.remote_port}")
     return ";".join(parts)

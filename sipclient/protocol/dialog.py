@@ -277,7 +277,7 @@ def with_next_hop(
     host = _reached_at(uri)
     plain = uri.scheme == "sip" and (uri.transport or "udp").lower() == "udp"
     if not flow.reliable and plain and (":" in host or host.replace(".", "").isdigit()):
-        then(Flow("udp", flow.local_host, flow.local_port, host, uri.port or 5060), ())
+        then(Flow("udp", flow.local_host, flow.local_port, _beside(flow, host), uri.port or 5060), ())
         return
 
     def found(opened: Flow | None, rest: tuple[Target, ...]) -> None:
@@ -297,6 +297,13 @@ def with_next_hop(
 
 def _reached_at(uri: SipUri) -> str:
     return (uri.params.get("maddr") or uri.host).strip("[]")
+
+
+def _beside(flow: Flow, host: str) -> str:
+    """An address somebody told us, on the link of a flow where it means nothing without one."""
+    zone = flow.remote_host.partition("%")[2]
+    address = _address(host)
+    return f"{host}%{zone}" if zone and address is not None and address.is_link_local else host
 
 
 def _host_of(text: str) -> str:

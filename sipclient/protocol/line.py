@@ -10,7 +10,7 @@ from typing import TypeAlias
 from sipclient.errors import InvalidValue, MalformedMessage
 from sipclient.message import Challenge, Response, SipUri, parse_uri, quote
 from sipclient.protocol.account import Account
-from sipclient.protocol.build import host_port
+from sipclient.protocol.build import host_port, told
 from sipclient.protocol.core import Core
 from sipclient.protocol.digest import Secret, Session, choose
 from sipclient.protocol.events import Flow, ServerChanged, Target
@@ -224,7 +224,7 @@ class Line:
         """Address and port under which the far end of a flow reaches us: behind a NAT, those of the same socket."""
         if self.public is not None and self.public[2] == (flow.transport, flow.local_port):
             return self.public[:2]
-        return self.account.public_address or flow.local_host, flow.local_port
+        return self.account.public_address or told(flow.local_host), flow.local_port
 
     def from_value(self, tag: str) -> str:
         """The From (or a REGISTER's To) of the account itself; no tag where it is empty."""

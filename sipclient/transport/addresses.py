@@ -21,8 +21,17 @@ def is_numeric(host: str) -> bool:
 
 
 def canonical(host: str) -> str:
-    """The one spelling of an IP literal that this package compares. Raises ValueError where it is none."""
-    return str(ip_address(host))
+    """The one spelling of an IP literal that this package compares. Raises ValueError where it is none.
+
+    The zone of a link-local IPv6 address (RFC 4007 §11) is the number of its interface, as sockets tell it.
+    """
+    address, percent, zone = str(ip_address(host)).partition("%")
+    if not percent or zone.isdecimal():
+        return f"{address}{percent}{zone}"
+    try:
+        return f"{address}%{socket.if_nametoindex(zone)}"
+    except OSError:
+        raise ValueError(f"{host!r}: this machine has no interface {zone!r}") from None
 
 
 def family_of(host: str) -> socket.AddressFamily:

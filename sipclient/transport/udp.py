@@ -160,9 +160,11 @@ class UdpSocket:
     def _sent(self, data: bytes, flow: Flow) -> bool:
         """False where the kernel would block; any other trouble is reported, and done with."""
         number = 0
+        host, port = flow.remote_host, flow.remote_port
         for _ in range(_TRIES):
             try:
-                self._socket.sendto(data, (flow.remote_host, flow.remote_port))
+                # Of a pair sendto forgets the zone.
+                self._socket.sendto(data, (host, port) if "%" not in host else socket_address(host, port))
                 return True
             except BlockingIOError:
                 return False
@@ -175,8 +177,9 @@ class UdpSocket:
                 break
             # The error may be an earlier datagram's, which the kernel reports to whoever comes next.
             self._take_errors()
-        where = shown(flow.remote_host, flow.remote_port)
-        self._report(SendFailed(flow, f"{where}: {words.of_errno(number)}", too_large=number == errno.EMSGSIZE))
+        self._report(
+            SendFailed(flow, f"{shown(host, port)}: {words.of_errno(number)}", too_large=number == errno.EMSGSIZE)
+        )
         return True
 
     def _queue(self, data: bytes, flow: Flow) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import socket
 import ssl
 
 _WORDS = {
@@ -44,6 +45,8 @@ def of_error(error: OSError) -> str:
         return _WORDS[errno.ETIMEDOUT]
     if isinstance(error, ssl.SSLError):  # its errno is OpenSSL's
         return f"TLS failed: {of_tls(error)}"
+    if isinstance(error, socket.gaierror):  # nothing but literals is looked up this way
+        return _WORDS[errno.EINVAL]
     if error.errno is None:
         return str(error) or type(error).__name__
     return of_errno(error.errno)

@@ -401,6 +401,11 @@ async def test_what_peers_are_told(engine: RtpEngine) -> None:
     await session.close()
 
 
+def test_peers_are_told_no_zone(engine: RtpEngine) -> None:
+    """RFC 4007 §11.2: it means something on this machine only."""
+    assert RtpSession("fe80::2%4", engine=engine)._told("fe80::2%4") == "fe80::2"
+
+
 async def test_an_offer_that_nobody_can_take_does_not_leave(engine: RtpEngine) -> None:
     session = RtpSession("0.0.0.0", public_address="233.252.0.1", engine=engine)
     with pytest.raises(MediaError, match=r"our own offer: line 4: 233\.252\.0\.1 is a multicast address"):

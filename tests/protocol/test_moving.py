@@ -13,6 +13,7 @@ from sipclient.protocol.events import (
     AddAccount,
     Flow,
     FlowClosed,
+    Hangup,
     Invite,
     Registered,
     RegistrationLost,
@@ -315,6 +316,31 @@ def test_ipv6_addresses_stand_in_brackets_where_they_must(scheme: str) -> None:
     assert invite.uri_text == f"{scheme}:7000@[2001:db8::1]"
     assert pbx.requests("OPTIONS")[0].uri_text == f"{scheme}:[2001:db8::1]"
     assert len(robot.of(Registered)) == 1
+
+
+def test_the_zone_of_a_link_local_address_leaves_in_no_message() -> None:
+    """RFC 4007 §11.2: it means something on this machine only, and neither URIs nor Via have a place for it."""
+    wire = Wire()
+    robot, pbx = wire.node("fe80::2%3"), Peer(wire, "fe80::1%3")
+    server, contact = "udp:[fe80::1%3]:5060", ("Contact", "<sip:pbx@[fe80::1]:5060>")
+    grant = granting(pbx)
+    pbx.handler = lambda message, flow: (
+        [pbx.reply(message, 200, contact)]
+        if isinstance(message, Request) and message.method in ("INVITE", "BYE")
+        else grant(message, flow)
+    )
+    wire.names[server] = (Target("udp", "fe80::1%3", 5060),)
+    robot.do(AddAccount(Account("sip:robot@pbx.test", name="pbx", server=server, keepalive=0.0, user_agent="us")))
+    robot.do(Invite(1, "pbx", "7000", body=SDP))
+    wire.run(1)
+    robot.do(Hangup(1))
+    wire.run(1)
+    options = pbx.request("OPTIONS", "sip:robot@[fe80::2]:5060")
+    pbx.send(pbx.flows[0], options.replace(b"UDP fe80::1%3:", b"UDP [fe80::1]:"))
+    wire.run(1)
+    assert [each.method for each in pbx.inbox if isinstance(each, Request)] == ["REGISTER", "INVITE", "ACK", "BYE"]
+    assert "received=fe80::1;" in (pbx.responses("OPTIONS")[0].headers.get("Via") or "")
+    assert [data for _, data in robot.sent if b"%" in data] == []
 
 
 def test_a_service_route_with_name_and_parameters_becomes_a_plain_route(bench) -> None:

@@ -57,6 +57,14 @@ def test_a_zone_survives_the_way_to_the_socket_and_back() -> None:
     assert host_of(("192.0.2.1", 1)) == "192.0.2.1"
 
 
+def test_a_zone_is_the_number_of_its_interface() -> None:
+    """RFC 4007 §11: so a target that was configured by name is the flow that packets come from."""
+    number = socket.if_nametoindex("lo")
+    assert canonical("FE80::1%lo") == canonical(f"fe80::1%{number}") == f"fe80::1%{number}"
+    with pytest.raises(ValueError, match="no interface 'nowhere0'"):
+        canonical("fe80::1%nowhere0")
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
 def test_loopback_is_reached_from_loopback(host: str) -> None:
     assert source_address(socket_address(host, 5060)) == host

@@ -8,6 +8,7 @@ import socket
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import msgspec
 import pytest
 
 from sipclient.protocol.account import Account
@@ -128,6 +129,15 @@ async def test_an_error_of_one_peer_does_not_eat_the_datagram_to_another(make_ne
     network.perform(Send(to_other, b"hello"))
     assert other.recv(100) == b"hello"
     assert [failed.flow for failed in await inbox.until(SendFailed)] == [to_dead]
+
+
+async def test_a_link_local_peer_is_reached_on_its_link_only(make_network: Any) -> None:
+    """RFC 4007 §6: loopback is the way to no link-local address, though another interface may be."""
+    network, inbox = make_network(_account("[::]:0"))
+    network.perform(Connect(1, Target("udp", "::1", 5060), "a"))
+    flow = (await inbox.one(FlowOpened)).flow
+    network.perform(Send(msgspec.structs.replace(flow, remote_host=f"fe80::1%{socket.if_nametoindex('lo')}"), b"x"))
+    assert "unreachable" in (await inbox.one(SendFailed)).reason
 
 
 async def test_too_large_for_a_datagram(make_network: Any, peer: Any) -> None:

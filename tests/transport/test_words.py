@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import socket
 import ssl
 
 import pytest
@@ -30,6 +31,7 @@ def _alert(reason: str) -> ssl.SSLError:
         (OSError(errno.ENOTTY, "x"), "inappropriate ioctl for device"),
         (ConnectionAbortedError("SSL handshake is taking too long"), "SSL handshake is taking too long"),
         (ConnectionResetError(), "ConnectionResetError"),
+        (socket.gaierror(socket.EAI_NONAME, "x"), "not an address that can be reached from here"),
         (_alert("APPLICATION_DATA_AFTER_CLOSE_NOTIFY"), "TLS failed: application data after close notify"),
         (ssl.SSLError(1, "odd"), "TLS failed: odd"),
     ],
