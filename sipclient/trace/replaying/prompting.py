@@ -10,48 +10,16 @@ from itertools import count
 
 from sipclient.config import Config
 from sipclient.errors import MalformedMessage
-from sipclient.message import Message, NameAddr, Request, Response, SipUri, canonical, is_token, quote
-from sipclient.protocol.checks import OWN, REGISTRARS
-from sipclient.protocol.events import (
-    AcceptSubscription,
-    AddAccount,
-    Answer,
-    AnswerOffer,
-    AnswerTransfer,
-    Command,
-    Follow,
-    Hangup,
-    Headers,
-    Invite,
-    Notify,
-    Offer,
-    Redirect,
-    Reject,
-    RemoveAccount,
-    Respond,
-    Ring,
-    SendInCall,
-    SendRequest,
-    Subscribe,
-    TellTransfer,
-    Transfer,
-    Unsubscribe,
-    Unwatch,
-    Watch,
-)
+from sipclient.message import Request, Response
+from sipclient.protocol import commands as do
 from sipclient.rules import Job
 from sipclient.trace.replaying.casting import Cast, Casting, ends
+from sipclient.trace.replaying.given import addressee, caller_id, given, is_identity, served, user_of
 from sipclient.trace.replaying.rehearsal import Rehearsal
 from sipclient.trace.replaying.sides import Seen
 
 STATES = ("presence", "dialog")  # the packages that tell an extension's state
 TOGETHER = 5.0  # seconds between two SUBSCRIBEs that are one watch
-# Headers that the engine writes into requests and responses by itself.
-_ENGINES = OWN | {
-    *("user-agent", "allow", "supported", "expires", "event", "accept", "allow-events", "subscription-state", "server"),
-    *("session-expires", "min-se", "date"),
-    *("proxy-authenticate", "www-authenticate", "refer-to", "reason", "warning", "content-disposition", "timestamp"),
-}
 
 
 class Prompter:
@@ -86,14 +54,14 @@ class Prompter:
         """What became of each call that was placed."""
         return [f"to {to}: {self.ends.get(id, 'under way at the end')}" for id, to in self.targets.items()]
 
-    def account(self, cast: Cast) -> list[Command]:
+    def account(self, cast: Cast) -> list[do.Command]:
         """The command that brings an account, where it is not there yet."""
         if cast.account.key in self._added:
             return []
         self._added.add(cast.account.key)
-        return [AddAccount(cast.account)]
+        return [do.AddAccount(cast.account)]
 
-    def commands(self, seen: Seen) -> list[Command]:
+    def commands(self, seen: Seen) -> list[do.Command]:
         """What somebody did who made a client send this; nothing where nobody did."""
         message = seen.message
         try:
@@ -105,10 +73,10 @@ class Prompter:
 
     # --- what begins --------------------------------------------------------------------------------
 
-    def _outside(self, seen: Seen, request: Request) -> list[Command]:
+    def _outside(self, seen: Seen, request: Request) -> list[do.Command]:
         if request.method == "REGISTER":
             return self._register(seen, request)
-        cast = self._casting.account_for(_user(request.from_))
+        cast = self._casting.account_for(user_of(request.from_))
         if request.method in ("ACK", "PRACK"):
             return []
         if request.method == "CANCEL":
@@ -122,11 +90,11 @@ class Prompter:
         if request.method in ("BYE", "NOTIFY", "UPDATE", "REFER"):
             return first
         body_type = request.headers.get("Content-Type") or ""
-        more = _others(request, but=frozenset({"expires", "event", "accept", "allow-events"}))
+        more = given(request, but=frozenset({"expires", "event", "accept", "allow-events"}))
         to = request.uri_text
-        return [*first, SendRequest(next(self._ids), key, request.method, to, more, request.body, body_type)]
+        return [*first, do.SendRequest(next(self._ids), key, request.method, to, more, request.body, body_type)]
 
-    def _register(self, seen: Seen, request: Request) -> list[Command]:
+    def _register(self, seen: Seen, request: Request) -> list[do.Command]:
         cast = next((each for each in self._casting.casts if each.call == seen.call), None)
         if cast is None:
             return []
@@ -135,19 +103,19 @@ class Prompter:
                 return []
             self._known.discard(seen.call)
             self._added.discard(cast.account.key)
-            return [RemoveAccount(cast.account.key)]
+            return [do.RemoveAccount(cast.account.key)]
         self._known.add(seen.call)
         return self.account(cast)
 
-    def _subscribe(self, seen: Seen, request: Request, cast: Cast) -> list[Command]:
+    def _subscribe(self, seen: Seen, request: Request, cast: Cast) -> list[do.Command]:
         if seen.call in self._watches or seen.call in self._plain:
             return []
-        package, extension, key = request.event[0], _user_of(request), cast.account.key
+        package, extension, key = request.event[0], addressee(request), cast.account.key
         if package not in STATES:
             id = self._plain[seen.call] = next(self._ids)
             self._live.add(id)
             accept = request.headers.get("Accept") or ""
-            return [Subscribe(id, key, request.uri_text, package, accept, float(request.expires or 0))]
+            return [do.Subscribe(id, key, request.uri_text, package, accept, float(request.expires or 0))]
         packages, calls = [package], [seen.call]
         for each in self._sent:
             other = each.message
@@ -156,7 +124,7 @@ class Prompter:
             if each.at < seen.at or not isinstance(other, Request) or other.method != "SUBSCRIBE" or other.to_tag:
                 continue
             name = other.event[0]
-            alike = _user_of(other) == extension and name in STATES and name not in packages
+            alike = addressee(other) == extension and name in STATES and name not in packages
             if alike and each.call not in self._watches:
                 packages.append(name)
                 calls.append(each.call)
@@ -165,45 +133,44 @@ class Prompter:
         self._live.add(id)
         self.inferred.append(f"{extension} is watched by {key} ({', '.join(packages)})")
         whole = extension if extension and "@" not in extension else request.uri_text
-        return [Watch(id, key, whole, tuple(packages))]
+        return [do.Watch(id, key, whole, tuple(packages))]
 
-    def watch_earlier(self, cast: Cast, extension: str, packages: tuple[str, ...]) -> Command:
+    def watch_earlier(self, cast: Cast, extension: str, packages: tuple[str, ...]) -> do.Command:
         """Watch what was watched before the trace began."""
         self.inferred.append(f"{extension} was watched before the trace began ({', '.join(packages)})")
-        return Watch(next(self._ids), cast.account.key, extension, packages)
+        return do.Watch(next(self._ids), cast.account.key, extension, packages)
 
-    def _invite(self, seen: Seen, request: Request, cast: Cast) -> list[Command]:
+    def _invite(self, seen: Seen, request: Request, cast: Cast) -> list[do.Command]:
         known = self.calls.get(seen.call)
         to = request.uri_text
         if known is not None:
-            return [Follow(known, to)]
+            return [do.Follow(known, to)]
         id = self.calls[seen.call] = next(self._ids)
         self._known.add(seen.call)
-        self.targets[id] = _user_of(request)
+        self.targets[id] = addressee(request)
         job = self._rehearsal.job_for(self.targets[id])
         seconds = float(request.session_expires[0]) if request.headers.get("Session-Expires") else 0.0
         kind = request.headers.get("Content-Type") or "application/sdp"
         body, key = request.body, cast.account.key
         if job is not None:
             self.jobs[id] = job
-            return [
-                Invite(id, key, job.to, job.caller_id, job.headers, body, kind, job.timeout, session_expires=1800.0)
-            ]
+            shown, more = job.caller_id, job.headers
+            return [do.Invite(id, key, job.to, shown, more, body, kind, job.timeout, session_expires=1800.0)]
         self.inferred.append(f"{key} calls {self.targets[id] or to}")
-        caller = _caller(request, cast)
-        more = tuple(each for each in _others(request) if not (caller and _names(each[0], cast)))
-        return [Invite(id, key, to, caller, more, body, kind, session_expires=seconds)]
+        caller = caller_id(request, cast)
+        more = tuple(each for each in given(request) if not (caller and is_identity(each[0], cast)))
+        return [do.Invite(id, key, to, caller, more, body, kind, session_expires=seconds)]
 
     # --- within a dialog ----------------------------------------------------------------------------
 
-    def _inside(self, seen: Seen, request: Request) -> list[Command]:
+    def _inside(self, seen: Seen, request: Request) -> list[do.Command]:
         method, id = request.method, self.calls.get(seen.call)
         if method == "SUBSCRIBE" and request.expires == 0:
             return self._unsubscribe(seen.call)
         if method == "NOTIFY" and seen.call in self.subscribers:
             state, params = request.subscription_state
             kind = request.headers.get("Content-Type") or ""
-            return [Notify(self.subscribers[seen.call], request.body, kind, state, params.get("reason", ""))]
+            return [do.Notify(self.subscribers[seen.call], request.body, kind, state, params.get("reason", ""))]
         if id is None:
             return []
         if method == "NOTIFY":
@@ -212,111 +179,66 @@ class Prompter:
             return self._hang_up(seen, request)
         if method in ("INVITE", "UPDATE") and (request.body or method == "INVITE"):
             kind = request.headers.get("Content-Type") or "application/sdp"
-            return [Offer(id, request.body, kind, method)]
+            return [do.Offer(id, request.body, kind, method)]
         if method == "ACK":
-            return [AnswerOffer(id, request.body)] if request.body else []
+            return [do.AnswerOffer(id, request.body)] if request.body else []
         if method == "REFER":
             to = str(request.refer_to.uri) if request.refer_to is not None else ""
-            return [Transfer(id, next(self._ids), to)]
+            return [do.Transfer(id, next(self._ids), to)]
         if method in ("PRACK", "SUBSCRIBE"):
             return []
         kind = request.headers.get("Content-Type") or ""
-        return [SendInCall(id, next(self._ids), method, _others(request), request.body, kind)]
+        return [do.SendInCall(id, next(self._ids), method, given(request), request.body, kind)]
 
-    def _unsubscribe(self, call: str) -> list[Command]:
+    def _unsubscribe(self, call: str) -> list[do.Command]:
         self._live -= {self._watches.get(call, 0), self._plain.get(call, 0)}
         if call in self._watches:
-            return [Unwatch(self._watches[call])]
-        return [Unsubscribe(self._plain[call])] if call in self._plain else []
+            return [do.Unwatch(self._watches[call])]
+        return [do.Unsubscribe(self._plain[call])] if call in self._plain else []
 
-    def _hang_up(self, seen: Seen, request: Request) -> list[Command]:
+    def _hang_up(self, seen: Seen, request: Request) -> list[do.Command]:
         id = self.calls.get(seen.call)
-        return [Hangup(id, request.headers.get("Reason") or "")] if id is not None else []
+        return [do.Hangup(id, request.headers.get("Reason") or "")] if id is not None else []
 
-    def _tell(self, seen: Seen, request: Request) -> list[Command]:
+    def _tell(self, seen: Seen, request: Request) -> list[do.Command]:
         asked = self.transfers.get(seen.call)
         words = request.body.decode("utf-8", "replace").split(None, 2)
         if asked is None or len(words) < 2 or not words[1].isdecimal():
             return []
-        return [TellTransfer(asked, int(words[1]), words[2].strip() if len(words) > 2 else "")]
+        return [do.TellTransfer(asked, int(words[1]), words[2].strip() if len(words) > 2 else "")]
 
     # --- answers ------------------------------------------------------------------------------------
 
-    def _answers(self, seen: Seen, response: Response) -> list[Command]:
+    def _answers(self, seen: Seen, response: Response) -> list[do.Command]:
         status, method, id = response.status, seen.method, self.calls.get(seen.call)
         asked = self.requests.get((seen.call, response.cseq.number))
         if method == "SUBSCRIBE" and seen.call in self.subscribers:
             subscriber = self.subscribers[seen.call]
             if status < 300:
-                return [AcceptSubscription(subscriber, float(response.expires or 0))]
-            return [Reject(subscriber, status, response.reason)]
+                return [do.AcceptSubscription(subscriber, float(response.expires or 0))]
+            return [do.Reject(subscriber, status, response.reason)]
         if asked is not None and method == "REFER":
-            return [AnswerTransfer(asked, status, response.reason)]
+            return [do.AnswerTransfer(asked, status, response.reason)]
         if asked is not None:
             kind = response.headers.get("Content-Type") or ""
-            more = tuple(_server_headers(response))
-            return [Respond(asked, status, response.reason, more, response.body, kind)] if status >= 200 else []
+            more = served(response)
+            return [do.Respond(asked, status, response.reason, more, response.body, kind)] if status >= 200 else []
         if id is None or method not in ("INVITE", "UPDATE"):
             return []
         if seen.call in self._known or method == "UPDATE":
-            return [AnswerOffer(id, response.body, status=status)] if status >= 200 else []
+            return [do.AnswerOffer(id, response.body, status=status)] if status >= 200 else []
         return self._answer(seen, response, id)
 
-    def _answer(self, seen: Seen, response: Response, id: int) -> list[Command]:
-        status, more = response.status, _others(response)
+    def _answer(self, seen: Seen, response: Response, id: int) -> list[do.Command]:
+        status, more = response.status, given(response)
         kind = response.headers.get("Content-Type") or "application/sdp"
         if status <= 100:
             return []
         if status < 200:
-            return [Ring(id, status, response.reason, more, response.body, kind, response.rseq is not None)]
+            return [do.Ring(id, status, response.reason, more, response.body, kind, response.rseq is not None)]
         self._known.add(seen.call)
         if status < 300:
-            return [Answer(id, more, response.body, kind)]
+            return [do.Answer(id, more, response.body, kind)]
         if status < 400:
-            return [Redirect(id, tuple(str(each.uri) for each in response.contacts))]
-        return [Reject(id, status, response.reason, more)]
-
-
-def _user(address: NameAddr) -> str:
-    return address.uri.user or "" if isinstance(address.uri, SipUri) else str(address.uri)
-
-
-def _user_of(request: Request) -> str:
-    uri = request.uri
-    return (uri.user or "") if isinstance(uri, SipUri) else request.uri_text
-
-
-def _names(header: str, cast: Cast) -> bool:
-    """Whether the engine writes this header from the caller ID."""
-    kinds = {"p-asserted-identity": "pai", "p-preferred-identity": "ppi", "remote-party-id": "rpid"}
-    return kinds.get(header.lower()) in cast.account.identity
-
-
-def _caller(request: Request, cast: Cast) -> str:
-    """The caller ID as somebody would have given it: empty where it is the account's own."""
-    shown = request.from_
-    user = _user(shown)
-    if user == cast.user and shown.display_name in ("", cast.account.display_name):
-        return ""
-    whole = str(shown.uri) if isinstance(shown.uri, SipUri) and shown.uri.host not in cast.account.address else user
-    return f"{quote(shown.display_name)} <{whole}>" if shown.display_name else f"<{whole}>"
-
-
-def _others(message: Message, but: frozenset[str] = frozenset()) -> Headers:
-    """Headers that somebody gave the message: those that are not the engine's to write."""
-    unwanted = _ENGINES - but
-    return tuple(
-        (name, value)
-        for name, value in message.headers
-        if canonical(name).lower() not in unwanted and is_token(name) and value.isprintable()
-    )
-
-
-def _server_headers(response: Response) -> Headers:
-    """What a server says in its answer: bindings, challenges, how long."""
-    unwanted = (OWN - REGISTRARS) | {"server", "user-agent", "date"}
-    return tuple(
-        (name, value)
-        for name, value in response.headers
-        if canonical(name).lower() not in unwanted and value.isprintable()
-    )
+            return [do.Redirect(id, tuple(str(each.uri) for each in response.contacts))]
+        return [do.Reject(id, status, response.reason, more)]
