@@ -12,6 +12,7 @@ import pytest
 
 from sipclient.trace import Address, TraceError, hep, read
 from sipclient.trace.tcp import Direction, Segment
+from sipclient.trace.websocket import WebSocketReader, begins_frame
 from tests.trace import build
 
 SIP = build.message()
@@ -96,6 +97,33 @@ def test_every_packet_block_of_pcapng() -> None:
         assert trace.notes == ("2 packets are damaged, and left out: the first is packet 3",)
         with pytest.raises(TraceError, match="packet 1 is damaged"):
             read(section + interface + build.block(3, b"", order))
+
+
+@pytest.mark.parametrize(("size", "what"), [(0, "within its header"), (10, "within its header")])
+def test_a_file_that_ends_before_its_first_packet(size: int, what: str) -> None:
+    with pytest.raises(TraceError, match=what):
+        read(build.pcap([])[: 4 + size])
+
+
+def test_a_file_that_ends_within_the_head_of_a_packet() -> None:
+    whole = build.pcap([build.ipv4(build.udp(SIP))])
+    trace = read(whole + whole[24:34])
+    assert [record.data for record in trace.records] == [SIP]
+    assert any("ends within packet 2" in note for note in trace.notes)
+
+
+def test_options_of_an_interface_that_are_of_another_size_are_passed_over() -> None:
+    """A clock's unit takes one byte; the options after it count all the same."""
+    options = struct.pack("<HH4sHHB3x", 9, 4, b"abcd", 9, 1, 3)
+    (record,) = read(build.pcapng([build.ipv4(build.udp(SIP))], options=options, ticks=1e3)).records
+    assert record.at == pytest.approx(1000.0, abs=100)
+
+
+def test_a_fragment_that_is_missing_in_the_middle() -> None:
+    pieces = build.fragments4(build.udp(build.message(body=b"x" * 2000)), 512)
+    filler = build.ipv4(bytes(1024), fragment=(1024 // 8) | 0x2000)  # as many bytes as are missing, elsewhere
+    with pytest.raises(TraceError):
+        read(build.pcap([pieces[0], pieces[2], filler, pieces[3], pieces[-1]]))
 
 
 def test_lengths_that_cannot_be() -> None:
@@ -201,6 +229,15 @@ def test_http_that_is_no_websocket() -> None:
     assert data_of(build.pcap([*segments(endless, 2000), build.ipv4(build.udp(SIP))])) == [SIP]
 
 
+def test_a_websocket_message_in_more_pieces_than_are_kept() -> None:
+    """Its end is no message; the next one is read again."""
+    pieces = [build.websocket(b"x" * 60_000, opcode=0 if at else 1, fin=at == 5) for at in range(6)]
+    reader = WebSocketReader()
+    assert reader.feed(b"".join(pieces)) == []
+    assert reader.feed(build.websocket(SIP)) == [SIP]
+    assert not begins_frame(b"\x00" * 8)
+
+
 # --- HEP --------------------------------------------------------------------------------------------
 
 
@@ -224,6 +261,9 @@ def test_compressed_payload_and_foreign_chunks() -> None:
     body = whole[6:].replace(struct.pack("!HHH", 0, 15, len(SIP) + 6) + SIP, b"")
     body += struct.pack("!HHH", 0, 16, len(packed) + 6) + packed + struct.pack("!HHH", 7, 3, 10) + b"1234"
     assert data_of(b"HEP3" + (len(body) + 6).to_bytes(2, "big") + body) == [SIP]
+    spoilt = body.replace(packed, b"\0" * len(packed))
+    with pytest.raises(TraceError):
+        read(b"HEP3" + (len(spoilt) + 6).to_bytes(2, "big") + spoilt)
     cut = read(whole + whole[:100])
     assert cut.notes == ("the file is cut or damaged at HEP packet 2: the rest is not read",)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import io
 import struct
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from sipclient.trace import Address, Scan, TraceError, hep, read
+from sipclient.trace.replaying.journal import is_journal
 from tests.trace import build
 from tests.trace.mutate import TRACES
 
@@ -54,6 +56,41 @@ def test_a_line_that_is_too_long_for_a_journal(tmp_path: Path) -> None:
 def test_a_device_is_no_trace(device: str) -> None:
     with pytest.raises(TraceError, match=f"^{device} is a device, and no file with a trace in it$"):
         read(device)
+
+
+class Torn(io.RawIOBase):
+    """A file on a disk that fails after so many bytes."""
+
+    def __init__(self, good: bytes) -> None:
+        self.good = good
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: object) -> int:
+        if not self.good:
+            raise OSError(errno.EIO, "Input/output error")
+        view = memoryview(buffer)  # type: ignore[arg-type]
+        count = min(len(view), len(self.good))
+        view[:count], self.good = self.good[:count], self.good[count:]
+        return count
+
+
+@pytest.mark.parametrize("good", [b"", b"INVITE sip:bob@192.0.2.2 SIP/2.0\r\n"])
+def test_a_disk_that_fails_is_said_in_a_sentence(good: bytes) -> None:
+    with pytest.raises(TraceError, match=r"cannot be read: input/output error$"):
+        list(Scan(io.BufferedReader(Torn(good), 16)))  # type: ignore[arg-type]
+
+
+def test_a_dump_whose_statement_never_ends() -> None:
+    dump = b"INSERT INTO sip_trace VALUES ('" + (b"x" * 1023 + b"\n") * (33 << 10)
+    with pytest.raises(TraceError, match="one statement of more than 32 MB: it is no dump of a table"):
+        read(dump)
+
+
+def test_what_cannot_be_looked_at_is_no_journal(tmp_path: Path) -> None:
+    locked = tmp_path / "not\0there"
+    assert not is_journal(locked)
 
 
 def test_a_stream_is_read_as_it_comes() -> None:
