@@ -24,6 +24,7 @@ from sipclient.face.placing import (
     GivenHeaders,
     Placement,
     checked,
+    filled,
     placement_of,
     placement_of_leg,
 )
@@ -291,9 +292,10 @@ class Client:
         """Place a call and give it at once, for `async for state in call`.
 
         `to` is a number, a user or a URI; `caller_id` is `"Name" <user>` or a user; `timeout` is in seconds until it
-        must be answered; the options are those of CallOptions. Raises InvalidValue for what must not reach the wire.
+        must be answered; the options are those of CallOptions. `{variables.NAME}` is filled in, in the caller ID and in
+        the values of headers. Raises InvalidValue for what must not reach the wire, and for a variable that is none.
         """
-        return self._place(self._placement(to, caller_id, headers, timeout, options))
+        return self._place(self._placement(to, *filled(caller_id, headers, options), timeout, options))
 
     def call(
         self,
@@ -309,7 +311,8 @@ class Client:
         """
 
         async def place() -> Call:
-            return await self._place_in_turn(self._placement(to, caller_id, headers, timeout, options))
+            placement = self._placement(to, *filled(caller_id, headers, options), timeout, options)
+            return await self._place_in_turn(placement)
 
         return Dialling(place)
 

@@ -19,10 +19,12 @@ from sipclient.cli.options import (
     HeaderTexts,
     Register,
     Server,
+    VariableTexts,
     caller,
     headers_of,
     ringing_time,
     seconds,
+    variables_of,
 )
 from sipclient.cli.patience import Patience
 from sipclient.client import Client
@@ -40,6 +42,7 @@ def bridge(
     b: Annotated[str, typer.Argument(metavar="B", help="Who is called once A has answered.")],
     caller_id: CallerId = "",
     header: HeaderTexts = None,
+    variable: VariableTexts = None,
     id: Annotated[str, typer.Option("--id", help="Your own id: it is in each Call-ID.")] = "",
     ringback: Annotated[
         str | None,
@@ -73,6 +76,7 @@ def bridge(
     how: BridgeOptions = {
         "caller_id": caller_id,
         "headers": headers_of(header),
+        "variables": variables_of(variable),
         "id": id,
         "ringback": ringback,
         "announcement": announcement,

@@ -41,6 +41,10 @@ Register = Annotated[
     ),
 ]
 CallerId = Annotated[str, typer.Option("--caller-id", help="'\"Name\" <user>' or a user.")]
+VariableTexts = Annotated[
+    list[str] | None,
+    typer.Option("--variable", help="NAME=VALUE: for {variables.NAME}, and the header X-NAME; may be repeated."),
+]
 HeaderTexts = Annotated[list[str] | None, typer.Option("--header", help="'X-Name: value'; may be repeated.")]
 
 
@@ -122,3 +126,12 @@ def headers_of(texts: list[str] | None) -> list[tuple[str, str]]:
         if not colon:
             raise InvalidValue(f"--header is like 'X-Name: value', not {text!r}")
     return [(name.strip(), value.strip()) for _, name, _, value in parted]
+
+
+def variables_of(texts: list[str] | None) -> dict[str, str]:
+    """Variables as `--variable` has them. Raises InvalidValue."""
+    parted = [(text, *text.partition("=")) for text in texts or ()]
+    for text, name, equals, _ in parted:
+        if not equals or not name.strip():
+            raise InvalidValue(f"--variable is like order=17, not {text!r}")
+    return {name.strip(): value for _, name, _, value in parted}

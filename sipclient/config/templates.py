@@ -38,6 +38,7 @@ _VARIABLE = re.compile(r"variables\.[A-Za-z_][A-Za-z0-9_-]{0,63}")
 _DIAL_PART = re.compile(r"\{\{|\}\}|\{([A-Za-z_][A-Za-z0-9_.-]*)\}|[]{}[]")
 _ESCAPED_IN_BRACKETS = "\\'\"[]{}(),"
 _MARKS = ",|[]{}<>/\\%^ "  # of dial strings, outside brackets
+_NAMED = re.compile(r"\{[A-Za-z_][A-Za-z0-9_.-]*\}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _TOKEN = re.compile(r"[A-Za-z0-9.!%*_+`'~-]+")
 
@@ -201,6 +202,26 @@ class DialTemplate(IncomingTemplate):
         return value
 
 
+def fill(text: str, variables: Mapping[str, str], kind: type[Template] = Template) -> str:
+    """The text of a request with `{variables.NAME}` filled in.
+
+    It is a template where it names a variable, and, where there are variables, where it holds any name in braces; any
+    other text stays as it is, braces included. Raises InvalidValue for a name that is no variable of these, a stray
+    brace, and a value that must not reach the wire.
+    """
+    if f"{{{VARIABLES}" not in text and not (variables and _NAMED.search(text)):
+        return text
+    known = {f"{VARIABLES}{name}": value for name, value in variables.items()}
+    try:
+        template = kind.parse(text, known)
+    except Mistake as mistake:
+        raise InvalidValue(f'"{text}": {mistake}') from mistake
+    if unknown := next((name for name in template.used if name not in known), ""):
+        there = f"there is {one_of(variables)}" if variables else "there is none"
+        raise InvalidValue(f'"{text}": there is no variable "{unknown.removeprefix(VARIABLES)}"; {there}')
+    return template.render(known)
+
+
 class HeaderTemplates(Plain):
     """Header names and the templates of their values, in the order of the file."""
 
@@ -276,5 +297,5 @@ _OURS = frozenset(
 def _known(name: str, known: Collection[str], position: int) -> str:
     if name in known or _VARIABLE.fullmatch(name):
         return name
-    hint = did_you_mean(name, known) or f"; known are {one_of(known)}"
+    hint = did_you_mean(name, known) or (f"; known are {one_of(known)}" if known else "")
     raise Mistake(f"unknown name {{{name}}} at character {position}{hint}")

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from sipclient.config.model import Retry
+from sipclient.config.templates import fill
 from sipclient.config.values import Mistake
 from sipclient.errors import InvalidValue
 
@@ -66,6 +67,17 @@ def variable_headers(variables: Mapping[str, str] | tuple[tuple[str, str], ...])
     """Variables as they travel to who is called: `order_id` is the header `X-order-id`."""
     pairs = variables.items() if isinstance(variables, Mapping) else variables
     return tuple((f"X-{name.replace('_', '-')}", value) for name, value in pairs)
+
+
+def fill_leg(leg: Leg, variables: Mapping[str, str]) -> Leg:
+    """The leg with `{variables.NAME}` filled in, in who is shown to call and in its headers. Raises InvalidValue."""
+    given = {name for name, _ in variable_headers(variables)}  # what is a variable's value is no template
+    return msgspec.structs.replace(
+        leg,
+        caller_name=fill(leg.caller_name, variables),
+        caller_number=fill(leg.caller_number, variables),
+        headers=tuple((name, value if name in given else fill(value, variables)) for name, value in leg.headers),
+    )
 
 
 def read_retry(value: Retry | Mapping[str, object]) -> Retry:

@@ -39,7 +39,6 @@ class PlaceLeg(Protocol):
         call_id: str,
         name: str,
         variables: Mapping[str, str],
-        caller_id: str,
         account: Which,
     ) -> Coroutine[Any, Any, Call]:
         """Place the call of one leg."""
@@ -163,7 +162,6 @@ class Connecting:
                 call_id=f"{self.id}-{side.name}{step.number}",
                 name=self.id,
                 variables=side.variables,
-                caller_id=self._wishes.caller_id,
                 account=self._wishes.account,
             )
             self._tell_of(side, call, step.attempt)

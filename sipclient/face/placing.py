@@ -9,6 +9,7 @@ from typing import TypeAlias, TypedDict
 
 import msgspec
 
+from sipclient.config.templates import CallerId, fill
 from sipclient.dialling.plan import Leg, variable_headers
 from sipclient.errors import InvalidValue
 from sipclient.face.roster import Which
@@ -106,6 +107,14 @@ def check_called(to: str, caller_id: str) -> None:
     """Raises InvalidValue for a target or a caller ID that must not reach the wire."""
     check_header_value(to, "target of a call")
     check_header_value(caller_id, "caller ID")
+
+
+def filled(caller_id: str, headers: GivenHeaders, options: CallOptions) -> tuple[str, tuple[tuple[str, str], ...]]:
+    """The caller ID and the headers with the variables filled in. Raises InvalidValue."""
+    variables = options.get("variables") or {}
+    check_header_value(caller_id, "caller ID")
+    pairs = checked(headers)
+    return fill(caller_id, variables, CallerId), tuple((name, fill(value, variables)) for name, value in pairs)
 
 
 def checked(headers: GivenHeaders, variables: Mapping[str, str] = MappingProxyType({})) -> Headers:

@@ -10,14 +10,16 @@ from typing import Any, TypedDict
 import msgspec
 
 from sipclient.config.model import Retry
+from sipclient.config.templates import CallerId, fill
 from sipclient.dialling import Leg, Plan, parse_dial_string, read_retry
-from sipclient.dialling.plan import variable_headers
+from sipclient.dialling.plan import fill_leg
 from sipclient.errors import InvalidValue
 from sipclient.face.placing import GivenHeaders, checked
 from sipclient.face.progress import BridgeProgress
 from sipclient.face.roster import Which
 from sipclient.media.tones.countries import KINDS, named_tone
 from sipclient.message import check_call_id, check_header_value
+from sipclient.protocol.identity import parse_caller_id
 
 LEG_TIMEOUT = 45.0  # seconds until somebody must answer, where nothing is said of it
 
@@ -32,9 +34,9 @@ class BridgeOptions(TypedDict, total=False):
     account: Which
     """Who calls: an Account, its name or its address; else the first one."""
     caller_id: str
-    """`"Name" <user>` or a user, shown to both."""
+    """`"Name" <user>` or a user, shown to both; `{variables.NAME}` in it is filled in."""
     headers: GivenHeaders
-    """For both."""
+    """For both; `{variables.NAME}` in their values is filled in."""
     ringback: str | Path | None
     """What the one hears that waits: a tone, a file; None: `us-ring`, empty: nothing."""
     announcement: str | Path
@@ -86,7 +88,8 @@ class Wishes(msgspec.Struct, frozen=True, kw_only=True):
         """How each is called. Raises InvalidValue for what cannot be dialled, and for a retry that is none."""
         checked(self.headers, self.variables)
         check_header_value(self.caller_id, "caller ID")
-        return tuple(self._complete(parse_dial_string(text, accounts)) for text in (a, b))  # type: ignore[return-value]
+        first, second = (parse_dial_string(text, accounts) for text in (a, b))
+        return self._complete(first, second), self._complete(second, first)
 
     def settled(self, plans: tuple[Plan, Plan], fresh_id: str) -> Settled:
         """What holds for both together. Raises InvalidValue for an id that is none, and for dial strings that say
@@ -104,26 +107,33 @@ class Wishes(msgspec.Struct, frozen=True, kw_only=True):
             timeout=self.timeout,
             at_once=self.at_once,
             account=self.account,
-            caller_id=self.caller_id,
         )
 
-    def _complete(self, plan: Plan) -> Plan:
-        more = (*checked(self.headers), *variable_headers(self.variables))
+    def _complete(self, plan: Plan, other: Plan) -> Plan:
+        more = checked(self.headers, self.variables)
+        own_variables = {**self.variables, **dict(plan.variables)}
+        variables = {**dict(other.variables), **own_variables}  # to be filled in: what either dial string says
+        caller_id = fill(self.caller_id, variables, CallerId)
+        caller = parse_caller_id(caller_id) if caller_id else None
 
         def leg(each: Leg) -> Leg:
             own = {name.lower() for name, _ in each.headers}
-            return msgspec.structs.replace(
+            whole = msgspec.structs.replace(
                 each,
                 headers=(*each.headers, *(pair for pair in more if pair[0].lower() not in own)),
                 timeout=each.timeout or self.leg_timeout,
                 progress_timeout=each.progress_timeout or self.progress_timeout,
             )
+            whole = fill_leg(whole, variables)
+            if caller is None or whole.caller_name or whole.caller_number:
+                return whole
+            return msgspec.structs.replace(whole, caller_name=caller.name, caller_number=caller.user)
 
         return msgspec.structs.replace(
             plan.each_leg(leg),
             retry=plan.retry or (read_retry(self.retry) if self.retry is not None else None),
             ignore_early_media=plan.ignore_early_media or self.ignore_early_media,
-            variables=tuple({**self.variables, **dict(plan.variables)}.items()),
+            variables=tuple(own_variables.items()),
         )
 
 
@@ -139,7 +149,6 @@ class Settled(msgspec.Struct, frozen=True):
     timeout: float | None = None
     at_once: bool = False
     account: Which = None
-    caller_id: str = ""
 
 
 def said(plans: tuple[Plan, ...], name: str) -> Any:

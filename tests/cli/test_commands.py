@@ -342,8 +342,12 @@ def test_a_terminal_without_unicode_gets_the_words() -> None:
 
 async def test_two_numbers_are_called_and_joined(pbx: Any, sipclient: Any, robot_toml: Any) -> None:
     robot_toml.write(robot_toml.text.replace('media = "none"', 'media = "rtp"'))
-    bridge = await sipclient("bridge", "7001", "sofia/gateway/pbx/7002", "--id", "order-17", "--ringback", "uk-ring")
+    told = ("--variable", "order=17", "--caller-id", '"Order {variables.order}" <{variables.order}>')
+    targets = ("7001", "sofia/gateway/pbx/7002")
+    bridge = await sipclient("bridge", *targets, "--id", "order-17", "--ringback", "uk-ring", *told)
     await bridge.until("b  ringing 7002")
+    assert {str(call.request.from_).partition(";")[0] for call in pbx.calls} == {'"Order 17" <sip:17@127.0.0.1>'}
+    assert {call.request.headers.get("X-order") for call in pbx.calls} == {"17"}
     assert [call.request.call_id[:11] for call in pbx.calls] == ["order-17-a1", "order-17-b1"]
     bridge.signal(signal.SIGINT)
     assert await bridge.end(8) in (0, 130)
@@ -367,6 +371,11 @@ async def test_a_bridge_to_nobody(pbx: Any, sipclient: Any, robot_toml: Any) -> 
         (("7001", "8000"), '[dial] allow does not name "8000": nothing was sent'),
         (("7001", "7002|user/8000"), '[dial] allow does not name "8000": nothing was sent'),
         (("7001", "loopback/7002"), '"loopback/" is not supported'),
+        (
+            ("7001", "7002", "--caller-id", "{variables.a}", "--variable", "b=1"),
+            'there is no variable "a"; there is "b"',
+        ),
+        (("7001", "7002", "--variable", "b"), "--variable is like order=17, not 'b'"),
         (("sofia/gateway/other/1", "7002"), 'there is no account "other"'),
         (("7001", "7002", "--retry-on", "BUSY"), "unknown hangup cause"),
         (("7001", "7002", "--leg-timeout", "0"), "--leg-timeout"),

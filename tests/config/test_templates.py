@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sipclient.config import CallerId, HeaderTemplates, IncomingTemplate, Mistake, Template
-from sipclient.config.templates import DialTemplate
+from sipclient.config.templates import DialTemplate, fill
 from sipclient.errors import InvalidValue
 
 VALUES = {"extension": "1001", "note": "On the phone", "variables.ticket": "17"}
@@ -165,3 +165,46 @@ def test_equality_and_appearance() -> None:
     assert template == Template.parse("{note}") != Template.parse("{at}")
     assert template != "{note}"
     assert (str(template), repr(template), hash(template)) == ("{note}", "Template('{note}')", hash("{note}"))
+
+
+# --- what requests say ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "variables", "expected"),
+    [
+        ("order {variables.id}", {"id": "17"}, "order 17"),
+        ("{variables.a-b}{variables.a b}", {"a-b": "1", "a b": "2"}, "12"),
+        ("{{{variables.id}}}", {"id": "17"}, "{17}"),
+        ('{"a": 1}', {"id": "17"}, '{"a": 1}'),
+        ("{name}", {}, "{name}"),
+        ("{{", {"id": "17"}, "{{"),
+        ("", {"id": "17"}, ""),
+        ("{variables.id}", {"id": "{variables.id}"}, "{variables.id}"),
+    ],
+)
+def test_variables_are_filled_in(text: str, variables: dict[str, str], expected: str) -> None:
+    assert fill(text, variables) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "variables", "words"),
+    [
+        ("{variables.id}", {}, r'"\{variables.id\}": there is no variable "id"; there is none'),
+        ("{variables.ib}", {"id": "1", "b": "2"}, 'there is no variable "ib"; there is "id" or "b"'),
+        ("{variables.}", {}, r'"\{variables.\}": unknown name \{variables.\} at character 1'),
+        ("{order}", {"id": "1"}, r'unknown name \{order\} at character 1; known are "variables.id"'),
+        ("{variables.id} {", {"id": "1"}, r"a stray \{ at character 16"),
+        ("{variables.id}", {"id": "1\r\nX: y"}, "would hold the control character"),
+        ("{variables.id}", {"id": "1\0"}, "would hold the control character"),
+    ],
+)
+def test_what_cannot_be_filled_in_is_told(text: str, variables: dict[str, str], words: str) -> None:
+    with pytest.raises(InvalidValue, match=words):
+        fill(text, variables)
+
+
+def test_a_variable_does_not_break_out_of_a_caller_id() -> None:
+    assert fill('"{variables.who}" <1>', {"who": 'A" <2>'}, CallerId) == '"A\\" <2>" <1>'
+    with pytest.raises(InvalidValue, match="only fits between quotes"):
+        fill("<{variables.who}>", {"who": "1>"}, CallerId)

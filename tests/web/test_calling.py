@@ -57,6 +57,15 @@ async def test_a_call_from_its_request_to_its_end(stage: Any) -> None:
     assert len((await stage.get("/v1/calls"))["items"]) == 1
 
 
+async def test_its_variables_are_filled_in(stage: Any) -> None:
+    await stage.start()
+    body = {"to": "{who=Ann}7000", "variables": {"order": "17"}, "headers": {"X-A": "{variables.who}"}}
+    made = await post(stage, caller_id='"{variables.who}" <{variables.order}>', **body)
+    (invite,) = stage.world.invites
+    assert invite.caller_id == made["caller_id"] == '"Ann" <17>'
+    assert dict(invite.headers) == {"X-A": "Ann", "X-who": "Ann", "X-order": "17"}
+
+
 async def test_it_is_tried_again_as_it_says(stage: Any) -> None:
     await stage.start()
     stage.world.engine.outcomes = [486, 503, 486]
@@ -82,6 +91,13 @@ async def test_it_is_tried_again_as_it_says(stage: Any) -> None:
         ({"to": "sip:7000@evil.example.com"}, 403, "not-allowed"),
         ({"to": "7000", "account": "nobody"}, 422, "invalid-value"),
         ({"to": "{ringback=us-ring}7000"}, 422, "invalid-value"),
+        ({"to": "7000", "caller_id": "{variables.no}"}, 422, "invalid-value"),
+        ({"to": "7000", "headers": {"X-A": "{variables.no}"}}, 422, "invalid-value"),
+        (
+            {"to": "7000", "headers": {"X-A": "{variables.a}"}, "variables": {"a": "1\r\nX-Evil: 1"}},
+            422,
+            "invalid-value",
+        ),
         ({"to": "{execute_on_answer=park}7000"}, 422, "invalid-value"),
         ({"to": "7000", "headers": {"X-A": "b\r\nX-Evil: 1"}}, 422, "invalid-value"),
         ({"to": "7000", "headers": {"X-A\r\nX-Evil": "b"}}, 422, "invalid-value"),

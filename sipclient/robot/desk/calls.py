@@ -45,6 +45,7 @@ class Calls:
 
     def plan(self, wish: CallWish) -> CallPlan:
         """See Desk."""
+        wish = self._plans.filled(wish)
         plan = self._plans.of_call(wish)
         targets = self._plans.shown(plan, wish.caller_id)
         why_not = ""
@@ -59,6 +60,7 @@ class Calls:
 
     async def order(self, wish: CallWish) -> tuple[CallShape, Order]:
         """See Desk.call."""
+        wish = self._plans.filled(wish)
         plan = self._plans.of_call(wish)
         self._plans.allowed(plan)
         sounds = sounds_of(wish.play, self._folder)

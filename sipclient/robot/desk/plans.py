@@ -6,8 +6,9 @@ from typing import Any
 
 import msgspec
 
+from sipclient.config.templates import CallerId, fill
 from sipclient.dialling import Leg, Plan, parse_dial_string, read_retry
-from sipclient.dialling.plan import variable_headers
+from sipclient.dialling.plan import fill_leg, variable_headers
 from sipclient.errors import InvalidValue, MediaError
 from sipclient.face.placing import check_called, checked, user_of
 from sipclient.message import check_header_name, check_header_value
@@ -43,8 +44,14 @@ class Plans:
     def __init__(self, client: GuardedClient) -> None:
         self._client = client
 
+    def filled(self, wish: CallWish) -> CallWish:
+        """The wish with `{variables.NAME}` filled in, in its caller ID and headers. Raises InvalidValue."""
+        variables = wish.variables | dict(self.read(wish.to).variables)
+        headers = {name: fill(value, variables) for name, value in wish.headers.items()}
+        return msgspec.structs.replace(wish, caller_id=fill(wish.caller_id, variables, CallerId), headers=headers)
+
     def of_call(self, wish: CallWish) -> Plan:
-        """The plan of a call. Raises InvalidValue for what never could be."""
+        """The plan of a call, of a wish that is filled in. Raises InvalidValue for what never could be."""
         check_variables(wish.variables)
         check_headers(tuple(wish.headers.items()))
         check_header_value(wish.caller_id, "caller ID")
@@ -56,7 +63,10 @@ class Plans:
         if not limit:
             raise InvalidValue("timeout: a call that rings for no time is never answered: say how long it may")
 
+        variables = wish.variables | dict(plan.variables)
+
         def complete(leg: Leg) -> Leg:
+            leg = fill_leg(leg, variables)
             own = {name.lower() for name, _ in leg.headers}
             headers = (*leg.headers, *(pair for pair in more if pair[0].lower() not in own))
             return msgspec.structs.replace(leg, headers=headers, timeout=leg.timeout or limit)
@@ -65,7 +75,7 @@ class Plans:
         plan = msgspec.structs.replace(
             self.with_account(plan, wish.account).each_leg(complete),
             retry=plan.retry or (read_retry(retry) if retry is not None else None),
-            variables=tuple((wish.variables | dict(plan.variables)).items()),
+            variables=tuple(variables.items()),
         )
         for leg in plan.legs:
             check_called(leg.to, leg.caller_id("x") or wish.caller_id)

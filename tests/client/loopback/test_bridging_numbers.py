@@ -129,6 +129,43 @@ async def test_every_event_carries_the_id_and_the_variables(desk: Desk) -> None:
     assert desk.states("a") == ["calling", "answered", "ended"] == desk.states("b")
 
 
+async def test_variables_are_filled_in(desk: Desk) -> None:
+    """In the caller ID and the headers of both, whichever dial string says them; a value is no template itself."""
+    told = {
+        "caller_id": '"Order {variables.order}" <{variables.order}>',
+        "headers": {"X-Words": "{variables.text} {{}}"},
+    }
+    bridging = desk.bridge(
+        "{order=17,origination_caller_id_name={variables.text}}1001",
+        "[sip_h_X-Own={variables.order}]1002",
+        variables={"text": "{variables.order}"},
+        **told,
+    )
+    for name, user, own in (("{variables.order}", "robot", None), ("Order 17", "17", "17")):
+        incoming = await desk.next()
+        assert (incoming.from_.display_name, incoming.caller) == (name, user)
+        assert incoming.headers.get("X-Words") == "{variables.order} {}"
+        assert (incoming.headers.get("X-Own"), incoming.headers.get("X-text")) == (own, "{variables.order}")
+        await incoming.answer()
+    bridge = await bridging
+    bridge.a.hangup()
+    await bridge
+    for wrong in ({"caller_id": "{variables.no}"}, {"headers": {"X-A": "{variables.no}"}}):
+        with pytest.raises(InvalidValue, match='there is no variable "no"'):
+            desk.client.bridge("1001", "1002", **wrong)
+        with pytest.raises(InvalidValue, match='there is no variable "no"'):
+            await desk.client.call("1001", **wrong)
+    with pytest.raises(InvalidValue, match="control character"):
+        desk.client.dial("1001", "{variables.a}", variables={"a": "1\0"})
+    with pytest.raises(InvalidValue, match='there is no variable "no"'):
+        desk.client.bridge("[sip_h_X-A={variables.no}]1001", "1002")
+    call = desk.client.dial("1003", "{variables.a}", {"X-B": "{variables.a}"}, variables={"a": "5"})
+    incoming = await desk.next()
+    assert (incoming.caller, incoming.headers.get("X-B")) == ("5", "5")
+    incoming.reject()
+    await call.ended()
+
+
 async def test_a_failed_bridge_tells_the_end_of_each_call_and_why(desk: Desk) -> None:
     bridging = desk.bridge("1001", "1002", announcement="%(100,0,440)")
     await (await desk.next()).answer()
