@@ -212,6 +212,11 @@ class Message:
         return self.headers.read(readers.retry_after)
 
     @property
+    def flow_timer(self) -> int | None:
+        """Flow-Timer in seconds (RFC 5626)."""
+        return self.headers.read(readers.flow_timer)
+
+    @property
     def session_expires(self) -> tuple[int, str]:
         """Session-Expires (RFC 4028): seconds, 0 where it is missing, and "uac", "uas" or ""."""
         return self.headers.read(readers.session_expires)

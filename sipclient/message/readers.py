@@ -181,6 +181,7 @@ expires = seconds("expires", "Expires")
 min_expires = seconds("min-expires", "Min-Expires")
 min_se = seconds("min-se", "Min-SE")
 retry_after = seconds("retry-after", "Retry-After")
+flow_timer = seconds("flow-timer", "Flow-Timer")
 
 
 def integer(key: str, name: str, limit: int = MAX_DELTA) -> Callable[[Headers], int | None]:

@@ -13,6 +13,7 @@ from sipclient.protocol.timers import Timer
 
 PING, PONG = b"\r\n\r\n", b"\r\n"
 PONG_WAIT = 10.0  # seconds, RFC 5626 §4.4.1
+OFTENEST = 5.0  # seconds between two questions, whatever the server asks for
 ANSWER_WAIT = 8.0  # seconds an OPTIONS may stay unanswered: five retransmissions
 AWAY = (408, 502, 503)  # the answers of a proxy whose PBX is away
 
@@ -63,8 +64,10 @@ class Keepalive:
             self._answered()
 
     def _again(self) -> None:
-        core = self._stack.core
-        wait = core.ids.spread("keepalive", 0.8, 1.0) * self._interval  # RFC 5626 §4.4.1: 80 to 100 %
+        core, interval = self._stack.core, self._interval
+        if self._line.flow_timer:
+            interval = min(interval, max(self._line.flow_timer, OFTENEST))
+        wait = core.ids.spread("keepalive", 0.8, 1.0) * interval  # RFC 5626 §4.4.1: 80 to 100 %
         self._timer = core.timers.start(core.now + wait, self._ask)
 
     def _ask(self, _: object) -> None:

@@ -32,8 +32,8 @@ class Line:
 
     __slots__ = (
         "_fail_back", "_flows", "_last", "_phase", "_waiting", "account", "aor", "ask", "call_mark", "core", "flow",
-        "gruu", "hosts", "index", "instance", "large_over_tcp", "left", "networks", "on_moved", "problem", "public",
-        "realm", "removing", "secret", "service_routes", "sessions", "targets", "uri",
+        "flow_timer", "gruu", "hosts", "index", "instance", "large_over_tcp", "left", "networks", "on_moved", "problem",
+        "public", "realm", "removing", "secret", "service_routes", "sessions", "targets", "uri",
     )  # fmt: skip
 
     def __init__(self, core: Core, flows: Flows, account: Account) -> None:
@@ -62,6 +62,7 @@ class Line:
         self.problem = ""
         # Where the server sees us (RFC 3581), and the transport and port of the socket it sees there.
         self.public: tuple[str, int, tuple[str, int]] | None = None
+        self.flow_timer = 0.0  # seconds after which the server gives up a silent stream of ours; 0: it said nothing
         self.gruu = ""
         self.service_routes: tuple[str, ...] = ()
         self.sessions: dict[SessionKey, Session] = {}

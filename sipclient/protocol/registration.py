@@ -11,6 +11,7 @@ from sipclient.protocol.events import Flow, Registered, RegistrationLost
 from sipclient.protocol.exchange import Exchange, Stack
 from sipclient.protocol.line import Line
 from sipclient.protocol.timers import Timer
+from sipclient.protocol.wellformed import lenient
 
 REFUSED_FIRST, REFUSED_MOST = 60.0, 1800.0  # a wrong password: not hammered, PBXs ban for that
 EXPIRES_MOST = 7 * 86400
@@ -177,6 +178,7 @@ class Registration:
             return
         line.service_routes = tuple(str(route.uri) for route in response.service_routes)
         line.gruu = _gruu(binding)
+        line.flow_timer = float(sum(lenient(lambda: (response.flow_timer or 0,)))) if flow.reliable else 0.0
         was, self.registered = self.registered, True
         self._old_contact = used
         self._lost.reset()

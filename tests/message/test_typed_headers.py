@@ -38,6 +38,8 @@ GOOD: list[tuple[Read, list[str], object]] = [
     (lambda m: m.min_se, ["Min-SE: 90;x=y"], 90),
     (lambda m: m.retry_after, ["Retry-After: 18000;duration=3600"], 18000),
     (lambda m: m.retry_after, ["Retry-After: 120 (I'm in a meeting)"], 120),
+    (lambda m: m.flow_timer, [], None),
+    (lambda m: m.flow_timer, ["Flow-Timer: 120"], 120),
     (lambda m: m.session_expires, [], (0, "")),
     (lambda m: m.session_expires, ["x: 1800;refresher=UAS"], (1800, "uas")),
     (lambda m: m.session_expires, ["Session-Expires: 1800 ; refresher = uac ; x"], (1800, "uac")),

@@ -80,7 +80,7 @@ def test_without_registration_the_keepalive_alone_tells(bench) -> None:
 class OnTcp:
     """A robot on a stream to its PBX."""
 
-    def __init__(self, *, pong: bool) -> None:
+    def __init__(self, *said: tuple[str, str], pong: bool, keepalive: float = 10.0) -> None:
         self.wire = Wire()
         self.robot = self.wire.node("10.0.0.2")
         self.pbx = Peer(self.wire)
@@ -98,9 +98,10 @@ class OnTcp:
 
         self.pbx.receive = with_pong  # type: ignore[method-assign]
         self.pbx.handler = transaction_free(
-            lambda r: [] if self.silent else [self.pbx.reply(r, 200, ("Expires", str(r.expires or 0)))]
+            lambda r: [] if self.silent else [self.pbx.reply(r, 200, ("Expires", str(r.expires or 0)), *said)]
         )
-        self.robot.do(AddAccount(Account("sip:robot@pbx.test", name="pbx", server="tcp:10.0.0.1:5060", keepalive=10.0)))
+        server = "tcp:10.0.0.1:5060"
+        self.robot.do(AddAccount(Account("sip:robot@pbx.test", name="pbx", server=server, keepalive=keepalive)))
         self.wire.run(0.5)
 
 
@@ -111,6 +112,17 @@ def test_pings_on_a_stream_and_options_only_where_nobody_pongs(pong: bool) -> No
     assert on.pbx.raw.count(b"\r\n\r\n") >= 10
     assert (len(on.pbx.requests("OPTIONS")) <= 1) is pong
     assert not on.robot.of(RegistrationLost)
+
+
+@pytest.mark.parametrize(
+    ("keepalive", "said", "least", "most"),
+    [(100, "20", 50, 63), (10, "500", 100, 126), (100, "1", 200, 251), (100, "soon", 10, 13), (0, "20", 0, 0)],
+)
+def test_the_server_says_how_often_a_stream_must_speak(keepalive: float, said: str, least: int, most: int) -> None:
+    """RFC 5626 §4.4.1: at 80 to 100 % of Flow-Timer, or it gives the stream up; but no flood, and `0` is the user's."""
+    on = OnTcp(("Flow-Timer", said), pong=True, keepalive=keepalive)
+    on.wire.run(1000)
+    assert least <= on.pbx.raw.count(b"\r\n\r\n") <= most
 
 
 @pytest.mark.parametrize("pong", [True, False])
