@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from interop.browser_phone import ARGUMENTS, PAGES
 from interop.lab_office import LabOffice
-from interop.processes import lacking, need
+from interop.page_in_chromium import NARROW, PATIENCE, WIDE, axe, objections, opened, press, rule, says, tile, up
 
-PATIENCE = 10_000  # milliseconds
-WIDE = {"width": 1360, "height": 900}
-NARROW = {"width": 360, "height": 740}
 TRACE = Path(__file__).parents[2] / "sip_traces" / "damaged" / "forum-thread.txt"
 
 
@@ -37,20 +32,6 @@ def rules() -> str:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """Debian's Chromium."""
-    chromium = need("chromium")
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        lacking("playwright is not installed here")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=list(ARGUMENTS))
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="module")
 def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabOffice]:
     """A lab, and a robot with a rule for each reason."""
     office = LabOffice(tmp_path_factory.mktemp("office"), rules())
@@ -65,53 +46,8 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabOffice]:
 @pytest.fixture
 def page(browser: Any, office: LabOffice) -> Iterator[Any]:
     """The page as it comes."""
-    with opened(browser, office) as page:
+    with opened(browser, office.url) as page:
         yield page
-
-
-@contextmanager
-def opened(browser: Any, office: LabOffice, **look: Any) -> Iterator[Any]:
-    """The page in a profile of its own; no script of it may fail, nor ask for what its policy forbids."""
-    context = browser.new_context(**{"viewport": WIDE, **look})
-    context.set_default_timeout(PATIENCE)
-    faults: list[str] = []
-    page = context.new_page()
-    page.on("pageerror", lambda error: faults.append(str(error)))
-    page.on("console", lambda said: faults.append(said.text) if "Content Security" in said.text else None)
-    try:
-        page.goto(office.url)
-        says(page.locator("#strip"), "live")
-        tile(page, "1001").wait_for()
-        yield page
-    finally:
-        context.close()
-    assert faults == []
-
-
-def tile(page: Any, extension: str) -> Any:
-    """The place of an extension on the board."""
-    return page.locator("#board .tile", has_text=extension)
-
-
-def rule(page: Any, name: str) -> Any:
-    """The row of a rule."""
-    return page.locator("#rules .rule", has=page.get_by_role("heading", name=name, exact=True))
-
-
-def up(page: Any, number: str) -> Any:
-    """The call to a number, among those that are up."""
-    return page.locator("#live .call", has_text=number)
-
-
-def says(place: Any, *texts: str, within: float = PATIENCE) -> None:
-    """Wait until all of it stands there."""
-    for text in texts:
-        place.get_by_text(text).first.wait_for(timeout=within)
-
-
-def press(place: Any, name: str) -> None:
-    """Press the button of that name."""
-    place.get_by_role("button", name=name, exact=True).click()
 
 
 # --- board and rules ------------------------------------------------------------------------------------
@@ -320,13 +256,13 @@ def test_a_trace_that_is_dropped_on_the_page_is_explained(page: Any) -> None:
 
 def test_axe_finds_nothing_to_object_to(browser: Any, office: LabOffice) -> None:
     """Nothing of any impact, not only of the serious."""
-    with opened(browser, office, reduced_motion="reduce") as page:
+    with opened(browser, office.url, reduced_motion="reduce") as page:
         page.evaluate(axe())
         assert {where: found for where in everywhere(page) if (found := objections(page))} == {}
 
 
 def test_axe_can_read_it_in_the_dark(browser: Any, office: LabOffice) -> None:
-    with opened(browser, office, reduced_motion="reduce", color_scheme="dark") as page:
+    with opened(browser, office.url, reduced_motion="reduce", color_scheme="dark") as page:
         page.evaluate(axe())
         only = '{runOnly: ["color-contrast"]}'
         assert {where: found for where in everywhere(page) if (found := objections(page, only))} == {}
@@ -334,20 +270,12 @@ def test_axe_can_read_it_in_the_dark(browser: Any, office: LabOffice) -> None:
 
 def test_a_telephone_has_room_for_it(browser: Any, office: LabOffice) -> None:
     """360 pixels: nothing is wider, nothing is too small to touch."""
-    with opened(browser, office, reduced_motion="reduce", viewport=NARROW, has_touch=True) as page:
+    with opened(browser, office.url, reduced_motion="reduce", viewport=NARROW, has_touch=True) as page:
         page.evaluate(axe())
         only = '{runOnly: ["target-size", "scrollable-region-focusable", "meta-viewport"]}'
         wide = "document.documentElement.scrollWidth - innerWidth"
         found = {where: (objections(page, only), page.evaluate(wide)) for where in everywhere(page)}
     assert {where: each for where, each in found.items() if each != ([], 0)} == {}
-
-
-def axe() -> str:
-    """Its source."""
-    source = PAGES / "node_modules" / "axe-core" / "axe.min.js"
-    if not source.exists():
-        lacking(f"axe-core is not there: cd {PAGES} && npm install")
-    return source.read_text()
 
 
 def everywhere(page: Any) -> Iterator[str]:
@@ -362,13 +290,6 @@ def everywhere(page: Any) -> Iterator[str]:
     page.keyboard.press("Escape")
     press(rule(page, "closed"), "Simulate closed")
     yield "simulation"
-
-
-def objections(page: Any, options: str = "{}") -> list[Any]:
-    """What axe finds, and where."""
-    result = page.evaluate(f"axe.run(document, {options})")
-    assert result["passes"]  # it looked
-    return [(each["id"], [node["html"][:200] for node in each["nodes"]]) for each in result["violations"]]
 
 
 def test_the_keyboard_reaches_everything_and_is_trapped_nowhere(page: Any) -> None:

@@ -6,7 +6,7 @@ import { showBridge, timeline } from "./bridge.js";
 import { button, el, fill } from "./dom.js";
 import { draw as drawLadder } from "./ladder.js";
 import { stateTag, timer } from "./live.js";
-import { hear, isLive, model } from "./model.js";
+import { hear, isLive, model, peer } from "./model.js";
 import { trouble } from "./notes.js";
 import { player } from "./recordings.js";
 import { view } from "./router.js";
@@ -61,7 +61,7 @@ function row(call) {
   const inward = call.direction === "in";
   const because = call.rule ? `rule ${call.rule}${call.extension ? `, ${call.extension}` : ""}` : inward ? "called us" : call.bridge ? "bridge" : "asked for";
   return el("tr", {}, el("td", {}, el("time", { datetime: call.created, title: exact(call.created) }, clock(call.created))),
-    el("th", { scope: "row" }, el("a", { href: `#calls/${encodeURIComponent(call.id)}` }, call.to || "—")),
+    el("th", { scope: "row" }, el("a", { href: `#calls/${encodeURIComponent(call.id)}` }, peer(call) || "—")),
     el("td", {}, call.caller_id || call.from || "—"), el("td", {}, stateTag(call)), el("td.num", {}, call.answered ? timer(call) : "—"), el("td", {}, because)); // prettier-ignore
 }
 
@@ -95,7 +95,7 @@ async function refresh() {
     const wanted = JSON.stringify(call);
     if (shown !== id || wanted === drawn) return;
     drawn = wanted;
-    place().querySelector("h1").textContent = `Call ${call.direction === "in" ? "from" : "to"} ${call.direction === "in" ? call.from : call.to}`;
+    place().querySelector("h1").textContent = `Call ${call.direction === "in" ? "from" : "to"} ${peer(call)}`;
     fill(document.getElementById("one"), details(call));
   } catch (error) {
     if (shown === id) fill(document.getElementById("one"), trouble(advice(error)));

@@ -3,8 +3,9 @@
 import { callActions, endBridge } from "./actions.js";
 import { showBridge } from "./bridge.js";
 import { button, el, fill, icon } from "./dom.js";
-import { hear, isLive, model } from "./model.js";
+import { hear, isLive, model, peer } from "./model.js";
 import { speak, trouble } from "./notes.js";
+import { playDialog } from "./play.js";
 import { fresh } from "./sync.js";
 import { since, tick, watch } from "./time.js";
 import { BRIDGE_STATES, CALL_STATES, ending } from "./words.js";
@@ -56,7 +57,7 @@ export function timer(call) {
 function head(call, name = "") {
   const inward = call.direction === "in";
   return el("div.call-head", {}, name ? el("span.leg", {}, name) : icon(inward ? "i-in" : "i-out", inward ? "call to us" : "call from us"),
-    el("a.who", { href: `#calls/${encodeURIComponent(call.id)}` }, inward ? call.from : call.to), stateTag(call), timer(call)); // prettier-ignore
+    el("a.who", { href: `#calls/${encodeURIComponent(call.id)}` }, peer(call)), stateTag(call), timer(call)); // prettier-ignore
 }
 
 function why(call) {
@@ -70,10 +71,13 @@ const card = (call) => el("article.call", {}, head(call), why(call), callActions
 function bridge(b, legs) {
   const side = (call) => (b.a?.calls?.includes(call.id) ? "A" : b.b?.calls?.includes(call.id) ? "B" : "");
   const ordered = legs.toSorted((x, y) => side(x).localeCompare(side(y)));
+  const answered = ordered.filter((call) => call.state === "answered").map((call) => ({ name: side(call), call }));
   return el("article.call.bridge", {},
     el("div.call-head", {}, el("strong.who", {}, `${b.a?.to ?? "A"} ↔ ${b.b?.to ?? "B"}`), el(`span.tag.${b.state === "bridged" ? "good" : "warn"}`, {}, BRIDGE_STATES[b.state] ?? b.state)),
     ordered.map((call) => el("div.leg-row", {}, head(call, side(call)), callActions(call))),
-    el("div.row.actions", {}, button("Details", () => showBridge(b.id), "quiet", { "aria-label": `Details of the bridge to ${b.a?.to}` }), button("Hang up both", () => endBridge(b), "stop"))); // prettier-ignore
+    el("div.row.actions", {}, button("Details", () => showBridge(b.id), "quiet", { "aria-label": `Details of the bridge to ${b.a?.to}` }),
+      answered.length > 1 ? button("Play…", () => playDialog(`Play to ${b.a.to} and ${b.b.to}`, answered), "quiet", { "aria-label": `Play to the bridge of ${b.a.to} and ${b.b.to}` }) : null,
+      button("Hang up both", () => endBridge(b), "stop"))); // prettier-ignore
 }
 
 function announce(calls) {
@@ -81,7 +85,7 @@ function announce(calls) {
   const states = new Map(calls.map((call) => [call.id, call.state]));
   for (const call of calls) {
     const before = known.get(call.id);
-    if (before && before !== call.state) said.push(`Call to ${call.to}: ${call.state === "ended" ? ending(call) : CALL_STATES[call.state]}`);
+    if (before && before !== call.state) said.push(`Call ${call.direction === "in" ? "from" : "to"} ${peer(call)}: ${call.state === "ended" ? ending(call) : CALL_STATES[call.state]}`);
   }
   known = states;
   if (said.length && said.length < 4) speak(said.join(". "));

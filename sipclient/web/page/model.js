@@ -39,3 +39,5 @@ export function remember(event) {
 }
 
 export const isLive = (call) => call.state !== "ended" && call.state !== "failed"; // or bridge
+
+export const peer = (call) => (call.direction === "in" ? call.from : call.to); // who is at the other end

@@ -3,7 +3,7 @@
 import { advice } from "./api.js";
 import { button, el, plain } from "./dom.js";
 
-const SHOWN = 8000; // milliseconds; a fault stays until it is put away
+const SHOWN = 5000; // milliseconds; a fault stays until it is put away
 
 export function speak(text) {
   const said = document.getElementById("said");

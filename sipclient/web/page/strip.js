@@ -48,8 +48,9 @@ function linkChip() {
 }
 
 function accountsChip({ accounts }) {
-  const wanted = model.accounts.filter((account) => account.register !== false).length || accounts.total;
+  const wanted = model.loaded.has("accounts") ? model.accounts.filter((account) => account.register !== false).length : accounts.total;
   const good = accounts.registered >= wanted;
+  if (!wanted) return chip("Accounts", `${accounts.total}, none registers`, "", showAccounts);
   return chip("Accounts", `${accounts.registered} of ${wanted} registered`, good ? "good" : "bad", showAccounts, icon(good ? "i-good" : "i-bad"));
 }
 
