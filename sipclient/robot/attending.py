@@ -184,14 +184,18 @@ class Attending:
         wish = given if isinstance(given, str) else ""
         name = f"{self._means.wall().strftime('%Y%m%dT%H%M%SZ')}-{whose.caller}-{whose.to}"
         recordings = self._means.recordings
+        path = Path(wish or name)
         try:
             if recordings is not None:
-                recording = call.record(recordings.place(wish, name))
+                path = recordings.place(wish, name)
+                recording = call.record(path)
                 recordings.begun(recording, call=self._id)
             else:
                 recording = call.record(Path(self._means.folder, wish or f"{_ODD.sub('-', name)[:100]}.wav"))
         except (MediaError, InvalidValue) as error:
             self._step("failed", f"not recorded: {error}")
+            if recordings is not None:
+                recordings.not_begun(path, error, call=self._id)
             return
         self._step("recording", str(recording.path))
 

@@ -159,7 +159,9 @@ class Robot:
         self._overdue = Alarm(clock, lambda: self._tasks.spawn(self._adopt(spare=False)))
         self._tasks = Tasks()
         self._stopping = False
-        self.recordings = Recordings(os.path.join(folder, config.recordings), tell) if config.recordings else None
+        self.recordings: Recordings | None = None
+        if config.recordings:
+            self.recordings = Recordings(os.path.join(folder, config.recordings), tell, wall)
         self._inbound = Inbound(self.client, self.callbacks, self._hook_runs, wall, tell, folder, self.recordings)
         self.desk: Desk | None = None
         if self.views is not None:

@@ -11,6 +11,7 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException
 
 from sipclient.errors import InvalidValue, MediaError, NotAllowed, SipError, StoreError
+from sipclient.robot.recordings import FolderUnusable
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -54,6 +55,8 @@ def refused_by(error: SipError) -> Refused:
         return Refused(403, "not-allowed", str(error))
     if isinstance(error, InvalidValue):
         return Refused(422, "invalid-value", str(error))
+    if isinstance(error, FolderUnusable):
+        return Refused(503, "recordings", f"{error}: nobody is called")
     if isinstance(error, MediaError):
         return Refused(409, "media", str(error))
     if isinstance(error, StoreError):

@@ -72,3 +72,13 @@ def test_what_is_no_sound(tmp_path: Path) -> None:
     for path in (tmp_path / "a.wav", tmp_path / "missing.mp3"):
         with pytest.raises(MediaError, match=path.stem):
             waveform(path, 10)
+
+
+async def test_a_recording_whose_folder_was_taken_away_says_so(tmp_path: Path) -> None:
+    folder = tmp_path / "recordings"
+    folder.mkdir()
+    recorder = Recorder(folder, "a.wav")
+    folder.rename(tmp_path / "elsewhere")
+    recorder.close()
+    with pytest.raises(MediaError, match="No such file"):
+        await recorder.finished

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Generator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ import pytest
 from sipclient.errors import InvalidValue, MediaError
 from sipclient.media.sound import Recorder, Recording
 from sipclient.robot import told
-from sipclient.robot.recordings import Recordings
+from sipclient.robot.labels import Label, write_label
+from sipclient.robot.recordings import FolderUnusable, Recordings
 
 
 class ARecording:
@@ -70,7 +72,7 @@ async def test_where_a_recording_goes(folder: Recordings, wish: str, name: str |
 
 async def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(MediaError, match="nothing can be recorded"):
+    with pytest.raises(FolderUnusable, match="nothing can be recorded now: in: Not a directory"):
         Recordings(tmp_path / "file" / "in", heard.append).place("", "x")
 
 
@@ -104,6 +106,45 @@ async def test_a_recording_that_the_disk_did_not_take(folder: Recordings) -> Non
     await folder.aclose()
     assert heard[-1] == told.RecordingFailed("a.wav", "", "b-1", "the disk is full")
     assert heard[-1].words() == "recording a.wav broke off: the disk is full (b-1)"
+
+
+async def test_whose_a_recording_is_outlives_the_robot(folder: Recordings) -> None:
+    """With its beginning, its length, and how it ended."""
+    for name in ("whole.mp3", "broken.wav"):
+        path = folder.place(name, "x")
+        path.write_bytes(b"RIFF")
+        making = ARecording(path)
+        folder.begun(making, call=f"call of {name}", bridge="b-1")  # type: ignore[arg-type]
+        if name == "whole.mp3":
+            making.outcome.set_result(Recording(path, 1.5, 4))
+        else:
+            making.outcome.set_exception(MediaError(f"the recording {path} ended after 0.1 s: {'so ' * 1000}"))
+    await folder.aclose()
+    for name in ("whole.mp3", "broken.wav"):
+        os.utime(folder.folder / name, (10**9, 10**9))
+    now = {each.id: each for each in await folder.all()}
+    assert {each.id: each for each in await Recordings(folder.folder, heard.append).all()} == now
+    whole, broken = now["whole.mp3"], now["broken.wav"]
+    assert (whole.call, whole.bridge, whole.seconds, whole.complete) == ("call of whole.mp3", "b-1", 1.5, True)
+    assert str(broken.failed).startswith("the recording broken.wav ended after 0.1 s: so so") and not broken.complete
+
+
+async def test_a_recording_that_a_crash_cut_short_says_so(folder: Recordings) -> None:
+    path = folder.place("cut.wav", "x")
+    path.write_bytes(b"RIFF")
+    began = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+    write_label(path, Label("call-1", "", began))
+    found = await folder.get("cut.wav")
+    assert found is not None and (found.call, found.created, found.complete) == ("call-1", began, False)
+    assert found.failed == "sipclient ended while it was made"
+
+
+@pytest.mark.parametrize("label", [b"", b"{", b"[]", b'{"call": 1}', b"\xff" * 9000])
+async def test_a_label_that_is_none_is_as_no_label(folder: Recordings, label: bytes) -> None:
+    folder.place("a.wav", "x").write_bytes(b"RIFF")
+    (folder.folder / ".a.wav.json").write_bytes(label)
+    found = await folder.get("a.wav")
+    assert found is not None and (found.call, found.complete, found.failed) == ("", True, None)
 
 
 async def test_the_newest_come_first_and_only_what_is_a_recording(folder: Recordings) -> None:

@@ -129,7 +129,7 @@ class Recorder:
             size = self.path.stat().st_size
         except Exception as error:  # the border of the thread: what is not told here is told nowhere
             self._closed = True
-            if writer is not None:
+            if writer is not None and not file.closed:  # complete, and gone: its folder was taken away
                 writer.abandon()
             file.close()
             self._fail(error, timeline.given / self.rate)

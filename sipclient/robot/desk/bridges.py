@@ -55,7 +55,10 @@ class Bridges:
         path = self._sound.place_for(wish.record, id)
 
         def heard(progress: BridgeProgress) -> None:
-            self._views.bridges.progress(progress, self._views.now())
+            if progress.state == "not-recorded" and path is not None:
+                self._sound.not_recorded(id, path, progress.reason)
+            else:
+                self._views.bridges.progress(progress, self._views.now())
 
         check_variables(wish.variables)
         connecting = self._client.bridge(

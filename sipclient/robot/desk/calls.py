@@ -140,9 +140,9 @@ class Calls:
         self, id: str, call: Call, plan: Plan, wish: CallWish, sounds: list[str | Path], path: Path | None
     ) -> None:
         """What is to be done once it is answered; what cannot be done is noted, and the call goes on."""
+        if path is not None:
+            self._sound.begin(id, call, path, wish.stereo if plan.stereo is None else plan.stereo)
         try:
-            if path is not None:
-                self._sound.record(id, call, path, wish.stereo if plan.stereo is None else plan.stereo)
             if sounds:
                 playing = call.play(*sounds)
                 self._sound.playing(id, playing)

@@ -46,6 +46,21 @@ class Sound:
             shape.recordings.append(name)
         return name
 
+    def begin(self, id: str, call: Call, path: Path, stereo: bool) -> None:
+        """`record`, for what was asked for before the call: what cannot be done is told, and the call goes on."""
+        try:
+            self.record(id, call, path, stereo)
+        except MediaError as error:
+            recordings = self._recordings()
+            assert recordings is not None
+            recordings.not_begun(path, error, call=id)
+
+    def not_recorded(self, id: str, path: Path, reason: str) -> None:
+        """A bridge goes on without the recording that was asked for: tell."""
+        recordings = self._recordings()
+        assert recordings is not None
+        recordings.not_begun(path, reason, bridge=id)
+
     def recorded(self, id: str, connecting: Connecting) -> None:
         """Show the recording of a bridge, once it has one."""
         recordings, shape = self._recordings(), self._views.bridges.get(id)

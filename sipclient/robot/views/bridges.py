@@ -103,8 +103,13 @@ class Bridges:
         how = f"{news.status or ''} {news.cause}".strip() if news.state in ("ended", "waiting") else ""
         again = f"{how}: another attempt in {news.seconds:g} s" if news.state == "waiting" else how
         event = f"{news.leg}-{news.state}" if news.leg else news.state
-        shape.timeline.append(Moment(at=at, event=event, detail=again))
-        del shape.timeline[1 : max(1, len(shape.timeline) - MOMENTS + 1)]
+        _note(shape, at, event, again)
+
+    def note(self, id: str, at: datetime, event: str, detail: str) -> None:
+        """Something more for its timeline."""
+        shape = self.get(id)
+        if shape is not None:
+            _note(shape, at, event, detail)
 
     def close(self, id: str, at: datetime, cause: str, reason: str, leg: str = "") -> None:
         """It ended, or never came to be."""
@@ -117,3 +122,8 @@ class Bridges:
         self._ended[id] = shape
         if len(self._ended) > ENDED:
             del self._ended[next(iter(self._ended))]
+
+
+def _note(shape: BridgeShape, at: datetime, event: str, detail: str) -> None:
+    shape.timeline.append(Moment(at=at, event=event, detail=detail))
+    del shape.timeline[1 : max(1, len(shape.timeline) - MOMENTS + 1)]

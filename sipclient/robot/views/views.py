@@ -14,6 +14,7 @@ from sipclient.robot.judge import Judge
 from sipclient.robot.told import (
     AccountNotRegistered,
     AccountRegistered,
+    RecordingFailed,
     RuleFired,
     RuleSuppressed,
     StateChanged,
@@ -103,6 +104,9 @@ class Views:
                 self._rules.fired(news, at)
             case RuleSuppressed():
                 self._rules.suppressed(news, at)
+            case RecordingFailed():
+                self.calls.note(news.call, at, "recording-failed", news.reason)
+                self.bridges.note(news.bridge, at, "recording-failed", news.reason)
             case _:
                 self.calls.hear(news, at)
         self.events.add(news, at)
