@@ -30,6 +30,23 @@ def host_port(host: str, port: int | None) -> str:
     return f"{host}:{port}" if port else host
 
 
+def routed(uri: str, routes: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
+    """Request-URI and Route values of a request to `uri` by way of a route set; a strict router, which knows no `lr`,
+    finds itself in the Request-URI and the target at the end (RFC 3261 §12.2.1.1)."""
+    if routes and not _is_loose(routes[0]):
+        return uri_of(routes[0]), (*routes[1:], f"<{uri}>")
+    return uri, routes
+
+
+def _is_loose(route: str) -> bool:
+    return any(param.partition("=")[0].strip().lower() == "lr" for param in uri_of(route).split(";")[1:])
+
+
+def uri_of(route: str) -> str:
+    """The URI of a Route or Record-Route value, without display name and header parameters."""
+    return route.rpartition("<")[2].partition(">")[0]
+
+
 def one_line(text: str) -> str:
     """The text without anything that a header cannot hold."""
     return "".join(character if character.isprintable() else " " for character in text)

@@ -9,7 +9,7 @@ from typing import Protocol, TypeAlias
 from sipclient.errors import MalformedMessage
 from sipclient.message import Request, Response, SipUri, parse_uri
 from sipclient.message.memo import Memo
-from sipclient.protocol.build import Draft, via_of
+from sipclient.protocol.build import Draft, routed, uri_of, via_of
 from sipclient.protocol.events import Flow, Headers, Target
 from sipclient.protocol.exchange import Exchange, ExchangeOwner, Stack
 from sipclient.protocol.line import Line
@@ -132,7 +132,7 @@ class Dialog:
         if host == self.flow.remote_host or host in self.hosts or self.line.admits(flow):
             return True
         address = _address(host)
-        named = [_address(_host_of(text)) for text in (self.remote_target, *(_uri_of(each) for each in self.routes))]
+        named = [_address(_host_of(text)) for text in (self.remote_target, *(uri_of(each) for each in self.routes))]
         return (address is not None and address in named) or (not self.hosts and None in named)
 
     def refresh_target(self, message: Request | Response) -> None:
@@ -143,9 +143,7 @@ class Dialog:
 
     def draft(self, method: str, extra: Headers = (), body: bytes = b"", content_type: str = "") -> Draft:
         """A request in this dialog (RFC 3261 §12.2.1.1), strict routers included."""
-        uri, routes = self.remote_target, self.routes
-        if routes and not _is_loose(routes[0]):
-            uri, routes = _uri_of(routes[0]), (*routes[1:], f"<{uri}>")
+        uri, routes = routed(self.remote_target, self.routes)
         return Draft(
             method,
             uri,
@@ -266,7 +264,7 @@ def with_next_hop(
     if flow.reliable and stack.flows.usable(flow):
         then(flow, ())
         return
-    text = _uri_of(dialog.routes[0]) if dialog.routes else draft.uri  # a strict router is the Request-URI by now
+    text = uri_of(dialog.routes[0]) if dialog.routes else draft.uri  # a strict router is the Request-URI by now
     try:
         uri = _URI[text]
     except MalformedMessage:  # pragma: no cover - Contact and Record-Route were read at the border
@@ -319,15 +317,6 @@ def _address(host: str) -> IPv4Address | IPv6Address | None:
         return ip_address(host)
     except ValueError:
         return None
-
-
-def _is_loose(route: str) -> bool:
-    return any(param.partition("=")[0].strip().lower() == "lr" for param in _uri_of(route).split(";")[1:])
-
-
-def _uri_of(route: str) -> str:
-    """The URI of a Route or Record-Route value, without display name and header parameters."""
-    return route.rpartition("<")[2].partition(">")[0]
 
 
 def contact_of(message: Request | Response) -> str:

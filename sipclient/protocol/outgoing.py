@@ -6,7 +6,7 @@ from typing import Protocol
 
 from sipclient.message import Request, Response, quote
 from sipclient.protocol.backoff import RAISES
-from sipclient.protocol.build import ALLOW, SUPPORTED, Draft, Warnings, one_line, response, response_flow
+from sipclient.protocol.build import ALLOW, SUPPORTED, Draft, Warnings, one_line, response, response_flow, routed
 from sipclient.protocol.causes import NO_ANSWER, NORMAL_CLEARING, cause_of
 from sipclient.protocol.checks import redirections
 from sipclient.protocol.dialog import Ack, Dialog, Dialogs, contact_of, route_set
@@ -101,13 +101,14 @@ class OutgoingCall:
             ("User-Agent", line.account.user_agent or self._stack.core.product),
             *invite.headers,
         )
+        uri, routes = routed(self._target, line.service_routes)
         draft = Draft(
             "INVITE",
-            self._target,
+            uri,
             f"{identity.from_value};tag={self.tag}",
             f"<{self._target}>",
             self.call_id,
-            routes=tuple(f"<{route.strip('<>')}>" for route in line.service_routes),
+            routes=routes,
             extra=extra,
             body=invite.body,
             content_type=invite.content_type,
@@ -210,7 +211,7 @@ class OutgoingCall:
                 local_tag=self.tag,
                 remote=response.headers.get("To") or "",
                 remote_tag=tag,
-                remote_target=contact_of(response) or draft.uri,
+                remote_target=contact_of(response) or self._target,
                 routes=route_set(response.headers.values("Record-Route"), reverse=True),
                 local_cseq=exchange.cseq,
             )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sipclient.message import Request, Response
-from sipclient.protocol.build import Draft
+from sipclient.protocol.build import Draft, routed
 from sipclient.protocol.dialog import Dialogs
 from sipclient.protocol.events import Flow, Notified, Responded, SendRequest, Subscribe, SubscriptionEnded
 from sipclient.protocol.exchange import Exchange, Stack
@@ -22,15 +22,16 @@ class PlainRequest:
         self._stack = stack
         self._request = command.request
         self._cseq = 0
-        uri = line.target_uri(command.to)
+        to = line.target_uri(command.to)
+        uri, routes = routed(to, line.service_routes)
         extra = (*command.headers, ("User-Agent", line.account.user_agent or stack.core.product))
         draft = Draft(
             command.method,
             uri,
             line.from_value(ids.token("tag")),
-            f"<{uri}>",
+            f"<{to}>",
             ids.token("call-id"),
-            routes=tuple(f"<{route.strip('<>')}>" for route in line.service_routes),
+            routes=routes,
             extra=extra,
             body=command.body,
             content_type=command.content_type,

@@ -176,7 +176,7 @@ class Registration:
         if granted <= 0:
             self._failed(response.status, "the registrar granted no time", self._lost.wait(5.0))
             return
-        line.service_routes = tuple(str(route.uri) for route in response.service_routes)
+        line.service_routes = tuple(f"<{route.uri}>" for route in response.service_routes)
         line.gruu = _gruu(binding)
         line.flow_timer = float(sum(lenient(lambda: (response.flow_timer or 0,)))) if flow.reliable else 0.0
         was, self.registered = self.registered, True

@@ -8,7 +8,7 @@ from typing import Protocol
 from sipclient.message import Request, Response
 from sipclient.protocol.again import AFTER_REASON, AT_ONCE, NOT, SLOWLY, SOON, Again
 from sipclient.protocol.backoff import RAISES
-from sipclient.protocol.build import Draft, response
+from sipclient.protocol.build import Draft, response, routed
 from sipclient.protocol.dialog import Dialog, Dialogs, contact_of, route_set
 from sipclient.protocol.events import Flow, Headers
 from sipclient.protocol.exchange import Exchange, Stack
@@ -130,14 +130,14 @@ class Subscription:
         self.call_id, self.tag = ids.token("call-id"), ids.token("tag")
         self._cseq = 0
         self._dialogs.expect(self.call_id, self.tag, self)
-        to = f"<{self.target}>"
+        uri, routes = routed(self.target, self.line.service_routes)
         draft = Draft(
             "SUBSCRIBE",
-            self.target,
+            uri,
             self.line.from_value(self.tag),
-            to,
+            f"<{self.target}>",
             self.call_id,
-            routes=tuple(f"<{route.strip('<>')}>" for route in self.line.service_routes),
+            routes=routes,
             extra=self._headers(self.expires),
         )
         self._exchange = Exchange(self.stack, self.line, draft, self, self._next_cseq, decorate=self._contact).start()

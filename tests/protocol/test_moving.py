@@ -357,6 +357,28 @@ def test_a_service_route_with_name_and_parameters_becomes_a_plain_route(bench) -
         assert bench.pbx.requests(method)[0].headers.all("Route") == ["<sip:10.0.0.1;lr>", "<sip:10.0.0.8;lr>"]
 
 
+def test_a_strict_service_route_is_in_the_request_uri(bench) -> None:
+    """RFC 3608 §6.1, RFC 3261 §12.2.1.1: what begins takes the way that what is in a dialog takes."""
+
+    def handler(request: Request) -> list[bytes]:
+        if request.method != "REGISTER":
+            return [bench.pbx.reply(request, 180)]
+        route = ("Service-Route", "<sip:strict.test;x=y>, <sip:10.0.0.8;lr>")
+        return [bench.pbx.reply(request, 200, ("Expires", "60"), route)]
+
+    bench.pbx.handler = transaction_free(handler)
+    bench.add(server="udp:10.0.0.1:5060")
+    for command in (Invite(1, "pbx", "7"), Watch(1, "pbx", "7", ("dialog",)), SendRequest(1, "pbx", "INFO", "7")):
+        bench.robot.do(command)
+    bench.wire.run(0.1)
+    bench.robot.do(Hangup(1))
+    bench.wire.run(0.1)
+    for method in ("INVITE", "SUBSCRIBE", "INFO", "CANCEL"):
+        request = bench.pbx.requests(method)[0]
+        assert (request.uri_text, str(request.to.uri)) == ("sip:strict.test;x=y", "sip:7@pbx.test")
+        assert request.headers.all("Route") == ["<sip:10.0.0.8;lr>", "<sip:7@pbx.test>"]
+
+
 # --- leaving ----------------------------------------------------------------------------------------
 
 
