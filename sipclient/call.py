@@ -15,13 +15,14 @@ from typing import Any, Protocol
 import msgspec
 
 from sipclient.errors import CallFailed, InvalidValue, SipError
-from sipclient.face.asking import Keypad, News, transfer
+from sipclient.face.asking import transfer
 from sipclient.face.causes import q850_of, reason_of, unsent
-from sipclient.face.connected_line import ConnectedLine
-from sipclient.face.descriptions import NO_MEDIA, Descriptions, OpenMedia
+from sipclient.face.descriptions import NO_MEDIA, OpenMedia
 from sipclient.face.voice import Playing, RecordingCall, Voice
+from sipclient.face.within import Within
 from sipclient.media import MediaSession
 from sipclient.media.stats import StreamStats
+from sipclient.message import Response
 from sipclient.protocol.events import (
     Answered,
     CallEnded,
@@ -118,11 +119,9 @@ class Call:
         self._changed = asyncio.Event()
         self._settled = asyncio.Event()  # answered or over: who waits for the answer is not woken by the ringing
         self.successor: Call | None = None  # the call that a transfer of the far end led to
-        self.voice = Voice(line.spawn)
-        self._news = News()  # answers to what we asked for within the call
-        self._keypad = Keypad(id, line, self._news, self.voice)
-        self._connected_line = ConnectedLine(id, line, self._news)
-        self._descriptions = Descriptions(self, line, self._news, self.voice, open_media)
+        self._open_media = open_media
+        self._answer: Response | None = None
+        self._made: Within | None = None
 
     def __repr__(self) -> str:
         cause = f" {self.cause}" if self.cause else ""
@@ -159,14 +158,28 @@ class Call:
     # --- sound and keys -----------------------------------------------------------------------------
 
     @property
+    def _within(self) -> Within:
+        if self._made is None:
+            self._made = Within(self, self._line, self._open_media)
+            self._made.connected_line.answered(self._answer)
+            if self.end is not None:
+                self._made.close()
+        return self._made
+
+    @property
+    def voice(self) -> Voice:
+        """What it says, hears and records."""
+        return self._within.voice
+
+    @property
     def media(self) -> MediaSession | None:
         """What carries the sound; None before it was needed, and for a call without any."""
-        return self._descriptions.media
+        return self._made.descriptions.media if self._made is not None else None
 
     @property
     def held(self) -> bool:
         """Whether we put the far end on hold."""
-        return self._descriptions.held
+        return self._made is not None and self._made.descriptions.held
 
     @property
     def stats(self) -> StreamStats | None:
@@ -199,8 +212,8 @@ class Call:
         `method`: `rtp` (RFC 4733), `info` (SIP INFO, `application/dtmf-relay`), or `auto`: by RTP where the peer takes
         that, else by INFO. Raises InvalidValue for what is no key, MediaError for `rtp` where the peer takes none.
         """
-        await self._descriptions.settled()
-        await self._keypad.press(keys, method, seconds, gap)
+        await self._within.descriptions.settled()
+        await self._within.keypad.press(keys, method, seconds, gap)
 
     def keys(self) -> AsyncIterator[str]:
         """Each key the far end presses, by RTP or INFO, from those nobody asked for yet, until the call ends."""
@@ -209,11 +222,11 @@ class Call:
     def carry_keys_to(self, other: Call | None) -> None:
         """Press in another call what the far end of this one presses by INFO; None: no more. What it presses by
         RTP goes with the sound, where that goes."""
-        self._keypad.carried = other.dtmf if other is not None else None
+        self._within.keypad.carried = other.dtmf if other is not None else None
 
     def carry_identity_to(self, other: Call | None) -> None:
         """Tell the far end of another call whenever that of this one says who talks there now; None: no more."""
-        self._connected_line.carried = other._connected_line if other is not None else None
+        self._within.connected_line.carried = other._within.connected_line if other is not None else None
 
     async def digits(
         self, count: int | None = None, *, timeout: float = 10.0, between: float = 4.0, terminator: str = "#"
@@ -229,11 +242,11 @@ class Call:
 
         Raises CallFailed where it refuses; the call goes on as it was.
         """
-        await self._descriptions.hold(True)
+        await self._within.descriptions.hold(True)
 
     async def resume(self) -> None:
         """Take the far end back. Raises CallFailed where it refuses."""
-        await self._descriptions.hold(False)
+        await self._within.descriptions.hold(False)
 
     async def transfer(self, to: str | Call, *, timeout: float = 60.0) -> None:
         """Have the far end call somebody else (RFC 3515): a number or URI, or the far end of another answered call,
@@ -241,17 +254,18 @@ class Call:
 
         Raises CallFailed where it refuses, or does not get through within `timeout` seconds: the calls go on.
         """
-        await transfer(self, self._line, self._news, to, timeout)
+        await transfer(self, self._line, self._within.news, to, timeout)
 
-    async def __aiter__(self) -> AsyncIterator[CallState]:
-        told = 0
-        while True:
-            while told < len(self._history):
-                told += 1
-                yield self._history[told - 1]
+    def __aiter__(self) -> AsyncIterator[CallState]:
+        return _States(self)
+
+    async def state_after(self, told: int) -> CallState:
+        """The state after so many others, as soon as there is one. Raises StopAsyncIteration where none will be."""
+        while told >= len(self._history):
             if self.end is not None:
-                return
+                raise StopAsyncIteration
             await self._changed.wait()
+        return self._history[told]
 
     async def __aenter__(self) -> Call:
         try:
@@ -273,7 +287,7 @@ class Call:
 
     def place(self, invite: Invite) -> None:
         """Send the INVITE, at once or as soon as the media have an offer for it; InvalidValue where that is at once."""
-        if self._descriptions.none or invite.late_offer:
+        if self._open_media is None or invite.late_offer:
             self._placed = True
             self._line.do(invite)
         else:
@@ -293,30 +307,30 @@ class Call:
                 self._advance(CallState.CALLING)
             case Ringing():
                 self.status, self.reason = event.status, event.reason
-                self._descriptions.hear(event.body)
+                self._hear(event.body)
                 if event.body or event.status == 180:
                     self._advance(CallState.EARLY if event.body else CallState.RINGING)
-            case Redirected():
-                self._redirected(event)
             case Answered():
                 self._picked_up(event)
-            case OfferReceived():
-                self._descriptions.hear_offer(event.body)
-            case OfferWanted():
-                self._line.spawn(self._descriptions.offer_from(event.local_host))
-            case OfferAnswered():
-                if event.status < 300:
-                    self._descriptions.hear(event.body)
-                self._news.offer_answered(event)
-            case InCallResponded():
-                self._news.responded(event)
-            case TransferProgress():
-                self._news.progressed(event)
-            case InCallRequest():
-                self._keypad.heard(event)
-                self._connected_line.heard(event)
             case CallEnded():
                 self._over(event)
+            case Redirected():
+                self._redirected(event)
+            case OfferReceived():
+                self._within.descriptions.hear_offer(event.body)
+            case OfferWanted():
+                self._line.spawn(self._within.descriptions.offer_from(event.local_host))
+            case OfferAnswered():
+                if event.status < 300:
+                    self._hear(event.body)
+                self._within.news.offer_answered(event)
+            case InCallResponded():
+                self._within.news.responded(event)
+            case TransferProgress():
+                self._within.news.progressed(event)
+            case InCallRequest():
+                self._within.keypad.heard(event)
+                self._within.connected_line.heard(event)
 
     def _advance(self, state: CallState) -> None:
         if _ORDER.index(state) > _ORDER.index(self.state):
@@ -328,11 +342,13 @@ class Call:
                 self._settled.set()
 
     def _picked_up(self, event: Answered) -> None:
-        self._connected_line.answered(event.response)
+        self._answer = event.response
+        if self._made is not None:
+            self._made.connected_line.answered(event.response)
         if event.offer:
-            self._descriptions.hear_offer(event.body)
+            self._within.descriptions.hear_offer(event.body)
         else:
-            self._descriptions.hear(event.body)
+            self._hear(event.body)
         if self.answered_at is None:
             self.status = 200
             self.reason = event.response.reason if event.response is not None else "OK"
@@ -354,13 +370,17 @@ class Call:
         self.status = 200 if event.answered else event.status
         self.cause, self.reason = event.cause, event.reason
         self._advance(CallState.ENDED)
-        self._news.close()
-        self.voice.close()
-        self._descriptions.close()
+        self._answer = None
+        if self._made is not None:
+            self._made.close()
+
+    def _hear(self, body: bytes) -> None:
+        if body:
+            self._within.descriptions.hear(body)
 
     async def describe(self, offer: bytes) -> bytes:
         """Our answer to an offer, or our offer where that is empty; b"" without media. Raises MediaError."""
-        return await self._descriptions.describe(offer)
+        return await self._within.descriptions.describe(offer)
 
     def media_failed(self, reason: str) -> None:
         """The media came to an end for good: a call that nobody can hear is ended, and says why."""
@@ -382,6 +402,22 @@ class Call:
                 self._line.tell(unsent(self.id, cause, str(error)))
 
 
+class _States:
+    """The states of a call, from the first on."""
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+        self._told = 0
+
+    def __aiter__(self) -> _States:
+        return self
+
+    async def __anext__(self) -> CallState:
+        state = await self._call.state_after(self._told)
+        self._told += 1
+        return state
+
+
 class Dialling:
     """What `client.call(...)` gives. Nothing is sent before it is awaited or entered.
 
@@ -396,8 +432,12 @@ class Dialling:
         return self.__aenter__().__await__()
 
     async def __aenter__(self) -> Call:
-        self._call = await self._place()
-        return await self._call.__aenter__()
+        call = self._call = await self._place()
+        try:
+            return await call.answered()
+        except BaseException:
+            call.hangup()
+            raise
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

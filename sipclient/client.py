@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from ssl import SSLContext
 from types import MappingProxyType, TracebackType
@@ -310,9 +310,9 @@ class Client:
         Raises CallFailed where it is not answered. Cancelling whoever waits cancels the call.
         """
 
-        async def place() -> Call:
+        def place() -> Awaitable[Call]:
             placement = self._placement(to, *filled(caller_id, headers, options), timeout, options)
-            return await self._place_in_turn(placement)
+            return self._place_in_turn(placement)
 
         return Dialling(place)
 

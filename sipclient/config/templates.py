@@ -209,6 +209,8 @@ def fill(text: str, variables: Mapping[str, str], kind: type[Template] = Templat
     other text stays as it is, braces included. Raises InvalidValue for a name that is no variable of these, a stray
     brace, and a value that must not reach the wire.
     """
+    if "{" not in text:
+        return text
     if f"{{{VARIABLES}" not in text and not (variables and _NAMED.search(text)):
         return text
     known = {f"{VARIABLES}{name}": value for name, value in variables.items()}

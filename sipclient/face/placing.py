@@ -5,9 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
-from typing import TypeAlias, TypedDict
-
-import msgspec
+from typing import NamedTuple, TypeAlias, TypedDict
 
 from sipclient.config.templates import CallerId, fill
 from sipclient.dialling.plan import Leg, variable_headers
@@ -37,16 +35,19 @@ class CallOptions(TypedDict, total=False):
     """Travel as `X-` headers, and are the call's `variables`."""
 
 
-class Manner(msgspec.Struct, frozen=True):
+NO_VARIABLES: Mapping[str, str] = MappingProxyType({})
+
+
+class Manner(NamedTuple):
     """How a call is placed, beside its INVITE: media and codecs where not the account's, its name and variables."""
 
     media: str = ""
     codecs: tuple[str, ...] = ()
     name: str = ""
-    variables: Mapping[str, str] = MappingProxyType({})
+    variables: Mapping[str, str] = NO_VARIABLES
 
 
-class Placement(msgspec.Struct, frozen=True):
+class Placement(NamedTuple):
     """A call that is to be placed: the command, and what the engine need not know of it. Nothing was sent."""
 
     invite: Invite
@@ -78,7 +79,8 @@ def placement_of(
         late_offer=options.get("late_offer", False),
         call_id=check_call_id(name) if name else "",
     )
-    return Placement(invite, Manner(options.get("media") or "", (), name, MappingProxyType(dict(variables))))
+    given = MappingProxyType(dict(variables)) if variables else NO_VARIABLES
+    return Placement(invite, Manner(options.get("media") or "", (), name, given))
 
 
 def placement_of_leg(
@@ -117,11 +119,14 @@ def filled(caller_id: str, headers: GivenHeaders, options: CallOptions) -> tuple
     return fill(caller_id, variables, CallerId), tuple((name, fill(value, variables)) for name, value in pairs)
 
 
-def checked(headers: GivenHeaders, variables: Mapping[str, str] = MappingProxyType({})) -> Headers:
+def checked(headers: GivenHeaders, variables: Mapping[str, str] | None = None) -> Headers:
     """The headers as pairs, with those that variables become where none of that name is given. Raises InvalidValue."""
     pairs = tuple(headers.items() if isinstance(headers, Mapping) else headers)
-    for name, value in (*pairs, *variable_headers(variables)):
+    more = variable_headers(variables) if variables else ()
+    for name, value in (*pairs, *more):
         check_header_name(name)
         check_header_value(value, f"header {name}")
+    if not more:
+        return pairs
     given = {name.lower() for name, _ in pairs}
-    return pairs + tuple(pair for pair in variable_headers(variables) if pair[0].lower() not in given)
+    return pairs + tuple(pair for pair in more if pair[0].lower() not in given)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import msgspec
 
@@ -18,7 +18,7 @@ Key: TypeAlias = tuple[str, str, tuple[str, ...]]  # account, extension, package
 UNREAD = 1024  # changes a reader may lag behind before only each extension's latest is kept
 
 
-class Memory(msgspec.Struct, frozen=True):
+class Memory(NamedTuple):
     """What is remembered of an extension from an earlier run: its last state, and its episode."""
 
     state: State = State.UNKNOWN
@@ -116,7 +116,7 @@ class Watches:
         shared = self._by_key.get(key)
         if shared is None:
             shared = _Shared(self._next_id(), key)
-            self._do(Watch(shared.id, *key, *msgspec.structs.astuple(memory or Memory())))
+            self._do(Watch(shared.id, *key, *(memory or Memory())))
             self._by_key[key] = self._by_id[shared.id] = shared
         shared.readers.append(reader)
         reader.shared.append(shared)

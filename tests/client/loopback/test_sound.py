@@ -186,11 +186,11 @@ async def test_a_hold_that_is_refused(pbx: Any) -> None:
         async def refuse(offer: bytes) -> bytes:
             raise MediaError("not now")
 
-        theirs._descriptions.describe = refuse  # type: ignore[method-assign]
+        theirs._within.descriptions.describe = refuse  # type: ignore[method-assign]
         with pytest.raises(CallFailed) as failed:
             await ours.hold()
         assert failed.value.status == 488 and not ours.held
-        del theirs._descriptions.describe
+        del theirs._within.descriptions.describe
         await ours.hold()
 
 
