@@ -64,6 +64,7 @@ from sipclient.protocol.refuse import refuse
 from sipclient.protocol.station import Station, notifier_of, station_of
 from sipclient.protocol.transfer_commands import TransferCommands
 from sipclient.protocol.watch import WatchUsage
+from sipclient.protocol.wellformed import without_foreign_bindings
 
 
 class UserAgent:
@@ -213,9 +214,10 @@ class UserAgent:
         try:
             check(message, deciding=True)
         except MalformedMessage as error:
-            if message.status >= 200:
-                transaction.spoil(message, f"the answer is malformed: {error.reason}")
-            raise
+            if not without_foreign_bindings(message):
+                if message.status >= 200:
+                    transaction.spoil(message, f"the answer is malformed: {error.reason}")
+                raise
         transaction.respond(message)
 
     def _keepalive(self, data: bytes, flow: Flow) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from sipclient.errors import MalformedMessage
-from sipclient.message import Headers, Response
+from sipclient.message import Headers, Response, canonical, check, parse_name_addr, split_commas
 
 _T = TypeVar("_T")
 
@@ -35,3 +35,33 @@ def skeleton(response: Response) -> Response | None:
         if lenient(lambda probe=probe: (probe.contact_uri, probe.record_routes)):  # type: ignore[misc]
             headers.carry(way, name)
     return Response(response.status, response.reason, headers, checked=True)
+
+
+def without_foreign_bindings(response: Response) -> bool:
+    """Leave out of a registrar's answer the bindings nobody can read; whether it can be acted upon then.
+
+    It lists those of every device of the user (RFC 3261 §10.3), and what another one wrote is no fault of ours.
+    """
+    if response.cseq.method != "REGISTER" or response.status >= 300:
+        return False
+    entries = []
+    for name, value in response.headers:
+        if canonical(name) != "Contact":
+            entries.append((canonical(name).lower(), name, value))
+        else:
+            entries += [("contact", name, each) for each in _apart(value) if _is_address(each)]
+    response.headers = Headers.of_entries(entries)
+    try:
+        check(response, deciding=True)
+    except MalformedMessage:
+        return False
+    return True
+
+
+def _apart(value: str) -> list[str]:
+    """The elements of a list, also where a quote or bracket in one of them does not close."""
+    return list(lenient(lambda: tuple(split_commas(value)))) or value.split(",")
+
+
+def _is_address(text: str) -> bool:
+    return bool(lenient(lambda: (parse_name_addr(text),)))

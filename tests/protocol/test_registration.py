@@ -274,6 +274,33 @@ def test_ours_is_found_however_the_registrar_writes_it(bench, written) -> None:
 
 
 @pytest.mark.parametrize(
+    "foreign",
+    [
+        "<sip:phone@[fe80::1%eth0]:5060>;expires=9",
+        "<sip:a phone@10.0.0.9>",
+        "",
+        "Phone, the",
+        '"Phone <sip:x@y>',
+        "<sip:x",
+    ],
+)
+def test_what_another_device_bound_is_no_fault_of_ours(bench, foreign) -> None:
+    """RFC 3261 §10.3: the answer lists the bindings of every device of the user, readable or not."""
+    own = "<sip:robot@10.0.0.2:5060>;expires=120"
+    answering(bench, 200, ("Contact", f"{own}, {foreign}"), ("Date", "now"), ("m", foreign))
+    bench.add(expires=300.0)
+    assert bench.robot.of(Registered)[0].expires == 120
+
+
+@pytest.mark.parametrize("header", [("Contact", "*, <sip:x@y>"), ("Expires", "soon")])
+def test_an_answer_without_any_sense_is_a_failure_with_words(bench, header) -> None:
+    answering(bench, 200, ("Service-Route", "<nonsense>"), header)
+    bench.add()
+    assert not bench.robot.of(Registered)
+    assert "malformed" in bench.robot.of(RegistrationLost)[0].reason
+
+
+@pytest.mark.parametrize(
     ("headers", "granted"),
     [
         ((), 300),
