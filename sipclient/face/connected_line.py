@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+from sipclient.errors import InvalidValue
 from sipclient.face.asking import Line, News
-from sipclient.message import Response
+from sipclient.message import Request, Response, check_header_value
 from sipclient.protocol.events import Headers, InCallRequest, SendInCall
 
 # Who it is (RFC 3325 §9.1, and what was there before it), and whether that may be shown (RFC 3323 §4.2).
@@ -37,10 +40,10 @@ class ConnectedLine:
         """A request in the call that the engine has answered."""
         if event.method != "UPDATE" or self.carried is None:
             return
-        headers = event.message.headers
-        who = tuple((name, value) for name in _IDENTITY for value in headers.all(name))
+        message = event.message
+        who = tuple((name, value) for name in _IDENTITY for value in _passable(message, name))
         if who:  # else it only keeps the session alive
-            self.carried.show((*who, *((_PRIVACY, value) for value in headers.all(_PRIVACY))))
+            self.carried.show((*who, *((_PRIVACY, value) for value in _passable(message, _PRIVACY))))
 
     def show(self, who: Headers) -> None:
         """Tell the far end who it talks to now; twice the same is no news."""
@@ -55,3 +58,13 @@ class ConnectedLine:
 
     async def _answered(self, request: int) -> None:
         await self._news.answer(request)  # refused, or taken: the call goes on
+
+
+def _passable(message: Request, name: str) -> Iterator[str]:
+    """The values of a header that we may write, too."""
+    for value in message.headers.all(name):
+        try:
+            check_header_value(value)
+        except InvalidValue:
+            continue
+        yield value
