@@ -88,6 +88,22 @@ def test_an_extension_tells_what_was_seen_of_it_and_what_the_rules_made_of_it(pa
     assert "1002" in page.evaluate("document.activeElement.textContent")  # where it was opened from
 
 
+def test_somebody_camps_on_an_extension_and_then_no_longer(page: Any, office: LabOffice) -> None:
+    office.tell("state 1004 on-the-phone")
+    says(tile(page, "1004"), "On the phone")
+    tile(page, "1004").click()
+    dialog = page.get_by_role("dialog", name="Extension 1004")
+    says(dialog, "Nobody waits for it.")
+    press(dialog, "Wait for it")
+    says(tile(page, "1004"), "1 waiting")
+    says(page.locator("#toasts"), "A callback waits")
+    tile(page, "1004").click()
+    dialog.get_by_role("button", name="Cancel the callback").click()
+    dialog.wait_for(state="detached")
+    tile(page, "1004").get_by_text("1 waiting").wait_for(state="detached")
+    office.tell("state 1004 ready")
+
+
 def test_a_simulation_says_what_would_be_sent_or_which_condition_fails(page: Any) -> None:
     press(rule(page, "acts"), "Simulate acts")
     dialog = page.get_by_role("dialog", name="Simulate acts")
@@ -158,6 +174,7 @@ def test_a_call_is_placed_from_the_dial_box_seen_through_its_states_and_hung_up(
     says(dial, "Would be called", "INVITE sip:9196@")
     press(dial, "Call")
     says(up(page, "9196"), "Answered", "<img src=x onerror=document.title=1>")
+    assert up(page, "9196").locator("bdi").all_inner_texts() == ["<img src=x onerror=document.title=1>", "1001"]
     press(live, "Hold 9196")
     says(up(page, "9196"), "On hold")
     press(live, "Resume 9196")
@@ -275,6 +292,10 @@ def test_a_telephone_has_room_for_it(browser: Any, office: LabOffice) -> None:
         only = '{runOnly: ["target-size", "scrollable-region-focusable", "meta-viewport"]}'
         wide = "document.documentElement.scrollWidth - innerWidth"
         found = {where: (objections(page, only), page.evaluate(wide)) for where in everywhere(page)}
+        page.keyboard.press("Escape")
+        page.evaluate("location.hash = 'calls'")
+        line = page.locator("#view-calls tbody a").first.bounding_box()
+        assert line["height"] < 30 < line["width"]  # a number stands in one line
     assert {where: each for where, each in found.items() if each != ([], 0)} == {}
 
 
@@ -379,9 +400,11 @@ def test_a_robot_that_was_away_is_told_of_and_found_again(page: Any, office: Lab
     page.wait_for_timeout(500)  # what it writes down is a moment behind what it shows
     office.kill()
     says(page.locator("#strip"), "offline, again in")
+    says(page.locator("#board"), "The robot does not answer: this is how it was at")
     office.tell("state 1005 ready")
     office.start(dry_run=True)
     says(page.locator("#strip"), "live", "Dry run")
+    page.locator("#board .stale").first.wait_for(state="hidden")
     says(tile(page, "1005"), "Ready")
     says(rule(page, "acts"), "The change passed unseen", "the watch says to tell, not to act")
     office.busy_and_ready("1005")

@@ -6,7 +6,7 @@ import { hear, keyOf, model } from "./model.js";
 import { speak, trouble } from "./notes.js";
 import { Roving } from "./roving.js";
 import { fresh } from "./sync.js";
-import { exact, since, span, tick, watch } from "./time.js";
+import { clock, exact, now, since, span, tick, watch } from "./time.js";
 import { BUSY, STATES, stateName } from "./words.js";
 
 const tiles = new Map(); // key -> {node, ...parts}
@@ -14,6 +14,7 @@ const filter = { text: "", states: new Set() };
 const counts = new Map(); // state -> its button's number
 let list;
 let summary;
+let stale; // what is said while the robot is away
 let walk;
 let several = false; // accounts: a tile then names its own
 
@@ -28,10 +29,12 @@ export function mount() {
   list = el("ul.tiles", { "aria-label": "Extensions" });
   walk = new Roving(list, ".tile");
   summary = el("p.fine");
+  stale = el("p.stale", { hidden: true });
   fill(document.getElementById("board"),
     el("header.head", {}, el("h2", { id: "board-title" }, "Extensions"), search),
     el("div.filters", { role: "group", "aria-label": "Show only" }, Object.keys(STATES).map(stateFilter)),
-    list, summary); // prettier-ignore
+    stale, list, summary); // prettier-ignore
+  hear("connection", age);
   hear("extensions", redraw);
   hear("extension", (extension) => {
     const tile = tiles.get(keyOf(extension));
@@ -42,6 +45,14 @@ export function mount() {
     count();
   });
   redraw();
+}
+
+// What stands here while nothing comes is how it was, and says so.
+function age() {
+  const away = Boolean(model.connection.lost);
+  if (away && stale.hidden) say(stale, `The robot does not answer: this is how it was at ${clock(new Date(now()).toISOString())}.`);
+  stale.hidden = !away;
+  list.classList.toggle("stale", away);
 }
 
 function stateFilter(state) {

@@ -3,7 +3,7 @@
 import { callActions } from "./actions.js";
 import { advice, get } from "./api.js";
 import { showBridge, timeline } from "./bridge.js";
-import { button, el, fill } from "./dom.js";
+import { button, el, fill, identity } from "./dom.js";
 import { draw as drawLadder } from "./ladder.js";
 import { stateTag, timer } from "./live.js";
 import { hear, isLive, model, peer } from "./model.js";
@@ -52,17 +52,19 @@ function drawRows() {
     const words = filter ? "No call fits the filter." : model.loaded.has("calls") ? "No call yet. The dial box on the board places one." : "Reading…";
     return void fill(rows, problem ? trouble(problem, fresh.calls) : el("p.empty", {}, words));
   }
-  const head = ["When", "To", "From", "State", "Time", "Because"].map((name) => el("th", { scope: "col" }, name));
-  fill(rows, el("table", {}, el("caption.unseen", {}, "Calls, the newest first"), el("thead", {}, el("tr", {}, head)), el("tbody", {}, calls.map(row))),
+  const head = ["When", "To", "From", "State", "Time", "Because"].map((name) => el("th", { scope: "col", role: "columnheader" }, name));
+  fill(rows, el("table", { role: "table" }, el("caption.unseen", {}, "Calls, the newest first"), el("thead", { role: "rowgroup" }, el("tr", { role: "row" }, head)), el("tbody", { role: "rowgroup" }, calls.map(row))),
     newest.length >= 50 && cursor !== "" ? button("Older calls", more) : null); // prettier-ignore
 }
+
+const cell = { role: "cell" }; // said, because on a telephone the table is drawn as cards
 
 function row(call) {
   const inward = call.direction === "in";
   const because = call.rule ? `rule ${call.rule}${call.extension ? `, ${call.extension}` : ""}` : inward ? "called us" : call.bridge ? "bridge" : "asked for";
-  return el("tr", {}, el("td", {}, el("time", { datetime: call.created, title: exact(call.created) }, clock(call.created))),
-    el("th", { scope: "row" }, el("a", { href: `#calls/${encodeURIComponent(call.id)}` }, peer(call) || "—")),
-    el("td", {}, call.caller_id || call.from || "—"), el("td", {}, stateTag(call)), el("td.num", {}, call.answered ? timer(call) : "—"), el("td", {}, because)); // prettier-ignore
+  return el("tr", { role: "row" }, el("td", cell, el("time", { datetime: call.created, title: exact(call.created) }, clock(call.created))),
+    el("th", { scope: "row", role: "rowheader" }, el("a", { href: `#calls/${encodeURIComponent(call.id)}` }, peer(call) || "—")),
+    el("td", cell, identity(call.caller_id || call.from || "—")), el("td", cell, stateTag(call)), el("td.num", cell, call.answered ? timer(call) : "—"), el("td", cell, because)); // prettier-ignore
 }
 
 async function more() {
@@ -107,7 +109,7 @@ function details(call) {
   const variables = Object.entries(call.variables ?? {}).map(([name, value]) => `${name} = ${value}`);
   const facts = [
     ["State", [stateTag(call), " ", timer(call)]],
-    ["Account", call.account], ["From", call.from], ["To", call.to], ["Caller ID", call.caller_id],
+    ["Account", call.account], ["From", call.from], ["To", call.to], ["Caller ID", call.caller_id ? identity(call.caller_id) : ""],
     ["Rule", call.rule ? `${call.rule}${call.extension ? ` for ${call.extension}` : ""}` : ""],
     ["Ended by", call.by], ["Reason", call.reason], ["Attempt", call.attempt], ["Tried again", call.retry_at ? clock(call.retry_at) : ""],
     ["Bridge", call.bridge ? button("Show it", () => showBridge(call.bridge), "quiet") : ""], ["Headers", headers.join("\n")], ["Variables", variables.join("\n")], ["Call-ID", call.call_id ? el("code", {}, call.call_id) : ""],

@@ -64,6 +64,12 @@ export function icon(name, title = "") {
   return node;
 }
 
+// "Name" <number>, each kept to itself: a name from right to left would turn round what stands beside it.
+export function identity(text) {
+  const parts = /^"(.*)"\s*<(.*)>$/s.exec(text ?? "");
+  return parts ? el("span", { dir: "ltr" }, '"', el("bdi", {}, parts[1]), '" <', el("bdi", {}, parts[2]), ">") : el("bdi", {}, text ?? "");
+}
+
 export function button(text, onclick, kind = "", more = {}) {
   return el(`button${kind ? `.${kind}` : ""}`, { type: "button", onclick, ...more }, text);
 }

@@ -2,7 +2,7 @@
 
 import { callActions, endBridge } from "./actions.js";
 import { showBridge } from "./bridge.js";
-import { button, el, fill, icon } from "./dom.js";
+import { button, el, fill, icon, identity } from "./dom.js";
 import { hear, isLive, model, peer } from "./model.js";
 import { speak, trouble } from "./notes.js";
 import { playDialog } from "./play.js";
@@ -61,9 +61,8 @@ function head(call, name = "") {
 }
 
 function why(call) {
-  const parts = [call.rule ? `rule ${call.rule}` : "", call.extension ? `for ${call.extension}` : "", call.caller_id ? `as ${call.caller_id}` : "", call.attempt > 1 ? `attempt ${call.attempt}` : ""];
-  const text = parts.filter(Boolean).join(", ");
-  return text ? el("p.fine", {}, text) : null;
+  const parts = [call.rule ? `rule ${call.rule}` : "", call.extension ? `for ${call.extension}` : "", call.caller_id ? ["as ", identity(call.caller_id)] : "", call.attempt > 1 ? `attempt ${call.attempt}` : ""].filter(Boolean);
+  return parts.length ? el("p.fine", {}, parts.map((part, place) => [place ? ", " : "", part])) : null;
 }
 
 const card = (call) => el("article.call", {}, head(call), why(call), callActions(call));
