@@ -64,7 +64,7 @@ from sipclient.protocol.refuse import refuse
 from sipclient.protocol.station import Station, notifier_of, station_of
 from sipclient.protocol.transfer_commands import TransferCommands
 from sipclient.protocol.watch import WatchUsage
-from sipclient.protocol.wellformed import without_foreign_bindings
+from sipclient.protocol.wellformed import mended
 
 
 class UserAgent:
@@ -214,7 +214,7 @@ class UserAgent:
         try:
             check(message, deciding=True)
         except MalformedMessage as error:
-            if not without_foreign_bindings(message):
+            if not mended(message):
                 if message.status >= 200:
                     transaction.spoil(message, f"the answer is malformed: {error.reason}")
                 raise

@@ -9,6 +9,10 @@ from sipclient.errors import MalformedMessage
 from sipclient.message import Headers, Response, canonical, check, parse_name_addr, split_commas
 
 _T = TypeVar("_T")
+_NEEDED = frozenset({"via", "from", "to", "call-id", "cseq"})  # to know whose answer it is
+_INFORMING = frozenset(
+    {"expires", "retry-after", "min-se", "min-expires", "authentication-info", "proxy-authentication-info"}
+)
 
 
 def lenient(read: Callable[[], tuple[_T, ...]]) -> tuple[_T, ...]:
@@ -37,22 +41,31 @@ def skeleton(response: Response) -> Response | None:
     return Response(response.status, response.reason, headers, checked=True)
 
 
-def without_foreign_bindings(response: Response) -> bool:
-    """Leave out of a registrar's answer the bindings nobody can read; whether it can be acted upon then.
+def mended(response: Response) -> bool:
+    """Leave out of an answer what nobody can read and nothing depends on; whether it can be acted upon then.
 
-    It lists those of every device of the user (RFC 3261 §10.3), and what another one wrote is no fault of ours.
+    Of a refusal that is anything but whose answer it is: a 486 means busy whatever its Retry-After says. Of any other
+    answer it is what only informs; and of a registrar's the bindings, for it lists those of every device of the user
+    (RFC 3261 §10.3), and what another one wrote is no fault of ours.
     """
-    if response.cseq.method != "REGISTER" or response.status >= 300:
-        return False
-    entries = []
-    for name, value in response.headers:
-        if canonical(name) != "Contact":
-            entries.append((canonical(name).lower(), name, value))
-        else:
-            entries += [("contact", name, each) for each in _apart(value) if _is_address(each)]
-    response.headers = Headers.of_entries(entries)
+    refused, registers = response.status >= 300, response.cseq.method == "REGISTER"
+    lines = [(canonical(name).lower(), name, value) for name, value in response.headers]
+    needed = [line for line in lines if line[0] in _NEEDED]
+    kept = []
+    for line in lines:
+        key, name, value = line
+        if key == "contact" and (refused or registers):
+            kept += [(key, name, each) for each in _apart(value) if _is_address(each)]
+        elif key in _NEEDED or not (refused or key in _INFORMING) or _reads(response, [*needed, line]):
+            kept.append(line)
+    response.headers = Headers.of_entries(kept)
+    return _reads(response, kept)
+
+
+def _reads(response: Response, lines: list[tuple[str, str, str]]) -> bool:
+    """Whether an answer with these headers can be acted upon."""
     try:
-        check(response, deciding=True)
+        check(Response(response.status, headers=Headers.of_entries(list(lines)), checked=True), deciding=True)
     except MalformedMessage:
         return False
     return True

@@ -1,4 +1,5 @@
-"""A 2xx to an INVITE that is malformed: it is acknowledged, and the call ended (RFC 3261 §13.2.2.4)."""
+"""Answers that are malformed: what decides nothing is left out of them; a 2xx to an INVITE of which more is wrong is
+acknowledged, and the call ended (RFC 3261 §13.2.2.4)."""
 
 from __future__ import annotations
 
@@ -13,6 +14,7 @@ from sipclient.protocol.events import (
     Invite,
     Offer,
     OfferAnswered,
+    Registered,
     Responded,
     SendRequest,
 )
@@ -28,6 +30,42 @@ def answering(bench, *headers: tuple[str, str], copies: int = 1, change: tuple[b
         return [bench.pbx.reply(request, 200)] if request.method == "BYE" else []
 
     return transaction_free(handler)
+
+
+BROKEN = ("Retry-After", "in a minute"), ("Contact", "<<<"), ("Session-Expires", "soon"), ("Content-Type", "text")
+
+
+@pytest.mark.parametrize("header", [*BROKEN, ("Record-Route", "<sip:a"), ("Require", "@")])
+def test_a_refusal_means_what_its_status_says(bench, header) -> None:
+    """RFC 3261 §21.4.24: a robot that calls again where it was busy must know that it was."""
+    bench.pbx.handler = transaction_free(lambda r: [bench.pbx.reply(r, 486, header)] if r.method == "INVITE" else [])
+    bench.add(register=False)
+    bench.robot.do(Invite(1, "pbx", "7000", body=SDP))
+    bench.wire.run(0.1)
+    (ended,) = bench.robot.of(CallEnded)
+    assert (ended.status, ended.cause, ended.by) == (486, "USER_BUSY", "remote")
+
+
+def test_a_broken_challenge_beside_a_good_one_is_left_out(bench) -> None:
+    bad, good = (("WWW-Authenticate", f'Digest realm="r"{mark} nonce="n"') for mark in ("", ","))
+    bench.pbx.handler = transaction_free(
+        lambda r: [bench.pbx.reply(r, 200) if r.authorizations else bench.pbx.reply(r, 401, bad, good)]
+    )
+    bench.add()
+    assert bench.robot.of(Registered)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [("Authentication-Info", "nextnonce"), ("Expires", "Thu, 01 Dec 1994"), ("Retry-After", ""), ("Min-SE", "x")],
+)
+def test_what_only_informs_spoils_no_answer(bench, header) -> None:
+    bench.pbx.handler = answering(bench, CONTACT, header)
+    bench.add(register=False)
+    bench.robot.do(Invite(1, "pbx", "7000", body=SDP))
+    bench.wire.run(0.1)
+    assert bench.robot.of(Answered)
+    assert not bench.pbx.requests("BYE")
 
 
 @pytest.mark.parametrize(
