@@ -10,6 +10,7 @@ from sipclient.message import Headers, Response, canonical, check, parse_name_ad
 
 _T = TypeVar("_T")
 _NEEDED = frozenset({"via", "from", "to", "call-id", "cseq"})  # to know whose answer it is
+_MOST = 512  # bindings that are looked at
 _INFORMING = frozenset(
     {"expires", "retry-after", "min-se", "min-expires", "authentication-info", "proxy-authentication-info"}
 )
@@ -51,11 +52,13 @@ def mended(response: Response) -> bool:
     refused, registers = response.status >= 300, response.cseq.method == "REGISTER"
     lines = [(canonical(name).lower(), name, value) for name, value in response.headers]
     needed = [line for line in lines if line[0] in _NEEDED]
-    kept = []
+    kept, left = [], _MOST
     for line in lines:
         key, name, value = line
         if key == "contact" and (refused or registers):
-            kept += [(key, name, each) for each in _apart(value) if _is_address(each)]
+            bindings = _apart(value)[:left]
+            left -= len(bindings)
+            kept += [(key, name, each) for each in bindings if _is_address(each)]
         elif key in _NEEDED or not (refused or key in _INFORMING) or _reads(response, [*needed, line]):
             kept.append(line)
     response.headers = Headers.of_entries(kept)

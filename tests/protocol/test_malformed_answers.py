@@ -3,10 +3,12 @@ acknowledged, and the call ended (RFC 3261 §13.2.2.4)."""
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from support.peer import transaction_free
 
-from sipclient.message import Request
+from sipclient.message import Request, Response
 from sipclient.protocol.events import (
     Answered,
     CallEnded,
@@ -18,6 +20,7 @@ from sipclient.protocol.events import (
     Responded,
     SendRequest,
 )
+from sipclient.protocol.wellformed import mended
 
 SDP = b"v=0\r\nm=audio 4000 RTP/AVP 0\r\n"
 CONTACT = ("Contact", "<sip:pbx@10.0.0.1:5060>")
@@ -53,6 +56,16 @@ def test_a_broken_challenge_beside_a_good_one_is_left_out(bench) -> None:
     )
     bench.add()
     assert bench.robot.of(Registered)
+
+
+def test_no_more_is_looked_at_than_anyone_needs() -> None:
+    """Robustness 1: 29,000 contacts that are none, in one answer."""
+    lines = [("Via", "SIP/2.0/UDP h;branch=x"), ("From", "<sip:a@h>"), ("To", "<sip:b@h>"), ("Call-ID", "x")]
+    hostile = Response(486, headers=[*lines, ("CSeq", "1 INVITE"), *[("m", ",<" * 120)] * 240])
+    begun = time.perf_counter()
+    assert mended(hostile)
+    assert time.perf_counter() - begun < 0.05
+    assert "Contact" not in hostile.headers
 
 
 @pytest.mark.parametrize(
