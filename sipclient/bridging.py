@@ -17,7 +17,8 @@ class Bridge:
 
     Packets go from one to the other untouched where both speak one codec, and are transcoded where they do not
     (which needs the extra `media` for all but G.711). Keys are carried across, by RTP or INFO, as each side takes
-    them, and who is shown to talk (an UPDATE), where the other side takes that. Where one side transfers the other (a
+    them. `a` is told who answered `b`, where that is said, and each who talks there later, as `identity` of its account
+    has it and by UPDATE, or a re-INVITE to who takes none. Where one side transfers the other (a
     REFER, on an account with `refer="allow"`), whoever that leads to takes its place while the bridge is awaited: `a`
     and `b` are those who talk now. Entered, leaving parts the calls again.
     """
@@ -33,6 +34,7 @@ class Bridge:
         self._hangup = hangup
         self._parted = asyncio.Event()
         _join(a, b)
+        _introduce(b, a)
 
     def __repr__(self) -> str:
         return f"<Bridge {self.a!r} {'and' if not self._parted.is_set() else 'parted from'} {self.b!r}>"
@@ -89,6 +91,7 @@ class Bridge:
         if stays.end is not None or heir is None or heir.answered_at is None or heir.end is not None:
             return False
         _join(heir, stays)
+        _introduce(heir, stays)
         self.a, self.b = (heir, stays) if gone is self.a else (stays, heir)
         return True
 
@@ -103,6 +106,13 @@ def _join(a: Call, b: Call) -> None:
     for one, other in ((a, b), (b, a)):
         one.carry_keys_to(other)
         one.carry_identity_to(other)
+
+
+def _introduce(one: Call, to: Call) -> None:
+    """Tell the far end of a call who answered the other; whoever calls is shown as the call was placed."""
+    party = one.connected_line.party
+    if party is not None:
+        to.connected_line.show(party)
 
 
 def bridge(a: Call, b: Call, *, hangup: bool = True) -> Bridge:

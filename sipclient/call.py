@@ -17,6 +17,7 @@ import msgspec
 from sipclient.errors import CallFailed, InvalidValue, SipError
 from sipclient.face.asking import transfer
 from sipclient.face.causes import q850_of, reason_of, unsent
+from sipclient.face.connected_line import ConnectedLine
 from sipclient.face.descriptions import NO_MEDIA, OpenMedia
 from sipclient.face.voice import Playing, RecordingCall, Voice
 from sipclient.face.within import Within
@@ -120,7 +121,8 @@ class Call:
         self._settled = asyncio.Event()  # answered or over: who waits for the answer is not woken by the ringing
         self.successor: Call | None = None  # the call that a transfer of the far end led to
         self._open_media = open_media
-        self._answer: Response | None = None
+        self.identity: tuple[str, ...] = ()  # of the account: by which headers a far end is told who talks
+        self._answer: Response | None = None  # the latest response to our INVITE
         self._made: Within | None = None
 
     def __repr__(self) -> str:
@@ -161,6 +163,7 @@ class Call:
     def _within(self) -> Within:
         if self._made is None:
             self._made = Within(self, self._line, self._open_media)
+            self._made.connected_line.identity = self.identity
             self._made.connected_line.answered(self._answer)
             if self.end is not None:
                 self._made.close()
@@ -226,7 +229,12 @@ class Call:
 
     def carry_identity_to(self, other: Call | None) -> None:
         """Tell the far end of another call whenever that of this one says who talks there now; None: no more."""
-        self._within.connected_line.carried = other._within.connected_line if other is not None else None
+        self.connected_line.carried = other.connected_line if other is not None else None
+
+    @property
+    def connected_line(self) -> ConnectedLine:
+        """Who talks at the far end, and what that is told of who talks here."""
+        return self._within.connected_line
 
     async def digits(
         self, count: int | None = None, *, timeout: float = 10.0, between: float = 4.0, terminator: str = "#"
@@ -307,6 +315,7 @@ class Call:
                 self._advance(CallState.CALLING)
             case Ringing():
                 self.status, self.reason = event.status, event.reason
+                self._responded(event.response)
                 self._hear(event.body)
                 if event.body or event.status == 180:
                     self._advance(CallState.EARLY if event.body else CallState.RINGING)
@@ -341,10 +350,13 @@ class Call:
             if state in (CallState.ANSWERED, CallState.ENDED):
                 self._settled.set()
 
-    def _picked_up(self, event: Answered) -> None:
-        self._answer = event.response
+    def _responded(self, response: Response | None) -> None:
+        self._answer = response
         if self._made is not None:
-            self._made.connected_line.answered(event.response)
+            self._made.connected_line.answered(response)
+
+    def _picked_up(self, event: Answered) -> None:
+        self._responded(event.response)
         if event.offer:
             self._within.descriptions.hear_offer(event.body)
         else:

@@ -325,16 +325,18 @@ class Client:
         variables: Mapping[str, str] = MappingProxyType({}),
         caller_id: str = "",
         account: Which = None,
+        private: bool = False,
     ) -> Call:
         """Place the call of one leg of a plan (`sipclient.dialling`), once it may leave, and give it.
 
         `call_id` is what its Call-ID begins with, if that matters, `name` and `variables` are the call's. `caller_id`
-        and `account` hold where the leg names none; its time limits are kept by who follows the plan. Raises
-        InvalidValue for what must not reach the wire.
+        and `account` hold where the leg names none, `private` is that of CallOptions; its time limits are kept by who
+        follows the plan. Raises InvalidValue for what must not reach the wire.
         """
         self._running()
         who = self.account(leg.account or account)
-        return await self._place_in_turn(placement_of_leg(self.next_id, who, leg, caller_id, call_id, name, variables))
+        placement = placement_of_leg(self.next_id, who, leg, caller_id, call_id, name, variables, private)
+        return await self._place_in_turn(placement)
 
     def _placement(
         self, to: str, caller_id: str, headers: GivenHeaders, timeout: float | None, options: CallOptions

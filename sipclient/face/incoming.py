@@ -63,10 +63,10 @@ class IncomingCall:
         """The caller's display name, empty where none was sent."""
         return self.from_.display_name
 
-    def ring(self) -> None:
+    def ring(self, headers: HeaderList = ()) -> None:
         """Let the caller hear that it rings (180)."""
         if self.call.end is None:
-            self._line.do(Ring(self.call.id))
+            self._line.do(Ring(self.call.id, headers=headers))
 
     async def answer(self, headers: HeaderList = ()) -> Call:
         """Answer, and wait until the caller acknowledged it.

@@ -91,12 +91,13 @@ def placement_of_leg(
     call_id: str,
     name: str,
     variables: Mapping[str, str],
+    private: bool,
 ) -> Placement:
     """What one leg of a plan comes to, whose time limits the plan's follower keeps. Raises InvalidValue."""
     shown = leg.caller_id(user_of(account.address)) or caller_id
     check_called(leg.to, shown)
     call_id = check_call_id(call_id) if call_id else ""
-    invite = Invite(next_id(), account.key, leg.to, shown, checked(leg.headers), call_id=call_id)
+    invite = Invite(next_id(), account.key, leg.to, shown, checked(leg.headers), call_id=call_id, private=private)
     return Placement(invite, Manner(leg.media, leg.codecs, name, MappingProxyType(dict(variables))))
 
 

@@ -92,6 +92,7 @@ class Switchboard:
         if manner.codecs:
             account = msgspec.structs.replace(account, codecs=manner.codecs)
         call = Call(self, invite.id, account.key, invite.to, self._opener(account, manner.media, ""), self._follow)
+        call.identity = account.identity
         call.name, call.variables = manner.name, manner.variables
         self.calls[call.id] = call
         try:
@@ -159,6 +160,7 @@ class Switchboard:
         account = self._accounts[event.account]
         opener = self._opener(account, "", event.flow.local_host)
         call = Call(self, event.id, account.key, str(event.request.to.uri), opener)
+        call.identity = account.identity
         call.received(event.request.call_id)
         self.calls[call.id] = call
         replaces = self.calls.get(event.replaces) if event.replaces is not None else None

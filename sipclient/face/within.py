@@ -20,7 +20,7 @@ class Within:
         self.voice = Voice(line.spawn)
         self.news = News()  # answers to what we asked for within the call
         self.keypad = Keypad(call.id, line, self.news, self.voice)
-        self.connected_line = ConnectedLine(call.id, line, self.news)
+        self.connected_line = ConnectedLine(call.id, line)
         self.descriptions = Descriptions(call, line, self.news, self.voice, open_media)
 
     def close(self) -> None:

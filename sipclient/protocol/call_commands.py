@@ -29,6 +29,7 @@ from sipclient.protocol.events import (
     Invite,
     Offer,
     Redirect,
+    Refresh,
     Reject,
     Ring,
     SendInCall,
@@ -60,6 +61,7 @@ class CallCommands:
                 Offer: self._offer,
                 AnswerOffer: self._answer_offer,
                 SendInCall: self._send_in_call,
+                Refresh: self._refresh,
             }
         )
 
@@ -129,6 +131,13 @@ class CallCommands:
         call = call_of(self._stations, command.id)
         if call is not None:
             call.answer_offer(command.status, command.body, command.content_type, command.warnings)
+
+    def _refresh(self, command: Refresh) -> None:
+        check_headers(command.headers)
+        call = call_of(self._stations, command.id)
+        session = call.talking if call is not None else None
+        if session is not None:
+            session.offers.tell(command.headers)
 
     def _send_in_call(self, command: SendInCall) -> None:
         check_headers(command.headers)

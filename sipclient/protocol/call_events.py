@@ -21,6 +21,7 @@ class Ringing(Value, frozen=True):
     reason: str
     body: bytes = b""
     content_type: str = ""
+    response: Response | None = None
 
 
 class Redirected(Value, frozen=True):

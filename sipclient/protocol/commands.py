@@ -164,6 +164,15 @@ class SendInCall(Value, frozen=True):
     content_type: str = ""
 
 
+class Refresh(Value, frozen=True):
+    """Tell the peer of an answered call something by headers, and change nothing of the session: by UPDATE where it
+    takes that (RFC 3311 §5.1), else by a re-INVITE with the description that holds. The latest of what waits is told.
+    """
+
+    id: int
+    headers: Headers
+
+
 class Transfer(Value, frozen=True):
     """Ask the peer of an answered call to call `to` (REFER, RFC 3515): InCallResponded, then TransferProgress follow.
 
@@ -255,6 +264,7 @@ Command: TypeAlias = (
     | Offer
     | AnswerOffer
     | SendInCall
+    | Refresh
     | Transfer
     | AnswerTransfer
     | TellTransfer

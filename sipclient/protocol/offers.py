@@ -73,14 +73,15 @@ class OffersOwner(Protocol):
 class Offers:
     """The offers of one dialog: one at a time, ours or the peer's."""
 
-    __slots__ = ("_last", "_ours", "_retry", "_session", "_theirs")
+    __slots__ = ("_last", "_ours", "_retry", "_session", "_theirs", "_untold")
 
     def __init__(self, session: OffersOwner) -> None:
         self._session = session
         self._ours: Exchange | None = None  # our re-INVITE or UPDATE under way
         self._theirs: tuple[ServerTransaction, Request, Flow] | None = None  # the peer's, not answered yet
         self._retry: Timer | None = None  # after glare
-        self._last: tuple[str, bytes, str] | None = None  # what we offered last, and how
+        self._last: tuple[str, bytes, str, Headers] | None = None  # what we offered last, and how
+        self._untold: Headers = ()  # what waits for its turn to be told
 
     @property
     def offered(self) -> str:
@@ -109,6 +110,7 @@ class Offers:
         """The dialog is over: what is not answered by now will not be."""
         core = self._session.stack.core
         ours, self._ours = self._ours, None
+        self._untold = ()
         waiting = self._retry is not None and self._last is not None and self._last[1]
         if waiting or (ours is not None and ours.draft.body):
             core.emit(OfferAnswered(self._session.call, 481, why))
@@ -137,6 +139,21 @@ class Offers:
         else:
             self._send("INVITE", *self._session.local_body)
 
+    def tell(self, headers: Headers) -> None:
+        """Tell something by headers alone, now or after the offer that is under way."""
+        self._untold = headers
+        self._tell_on()
+
+    def _tell_on(self) -> None:
+        session = self._session
+        if not self._untold or self._busy or session.ended:
+            return
+        headers, self._untold = self._untold, ()
+        if "UPDATE" in session.allow:
+            self._send("UPDATE", b"", "", headers)
+        elif session.local_body[0]:  # a re-INVITE without a description would ask for an offer
+            self._send("INVITE", *session.local_body, headers)
+
     def tell_address(self) -> None:
         """Our address may be another one since the peer learned it: it is told by a re-INVITE (robustness 22).
 
@@ -148,10 +165,10 @@ class Offers:
         else:
             self.refresh()
 
-    def _send(self, method: str, body: bytes, content_type: str) -> None:
+    def _send(self, method: str, body: bytes, content_type: str, headers: Headers = ()) -> None:
         session = self._session
-        self._last = (method, body, content_type)
-        extra = (("Allow", ALLOW), ("Supported", SUPPORTED), *session.timer.offer())
+        self._last = (method, body, content_type, headers)
+        extra = (("Allow", ALLOW), ("Supported", SUPPORTED), *session.timer.offer(), *headers)
         draft = session.dialog.draft(method, extra, body, content_type)
         self._ours = session.dialog.send(session.stack, self, draft, contact=True)
 
@@ -177,6 +194,7 @@ class Offers:
             self._session.acknowledge_again(exchange)
         if status in (408, 481):
             self._session.lost(status, reason)
+        self._tell_on()
 
     def _agreed(self, exchange: Exchange, status: int, reason: str, answer: Response) -> None:
         session, draft = self._session, exchange.draft
@@ -219,7 +237,9 @@ class Offers:
             return
         if self._theirs is None:
             self._send(*self._last)
-        elif self._last[1]:
+            return
+        self._untold = self._untold or self._last[3]  # it is told once that is answered
+        if self._last[1]:
             session.stack.core.emit(OfferAnswered(session.call, 491, "the peer's offer is under way"))
 
     # --- the peer's ---------------------------------------------------------------------------------
@@ -254,6 +274,7 @@ class Offers:
     def withdraw(self) -> None:
         """A CANCEL of the peer's re-INVITE while it waits (RFC 3261 §9.2): 487, and all stays as it was."""
         self._refuse()
+        self._tell_on()
         self._session.stack.core.emit(OfferWithdrawn(self._session.call))
 
     def _answer_timer(self, request: Request) -> Headers:
@@ -269,6 +290,7 @@ class Offers:
         if status >= 300:
             agent = host_port(session.dialog.line.uri.host, None)
             reply(transaction, request, flow, status, headers=warning_headers(agent, warnings))
+            self._tell_on()
             return
         session.local_body = (body, content_type)
         to = response_flow(request, flow)
@@ -282,6 +304,7 @@ class Offers:
         transaction.respond(200, data)
         if request.method == "INVITE":
             session.repeat(to, data, request.cseq.number, answer_awaited=not request.body)
+        self._tell_on()
 
 
 def reply(transaction: ServerTransaction, request: Request, flow: Flow, status: int, headers: Headers = ()) -> None:

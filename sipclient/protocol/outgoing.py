@@ -146,7 +146,8 @@ class OutgoingCall:
                 session.prack(response)
         if self._failure is None:
             core = self._stack.core
-            core.emit(Ringing(self.id, response.status, response.reason, response.body, response.content_type))
+            body, kind = response.body, response.content_type
+            core.emit(Ringing(self.id, response.status, response.reason, body, kind, response))
 
     def on_final(self, exchange: Exchange, response: Response) -> None:
         """The call was answered, or refused."""

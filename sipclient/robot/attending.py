@@ -16,12 +16,14 @@ from sipclient.call import Call, CallState
 from sipclient.config import Config, IncomingAction, IncomingTemplate
 from sipclient.dialling import Failed, Place, Plan
 from sipclient.errors import CallbackRefused, CallFailed, InvalidValue, MediaError, NotAllowed, StoreError
+from sipclient.face.connected_line import asks_privacy
 from sipclient.face.connecting import TOLD_FOR
 from sipclient.face.dialler import Dialler
 from sipclient.face.incoming import IncomingCall
 from sipclient.face.wishes import LEG_TIMEOUT, tone_for
 from sipclient.media.tones.countries import named_tone
 from sipclient.protocol.causes import BY_Q850
+from sipclient.protocol.events import Headers
 from sipclient.robot import told
 from sipclient.robot.callbacks import Callbacks
 from sipclient.robot.desk.plans import Plans
@@ -239,7 +241,7 @@ class Attending:
             return
         try:
             if call.answered_at is None:
-                await self._incoming.answer()
+                await self._incoming.answer(self._told_of(other))
             self._step("bridged", to)
             await bridge(call, other)
         finally:
@@ -259,19 +261,28 @@ class Attending:
         """The other side's call, answered; None where the caller left before. Raises CallFailed, NotAllowed."""
         client = self._means.client
 
+        private = asks_privacy(self._incoming.request)
+
         async def place(step: Place) -> Call:
+            hidden = private and "pai" not in client.account(step.leg.account).identity
             return await client.place(
                 step.leg,
                 call_id=f"{plan.id}-{step.number}" if plan.id else "",
                 name=plan.id,
                 variables=dict(plan.variables),
-                caller_id=self._shown(),
+                caller_id="" if hidden else self._shown(),
+                private=private,
             )
+
+        def heard(step: Place, other: Call, state: CallState) -> None:
+            told = self._told_of(other) if state is CallState.RINGING and dialler.alone else ()
+            if told and self._call.answered_at is None:
+                self._incoming.ring(told)
 
         def waits(failed: Failed, seconds: float) -> None:
             self._step("waiting", f"{failed.cause}: another attempt in {seconds:g} s")
 
-        dialler = Dialler(plan, client.clock, place, _nothing, waits)
+        dialler = Dialler(plan, client.clock, place, heard, waits)
         leaving = asyncio.create_task(self._leaves(dialler))
         try:
             other = await dialler.run()
@@ -285,6 +296,11 @@ class Attending:
             other.hangup()
             return None
         return other
+
+    def _told_of(self, other: Call) -> Headers:
+        """Who rings, or answered, as the caller may see it."""
+        party = other.connected_line.party
+        return self._call.connected_line.told(party) if party is not None else ()
 
     async def _leaves(self, dialler: Dialler) -> None:
         await self._call.ended()
@@ -315,10 +331,6 @@ def refuse_unfit(plan: Plan) -> None:
         raise InvalidValue("RECORD_STEREO: what is recorded of a call that reaches us is record of its action")
     if plan.hangup_after_bridge is False:
         raise InvalidValue("hangup_after_bridge=false: a call that reaches us ends with the one it was bridged to")
-
-
-def _nothing(place: Place, call: Call, state: CallState) -> None:
-    """What becomes of each call is told by the client."""
 
 
 def is_tone(what: str) -> bool:

@@ -30,6 +30,7 @@ from sipclient.protocol.events import (
     Registered,
     Reject,
     RemoveAccount,
+    Ringing,
     Unwatch,
     Watch,
 )
@@ -288,6 +289,7 @@ class Engine:
         self.world = world
         self.deliver: Callable[[list[Any]], None] = lambda inputs: None
         self.outcomes: list[int] = []
+        self.says: Any = None  # the response by which calls ring and are answered
         self.live: dict[int, bool] = {}  # whether it was answered
         self._watches: dict[int, tuple[Watch, Episode, State]] = {}
 
@@ -366,7 +368,8 @@ class Engine:
         calling = Calling(invite.id, f"call-{len(self.world.invites)}")
         if status == 200:
             self.live[invite.id] = True
-            events: list[Any] = [calling, Answered(invite.id)]
+            rings = [Ringing(invite.id, 180, "Ringing", response=self.says)] if self.says is not None else []
+            events: list[Any] = [calling, *rings, Answered(invite.id, self.says)]
         else:
             cause = {486: "USER_BUSY", 503: "NORMAL_TEMPORARY_FAILURE"}.get(status, "NORMAL_UNSPECIFIED")
             events = [calling, CallEnded(invite.id, status, cause, 0, "", "remote", False)]

@@ -10,7 +10,7 @@ import pytest
 
 from sipclient.config import load
 from sipclient.message import Request, parse
-from sipclient.protocol.events import Answer, CallEnded, Hangup, IncomingCall, Redirect, Reject
+from sipclient.protocol.events import Answer, CallEnded, Hangup, IncomingCall, Redirect, Reject, Ring
 from sipclient.robot import callback_request, told
 from sipclient.robot.hooks import NO_HOOKS
 from tests.robot.conftest import DIAL, HEAD, settle
@@ -139,6 +139,53 @@ async def test_answered_until_the_caller_hangs_up(stage: Any) -> None:
     await settle()
     (over,) = world.of(told.CallOver)
     assert (over.job, over.answered, over.by) == ("incoming/1", True, "remote")
+
+
+def shows(identity: str) -> str:
+    """An account of that identity, and one with sound, without which nothing is bridged."""
+    head = HEAD.replace('media = "none"', f'media = "none"\nidentity = {identity}').replace(
+        "[[watch]]", '[[watch]]\naccount = "pbx"'
+    )
+    return head + '[accounts.other]\naddress = "sip:other@pbx.example.com"\nregister = false\n'
+
+
+BOB = '"Bob" <sip:7000@pbx.example.com>'
+
+
+@pytest.mark.parametrize(
+    ("identity", "privacy", "told"),
+    [
+        ('["from", "pai"]', "", (("P-Asserted-Identity", BOB),)),
+        ('["from", "pai"]', "id", (("P-Asserted-Identity", BOB), ("Privacy", "id"))),
+        ('["rpid"]', "", (("Remote-Party-ID", f"{BOB};party=called;privacy=off;screen=no"),)),
+        ('["from"]', "id", ()),
+    ],
+)
+async def test_a_caller_is_told_who_rings_and_who_answered(stage: Any, identity: str, privacy: str, told: Any) -> None:
+    """RFC 3325 §9.1: in the 180 and the 200, as `identity` of the account has it."""
+    await stage.start(incoming('bridge = "7000"'), head=shows(identity))
+    asked = f"Privacy: {privacy}\r\n" if privacy else ""
+    stage.world.engine.says = parse(
+        b"SIP/2.0 180 Ringing\r\nVia: SIP/2.0/UDP 127.0.0.1;branch=z9hG4bKx\r\n"
+        b"From: <sip:a@b>;tag=1\r\nTo: <sip:c@d>;tag=2\r\nCall-ID: i\r\nCSeq: 1 INVITE\r\n"
+        + f"P-Asserted-Identity: {BOB}\r\n{asked}Content-Length: 0\r\n\r\n".encode()
+    )
+    arrive(stage.world)
+    await settle()
+    rings = [each.headers for each in stage.world.commanded(Ring)]
+    assert rings == ([(), told] if told else [()])
+    (answer,) = stage.world.commanded(Answer)
+    assert answer.headers == told
+
+
+@pytest.mark.parametrize(("identity", "shown"), [('["from", "pai"]', '"Ann" <555>'), ('["from"]', "")])
+async def test_who_asked_not_to_be_shown_is_not(stage: Any, identity: str, shown: str) -> None:
+    """RFC 3323 §4.2: `Privacy: id` of who calls us holds for the call it leads to."""
+    await stage.start(incoming('bridge = "7000"'), head=shows(identity))
+    arrive(stage.world, caller='"Ann" <sip:555@pbx.example.com>;tag=f\r\nPrivacy: id\r\nX-Rest: x')
+    await settle()
+    (invite,) = stage.world.invites
+    assert (invite.caller_id, invite.private) == (shown, True)
 
 
 async def test_a_hook_answers_and_is_hung_up_after(stage: Any) -> None:

@@ -14,12 +14,8 @@ from typing import Any
 import pytest
 
 from sipclient import BridgeFailed, BridgeProgress, Client, InvalidValue, MediaError
-from sipclient.face.asking import News
-from sipclient.face.connected_line import ConnectedLine
 from sipclient.face.wishes import tone_for
 from sipclient.media.tones.detector import tone_level
-from sipclient.message import Response, parse
-from sipclient.protocol.checks import check_headers
 from sipclient.protocol.events import InCallRequest, SendInCall
 from tests.client.loopback.test_sound import TONE_440, TONE_1000, hears
 
@@ -384,46 +380,11 @@ async def test_who_talks_on_one_side_is_shown_to_the_other(pbx: Any) -> None:
                 told += [event.message] if isinstance(event, InCallRequest) and event.id == far_a.id else []
             first, second = told
             assert first.headers.get("P-Asserted-Identity") == agent[0][1] and first.headers.get("Privacy") == "id"
-            assert second.headers.get("Remote-Party-ID") == "<sip:x@y>;party=calling"
+            assert second.headers.get("P-Asserted-Identity") == "<sip:x@y>"  # as the account's identity has it
             bridge.part()
             bridge.a.hangup()
             bridge.b.hangup()
         assert client.failures == 0
-
-
-async def test_who_takes_no_update_gets_none() -> None:
-    sent: list[Any] = []
-
-    class Wire:
-        def do(self, command: Any) -> None:
-            sent.append(command)
-
-        def spawn(self, work: Any) -> None:
-            work.close()
-
-    line = ConnectedLine(1, Wire(), News())  # type: ignore[arg-type]
-    line.show((("P-Asserted-Identity", "<sip:x@y>"),))
-    assert sent == []
-
-
-async def test_who_is_shown_with_what_no_header_may_hold_is_not_passed_on() -> None:
-    """RFC 3261 §25.1 lets a name hold an escaped bell; we write none, and that is no fault of the program."""
-    sent: list[Any] = []
-
-    class Wire:
-        def do(self, command: Any) -> None:
-            check_headers(command.headers)
-            sent.extend(command.headers)
-
-        def spawn(self, work: Any) -> None:
-            work.close()
-
-    here, there = (ConnectedLine(number, Wire(), News()) for number in (1, 2))  # type: ignore[arg-type]
-    there.answered(Response(200, headers=[("Allow", "UPDATE")]))
-    here.carried = there
-    update = b'UPDATE sip:x@y SIP/2.0\r\nP-Asserted-Identity: "\\\a" <sip:x@y>\r\nRemote-Party-ID: <sip:x@y>\r\n\r\n'
-    here.heard(InCallRequest(1, "UPDATE", parse(update)))  # type: ignore[arg-type]
-    assert sent == [("Remote-Party-ID", "<sip:x@y>")]
 
 
 async def test_an_account_without_sound_cannot_be_bridged(pbx: Any) -> None:
