@@ -8,12 +8,13 @@ import math
 import re
 
 from sipclient.config.draft import Draft, is_name, known_account
+from sipclient.config.events import EVENTS
 from sipclient.config.findings import Findings
 from sipclient.config.incoming_checks import check_incoming
 from sipclient.config.model import AccountConfig, Turn, WatchConfig
 from sipclient.config.patterns import MOST_EXTENSIONS, Pattern, overlapping
 from sipclient.config.rule_checks import check_rules
-from sipclient.config.values import Mistake
+from sipclient.config.values import Mistake, did_you_mean, quoted
 
 MOST_AT_ONCE = 10_000
 MOST_AGENTS = 0xFFFFFFFF  # HEP3 has 32 bits for a capture agent
@@ -30,6 +31,7 @@ def check_draft(draft: Draft, findings: Findings) -> None:
     _accounts(draft, findings)
     _watches(draft, findings)
     _services(draft, findings)
+    _webhooks(draft, findings)
     _dial(draft, findings)
     check_rules(draft, findings)
     check_incoming(draft, findings)
@@ -133,6 +135,14 @@ def _services(draft: Draft, findings: Findings) -> None:
     open_web = draft.web is not None and not draft.web.listen.loopback and not draft.web.tokens
     if open_web and findings.sound("web", "tokens"):
         findings.error(("web", "listen"), "any address but loopback needs tokens")
+    if draft.hep is not None and not 0 <= draft.hep.id <= MOST_AGENTS:
+        findings.error(("hep", "id"), f"a capture agent's id is a whole number from 0 to {MOST_AGENTS}")
+    _spans(draft, findings)
+    if draft.listen is not None and not draft.listen.origins and findings.sound("listen", "origins"):
+        findings.error(("listen", "origins"), 'name the web sites that may connect, like ["https://app.example.com"]')
+
+
+def _webhooks(draft: Draft, findings: Findings) -> None:
     for place, hook in draft.webhooks.items():
         if not _WEB_URL.fullmatch(hook.url) and findings.sound("webhooks", place, "url"):
             findings.error(("webhooks", place, "url"), 'a webhook is like "https://example.com/hook"')
@@ -146,11 +156,10 @@ def _services(draft: Draft, findings: Findings) -> None:
             findings.add(
                 "warning", ("webhooks", place), "no secret: whoever is told cannot know that it was this robot"
             )
-    if draft.hep is not None and not 0 <= draft.hep.id <= MOST_AGENTS:
-        findings.error(("hep", "id"), f"a capture agent's id is a whole number from 0 to {MOST_AGENTS}")
-    _spans(draft, findings)
-    if draft.listen is not None and not draft.listen.origins and findings.sound("listen", "origins"):
-        findings.error(("listen", "origins"), 'name the web sites that may connect, like ["https://app.example.com"]')
+        for pattern in hook.events:
+            if not any(map(pattern.matches, EVENTS)):
+                words = f"no event is called {quoted(pattern.text)}{did_you_mean(pattern.text, EVENTS)}"
+                findings.error(("webhooks", place, "events"), words)
 
 
 def _spans(draft: Draft, findings: Findings) -> None:

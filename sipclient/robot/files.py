@@ -50,7 +50,7 @@ def lacking_extras() -> tuple[str, ...]:
     there = {
         "media": has_extra(),
         "ws": find_spec("websockets") is not None,
-        "web": find_spec("litestar") is not None and find_spec("uvicorn") is not None,
+        "web": None not in map(find_spec, ("litestar", "uvicorn", "httpx", "prometheus_client")),
         "postgres": find_spec("psycopg") is not None,
         "otel": spans_there(),
     }

@@ -54,6 +54,10 @@ def read_tokens(path: str) -> list[Token]:
     """The tokens of a file. Raises ConfigError where it cannot be read, or is none."""
     try:
         found = msgspec.convert(tomllib.loads(read_text(path, LONGEST_FILE)), _File)
+    except FileNotFoundError as error:
+        raise ConfigError(
+            "there is no such file: make one with `sipclient token NAME --scope call`", file=path
+        ) from error
     except OSError as error:
         raise ConfigError(f"cannot be read: {error.strerror}", file=path) from error
     except (ValueError, msgspec.ValidationError) as error:

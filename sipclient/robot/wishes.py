@@ -12,7 +12,7 @@ from typing import Annotated, TypeAlias
 import msgspec
 
 from sipclient.config.values import Mistake, Seconds
-from sipclient.errors import InvalidValue
+from sipclient.errors import InvalidValue, MediaError
 from sipclient.media.sound import open_source
 from sipclient.media.tones.countries import named_tone
 
@@ -150,7 +150,10 @@ def sound_of(text: str, folder: str) -> str | Path:
     path = (Path(folder) / inside).resolve()
     if not path.is_relative_to(Path(folder).resolve()):
         raise InvalidValue(f'"{text[:80]}" may not be played from here: it leads out of the folder of robot.toml')
-    open_source(path).stop()
+    try:
+        open_source(path).stop()
+    except MediaError as error:  # where its folder is on this machine is not theirs to know
+        raise MediaError(str(error).replace(str(path), text)) from error
     return path
 
 

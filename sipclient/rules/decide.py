@@ -56,8 +56,8 @@ def simulate(
 ) -> list[Verdict]:
     """Every condition of the rule held against a change that might be, in their order; nothing happens.
 
-    Where the template gives nothing that may be sent, the conditions after it cannot be asked. KeyError for an
-    unknown rule.
+    `settle`, which is a matter of time, is not among them. Where the template gives nothing that may be sent, the
+    conditions after it cannot be asked. KeyError for an unknown rule.
     """
     case = Case(rules, memory, rules.rules[name], change, now, at)
     verdicts: list[Verdict] = []

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import msgspec
 from litestar import Request
 
 from sipclient.web.problems import Refused
-
-_WHERE = re.compile(r"(.*) - at (?:key in )?`\$\.?(.*)`", re.DOTALL)
+from sipclient.web.wording import in_words
 
 
 class StrictRequest(Request[Any, Any, Any]):
@@ -23,12 +21,6 @@ class StrictRequest(Request[Any, Any, Any]):
         try:
             return msgspec.json.decode(body, type=field.annotation if field is not None else Any)
         except msgspec.ValidationError as error:
-            raise Refused(422, "invalid-value", _said(str(error))) from error
+            raise Refused(422, "invalid-value", in_words(str(error))) from error
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise Refused(400, "bad-request", f"the body is no JSON: {error}") from error
-
-
-def _said(text: str) -> str:
-    """Where, and what."""
-    found = _WHERE.fullmatch(text)
-    return f"{found[2]}: {found[1]}" if found is not None and found[2] else text

@@ -190,7 +190,7 @@ EXAMPLES: Mapping[str, dict[str, Any]] = MappingProxyType(
                 "account": "pbx",
                 "because": "hours: mon 2026-03-02 19:40 is outside mon-fri 08:00-18:00 Europe/Berlin",
                 "actions": [],
-                "conditions": [{"name": "edge", "passed": True, "detail": ""}],
+                "conditions": [{"name": "edge", "passed": True, "detail": "", "reached": True}],
             },
         },
         "GET /v1/calls": {"response": _page(_CALL)},

@@ -12,6 +12,7 @@ from litestar.exceptions import HTTPException
 
 from sipclient.errors import InvalidValue, MediaError, NotAllowed, SipError, StoreError
 from sipclient.robot.recordings import FolderUnusable
+from sipclient.web.wording import in_words
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -97,7 +98,8 @@ def _said(extra: Any) -> str:
     where = str(extra.get("key", "")).removeprefix("in_")
     if where == "data":  # what is there has been read already
         return "a body is needed: a JSON object"
-    return f"{where}: {extra.get('message', '')}" if where else str(extra.get("message", ""))
+    said = in_words(str(extra.get("message", "")))
+    return f"{where}: {said.removeprefix('the body: ')}" if where else said
 
 
 def _response(

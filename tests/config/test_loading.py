@@ -334,6 +334,12 @@ MISTAKES = [
         "web.listen: any address but loopback needs tokens",
     ),
     ("[dial]", '[web]\nlisten = "localhost"\n[dial]', 10, 'web.listen: "localhost" lacks a port'),
+    (
+        "[dial]",
+        '[[webhooks]]\nurl = "http://x"\nsecret = "s"\nevents = ["call-*", "recording-complet"]\n[dial]',
+        12,
+        'webhooks[1].events: no event is called "recording-complet" (did you mean "recording-complete"?)',
+    ),
     ("[dial]", '[[webhooks]]\nurl = "ftp://x"\n[dial]', 10, "webhooks[1].url: a webhook is like"),
     (
         "[dial]",

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 import pytest
 
 from sipclient.config import AccountConfig, DialConfig, load
+from sipclient.config.events import EVENTS
 from sipclient.errors import InvalidValue, ListenFailed, StoreError
 from sipclient.protocol.account import Account
 from sipclient.protocol.events import Watch
-from sipclient.robot import told
+from sipclient.robot import files, told
 from sipclient.robot.accounts import accounts_of
 from sipclient.robot.alarm import Alarm
 from sipclient.robot.files import store_url
 from sipclient.robot.ledger import DAY, KEPT, PAUSE, SOON, Ledger
 from sipclient.robot.service import check_ports
+from sipclient.robot.told import Told
 from sipclient.robot.turns import Turns
 from sipclient.store import ExtensionRecord, JobRecord, JobState
 
@@ -237,3 +240,21 @@ async def test_what_the_engine_will_not_watch_is_told_and_the_others_are_watched
     await stage.start()
     assert stage.world.of(told.Notice)[0].text == "1002 of pbx cannot be watched: no address"
     assert stage.world.of(told.Started)[0].extensions == 2
+
+
+def test_webhooks_can_name_every_event_and_no_other() -> None:
+    def kinds(kind: type[Told]) -> Iterator[str]:
+        for each in kind.__subclasses__():
+            if each.__module__.startswith("sipclient."):
+                yield str(each.__struct_config__.tag)
+            yield from kinds(each)
+
+    assert set(kinds(Told)) == EVENTS
+
+
+def test_an_extra_lacks_where_any_part_of_it_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "web" not in files.lacking_extras()
+    found = files.find_spec
+    for name in ("litestar", "uvicorn", "httpx", "prometheus_client"):
+        monkeypatch.setattr(files, "find_spec", lambda asked, name=name: None if asked == name else found(asked))
+        assert "web" in files.lacking_extras()

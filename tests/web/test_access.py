@@ -184,7 +184,7 @@ def test_any_other_address_needs_a_file_with_tokens(file: str, tmp_path: Path) -
     listen = HostPort("0.0.0.0:0")
     with pytest.raises(ListenFailed, match="needs tokens"):
         Front(WebConfig(listen=listen), "")
-    with pytest.raises(ConfigError, match="cannot be read"):
+    with pytest.raises(ConfigError, match="there is no such file"):
         Front(WebConfig(listen=listen, tokens=Text("tokens.toml")), str(tmp_path))
     Path(file).write_text("")
     with pytest.raises(ListenFailed, match="needs tokens"):
@@ -213,7 +213,8 @@ def test_check_says_what_is_wrong_with_the_tokens(file: str, tmp_path: Path) -> 
     robot = tmp_path / "robot.toml"
     robot.write_text('[accounts.a]\naddress = "sip:a@b.example"\n[web]\nlisten = "0.0.0.0:1"\ntokens = "tokens.toml"\n')
     (finding,) = check_file(str(robot))
-    assert str(finding).startswith(f"{robot}:5: error") and "tokens.toml: cannot be read" in str(finding)
+    assert str(finding).startswith(f"{robot}:5: error")
+    assert "tokens.toml: there is no such file: make one with `sipclient token" in str(finding)
     Path(file).write_text("")
     (finding,) = check_file(str(robot))
     assert "has no token: make one by sipclient token NAME --file tokens.toml" in finding.message

@@ -106,11 +106,27 @@ async def test_bodies_are_described_with_all_their_bounds(stage: Any) -> None:
 @pytest.mark.parametrize(
     ("body", "detail"),
     [
-        (b'{"to": "7000", "stereo": 0}', "stereo: Expected `bool`, got `int`"),
-        (b'{"to": "7000", "stereo": "true"}', "stereo: Expected `bool`, got `str`"),
-        (b'{"to": "7000", "retry": {"on": ["5xx"], "times": "3"}}', "retry.times: Expected `int`, got `str`"),
-        (b"[]", "Expected `object`, got `array`"),
-        (b"null", "Expected `object`, got `null`"),
+        (b'{"to": "7000", "stereo": 0}', "stereo: true or false is wanted, not a whole number"),
+        (b'{"to": "7000", "stereo": "true"}', "stereo: true or false is wanted, not a text"),
+        (
+            b'{"to": "7000", "retry": {"on": ["5xx"], "times": "3"}}',
+            "retry.times: a whole number is wanted, not a text",
+        ),
+        (b"[]", "the body: an object is wanted, not a list"),
+        (b"null", "a body is needed: a JSON object"),
+        (b"{}", "to: is missing"),
+        (b'{"to": "7000", "call": 1}', "call: there is no such key here"),
+        (b'{"to": "7000", "a\\r\\nb": 1}', "a\\r\\nb: there is no such key here"),
+        (b'{"to": "7000", "retry": {"wait": 1}}', "retry.on: is missing"),
+        (
+            b'{"to": "7000", "retry": {"on": [true]}}',
+            "retry.on[0]: a whole number or a text is wanted, not true or false",
+        ),
+        (b'{"to": "7000", "retry": {"on": []}}', "retry.on: at least 1 entries are taken"),
+        (b'{"to": "7000", "retry": {"on": [486], "times": 0}}', "retry.times: a number of at least 1 is wanted"),
+        (b'{"to": ""}', "to: at least 1 characters are taken"),
+        (b'{"to": 7000}', "to: a text is wanted, not a whole number"),
+        (b'{"to": "7000", "headers": {"X-A": null}}', "headers[...]: a text is wanted, not null"),
         (b"", "a body is needed: a JSON object"),
     ],
 )

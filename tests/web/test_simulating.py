@@ -29,6 +29,9 @@ call = { to = "{extension}9" }
 """
 
 
+ALL = ["extensions", "edge", "missed", "once", "settle", "armed", "hours", "limit", "template", "allow", "dry-run"]
+
+
 async def ask(stage: Any, rule: str, status: int = 200, **question: str) -> Any:
     """What it answers."""
     response = await stage.client.post(f"/v1/rules/{rule}/simulate", json=question)
@@ -49,8 +52,8 @@ async def test_what_would_be_sent(stage: Any) -> None:
     assert wait == {"kind": "wait", "seconds": 2.0}
     assert call["to"] == "7000" and call["caller_id"] == '"Ext 1001" <1001>'
     assert call["headers"] == {"X-Extension": "1001"}
-    names = [each["name"] for each in answer["conditions"]]
-    assert names[:4] == ["extensions", "edge", "missed", "once"] and "settle" in names
+    assert [each["name"] for each in answer["conditions"]] == ALL
+    assert all(each["reached"] for each in answer["conditions"])
     rules = (await stage.get("/v1/rules"))["items"]
     assert [rule["fired_total"] for rule in rules] == [0, 0, 0, 0]  # nothing happened
     assert (await stage.get("/v1/calls"))["items"] == []
@@ -103,3 +106,17 @@ async def test_questions_that_cannot_be_answered(stage: Any) -> None:
     assert (await ask(stage, "queue", 422, at="2026-03-02T19:00:00"))["code"] == "invalid-value"
     assert (await ask(stage, "queue", 422, to="asleep"))["code"] == "invalid-value"
     assert (await ask(stage, "queue", 422, account="other"))["code"] == "invalid-value"
+
+
+async def test_every_condition_is_listed_and_what_was_not_reached_says_so(stage: Any) -> None:
+    await stage.start('[[rules]]\nname = "odd"\narmed = "on-request"\ncall = { to = "{variables.who}" }\n')
+    answer = await ask(stage, "odd", extension="1001")
+    assert [each["name"] for each in answer["conditions"]] == ALL
+    told = {each["name"]: each for each in answer["conditions"]}
+    assert told["settle"] == {"name": "settle", "passed": True, "detail": "the rule waits for nothing", "reached": True}
+    assert not told["template"]["passed"] and told["template"]["reached"]
+    for name in ("allow", "dry-run"):
+        assert told[name] == {"name": name, "passed": False, "detail": "not reached", "reached": False}
+    answer = await ask(stage, "odd", extension="4711")
+    assert [each["name"] for each in answer["conditions"]] == ["watched", *ALL]
+    assert [each["reached"] for each in answer["conditions"]] == [True, *([False] * len(ALL))]

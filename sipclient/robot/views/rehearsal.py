@@ -14,7 +14,7 @@ from sipclient.presence import State
 from sipclient.protocol.events import ExtensionChanged
 from sipclient.robot.views.shapes import ExtensionShape, Shape
 from sipclient.rules import Memory, RuleSet, simulate
-from sipclient.rules.conditions import CLOSING, Case
+from sipclient.rules.conditions import CLOSING, CONDITIONS, Case
 
 _TALKING = (State.ON_THE_PHONE, State.ON_HOLD)
 
@@ -30,11 +30,13 @@ class Question(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class ConditionShape(Shape, frozen=True):
-    """A condition, and whether it holds; `detail` says why not."""
+    """A condition, and whether it holds; `detail` says why not. `reached` false: another stood before it, and it was
+    not asked."""
 
     name: str
     passed: bool
     detail: str = ""
+    reached: bool = True
 
 
 class ActionShape(Shape, frozen=True, omit_defaults=True):
@@ -79,9 +81,8 @@ def rehearse(
     seen = _seen(rules, rule, question, watched)
     if seen is None:
         detail = f"{question.extension} is not watched" + (f" by {question.account}" if question.account else "")
-        return _told(
-            question.extension, question.account, [ConditionShape(name="watched", passed=False, detail=detail)]
-        )
+        lacking = ConditionShape(name="watched", passed=False, detail=detail)
+        return _told(question.extension, question.account, [lacking, *_not_reached("extensions", *CONDITIONS)])
     change = _change(rule, question, seen)
     if question.at is not None:
         now += max(0.0, (question.at - at).total_seconds())
@@ -154,11 +155,22 @@ def _conditions(
     names = ", ".join(each.text for each in rule.when.extensions)
     detail = "" if about else f"{change.extension} of {change.account} is not among {names}"
     yield ConditionShape(name="extensions", passed=about, detail=detail)
-    for verdict in simulate(rules, memory, str(rule.name), change, now, at):
-        yield ConditionShape(name=verdict.condition, passed=verdict.holds, detail=verdict.detail)
-        if verdict.condition == "once" and rule.settle:
-            detail = f"it must stay {change.after} for {rule.settle:g} s"
-            yield ConditionShape(name="settle", passed=True, detail=detail)
+    verdicts = {each.condition: each for each in simulate(rules, memory, str(rule.name), change, now, at)}
+    for name in CONDITIONS:
+        verdict = verdicts.get(name)
+        if verdict is not None:
+            yield ConditionShape(name=name, passed=verdict.holds, detail=verdict.detail)
+        elif name == "settle":
+            detail = (
+                f"it must stay {change.after} for {rule.settle:g} s" if rule.settle else "the rule waits for nothing"
+            )
+            yield ConditionShape(name=name, passed=True, detail=detail)
+        else:
+            yield from _not_reached(name)
+
+
+def _not_reached(*names: str) -> list[ConditionShape]:
+    return [ConditionShape(name=name, passed=False, detail="not reached", reached=False) for name in names]
 
 
 def _actions(case: Case) -> Iterator[ActionShape]:
