@@ -219,7 +219,14 @@ allow = tokens("allow", "Allow", lower=False)
 
 
 def _state(text: str) -> tuple[str, Params]:
-    state, params = parse_token_params(text, "Subscription-State")
+    """The state counts though a parameter of it is none (`terminated;reason=`): a NOTIFY that is refused leaves us with
+    what was true before."""
+    try:
+        state, params = parse_token_params(text, "Subscription-State")
+    except MalformedMessage:
+        word, *rest = text.split(";")
+        whole = [each for each in rest if all(side.strip(" \t") for side in each.split("=", 1))]
+        state, params = parse_token_params(";".join((word, *whole)), "Subscription-State")
     return state.lower(), params
 
 

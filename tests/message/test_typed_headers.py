@@ -65,6 +65,14 @@ GOOD: list[tuple[Read, list[str], object]] = [
         ["Subscription-State: Terminated;reason=timeout;retry-after=5"],
         ("terminated", {"reason": "timeout", "retry-after": "5"}),
     ),
+    *[
+        (lambda m: (m.subscription_state[0], dict(m.subscription_state[1])), [f"Subscription-State: {text}"], expected)
+        for text, expected in (
+            ("active;", ("active", {})),
+            ("terminated;reason=", ("terminated", {})),
+            ("Active ; expires= ;retry-after=5;;=x", ("active", {"retry-after": "5"})),
+        )
+    ],
     (lambda m: m.rseq, [], None),
     (lambda m: m.rseq, ["RSeq: 988789"], 988789),
     (lambda m: m.rack, [], None),
@@ -179,6 +187,8 @@ BAD: list[tuple[Read, list[str]]] = [
     (lambda m: m.event, ["Event: "]),
     (lambda m: m.event, ["Event: a b"]),
     (lambda m: m.subscription_state, ["Subscription-State: ;x"]),
+    (lambda m: m.subscription_state, ["Subscription-State: act ive;"]),
+    (lambda m: m.subscription_state, ["Subscription-State: active" + ";x" * 600 + ";"]),
     (lambda m: m.rseq, ["RSeq: 4294967296"]),
     (lambda m: m.rack, ["RAck: 1 INVITE"]),
     (lambda m: m.rack, ["RAck: 1 2147483648 INVITE"]),
