@@ -182,3 +182,14 @@ def test_what_serves_is_brought_along_by_the_command() -> None:
     front = open_front(config, "")
     assert isinstance(front, Front)
     asyncio.run(front.closed())
+
+
+@pytest.mark.parametrize("path", ["/v1/status", "/v1/events?after=0", "/", "/healthz"])
+async def test_head_is_answered_as_get_is_without_its_body(path: str) -> None:
+    """RFC 9110 §9.3.2, of a stream without an end too."""
+    async with served() as (_, port):
+        answer = await ask(port, request(path).replace("GET", "HEAD", 1))
+        head, _, body = answer.partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 200") and body == b""
+        refused = await ask(port, request("/v1/rules/x/simulate").replace("GET", "HEAD", 1))
+        assert refused.startswith(b"HTTP/1.1 405") and b"allow: OPTIONS, POST" in refused
