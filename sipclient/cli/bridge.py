@@ -123,7 +123,7 @@ def words_of(progress: BridgeProgress) -> str:
     """One line of what happened: `a  ringing 1001`."""
     if progress.state == "waiting":
         return f"{progress.leg}  {progress.cause}: another attempt in {progress.seconds:.0f} s"
-    if progress.state in ("failed", "not-recorded"):
+    if progress.state in ("failed", "announcing", "not-recorded"):
         return f"{progress.state.replace('-', ' ')}: {visible(progress.reason)}"
     if not progress.leg:
         return f"ended: {progress.cause}" if progress.state == "ended" else progress.state

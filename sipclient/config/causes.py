@@ -31,6 +31,7 @@ CAUSES = frozenset(
         "INVALID_IE_CONTENTS",
         "INVALID_MSG_UNSPECIFIED",
         "INVALID_NUMBER_FORMAT",
+        "LOSE_RACE",
         "MANDATORY_IE_MISSING",
         "MESSAGE_TYPE_NONEXIST",
         "NETWORK_OUT_OF_ORDER",

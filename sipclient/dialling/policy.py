@@ -11,6 +11,7 @@ from sipclient.dialling.plan import Leg, Plan
 NO_ANSWER = "NO_ANSWER"
 NO_PROGRESS = "NO_USER_RESPONSE"  # Q.850 18: neither an alerting nor a connect indication in time
 LEFT = "ORIGINATOR_CANCEL"
+ELSEWHERE = "LOSE_RACE"  # another one was answered (RFC 3326 §3.1)
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -22,10 +23,10 @@ class Place(msgspec.Struct, frozen=True):
 
 
 class Drop(msgspec.Struct, frozen=True):
-    """Hang up this call. `elsewhere`: because another one was answered (RFC 3326 §3.1)."""
+    """Hang up this call, which ends with this cause."""
 
     number: int
-    elsewhere: bool = False
+    cause: str = LEFT
 
 
 class Connected(msgspec.Struct, frozen=True):
@@ -64,6 +65,7 @@ class Dialling:
         self.over = False
         self.again: float | None = None  # when the next attempt begins
         self.last = Failed(0, NO_ANSWER)  # how the call that ended last did
+        self._closed = NO_ANSWER  # why an answer that comes now is hung up
         self._plan = plan
         self._numbers = 0
         self._round = 0
@@ -95,9 +97,9 @@ class Dialling:
     def answered(self, number: int) -> list[Step]:
         """A call was answered. One that had been given up, or came second, is hung up."""
         if self.over or self._under_way.pop(number, None) is None:
-            return [Drop(number, self.over)]
-        self.over = True
-        return [*self._drop_all(elsewhere=True), Connected(number)]
+            return [Drop(number, self._closed)]
+        self.over, self._closed = True, ELSEWHERE
+        return [*self._drop_all(ELSEWHERE), Connected(number)]
 
     def ended(self, number: int, status: int, cause: str, reason: str, now: float) -> list[Step]:
         """A call ended without having been answered."""
@@ -129,7 +131,7 @@ class Dialling:
                 self.last = Failed(
                     0, cause, "it did not ring in time" if cause == NO_PROGRESS else "not answered in time"
                 )
-                steps.append(Drop(number))
+                steps.append(Drop(number, cause))
         if steps:
             steps += self._go_on(now)
         return steps + self._place_due(now)
@@ -172,11 +174,11 @@ class Dialling:
         return []
 
     def _fail(self, failed: Failed) -> list[Step]:
-        self.over = True
-        return [*self._drop_all(), failed]
+        self.over, self._closed = True, failed.cause
+        return [*self._drop_all(failed.cause), failed]
 
-    def _drop_all(self, elsewhere: bool = False) -> list[Step]:
-        steps: list[Step] = [Drop(number, elsewhere) for number in self._under_way]
+    def _drop_all(self, cause: str) -> list[Step]:
+        steps: list[Step] = [Drop(number, cause) for number in self._under_way]
         self._under_way.clear()
         self._later.clear()
         return steps

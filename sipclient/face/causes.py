@@ -5,10 +5,11 @@ from __future__ import annotations
 from types import MappingProxyType
 
 from sipclient.errors import InvalidValue
-from sipclient.protocol.causes import BY_Q850
+from sipclient.protocol.causes import BY_Q850, LOSE_RACE
 from sipclient.protocol.events import CallEnded
 
 _Q850 = MappingProxyType({name: number for number, name in BY_Q850.items()})
+TELLABLE = frozenset((*_Q850, LOSE_RACE[0]))  # the causes that a Reason header can tell
 
 
 def reason_of(cause: str | int | None, words: str = "") -> str:
@@ -19,7 +20,7 @@ def reason_of(cause: str | int | None, words: str = "") -> str:
     """
     if cause is None:
         return ""
-    if cause == "LOSE_RACE":
+    if cause == LOSE_RACE[0]:
         return 'SIP;cause=200;text="Call completed elsewhere"'  # RFC 3326 §3.1
     if isinstance(cause, int):
         if not 1 <= cause <= 127:

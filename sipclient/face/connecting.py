@@ -13,6 +13,7 @@ from sipclient.bridging import Bridge
 from sipclient.call import FAREWELL, Call, CallState
 from sipclient.dialling import Failed, Leg, Place, Plan
 from sipclient.errors import BridgeFailed, CallFailed, MediaError
+from sipclient.face.causes import TELLABLE
 from sipclient.face.clock import until
 from sipclient.face.dialler import Dialler
 from sipclient.face.progress import BridgeProgress
@@ -21,10 +22,8 @@ from sipclient.face.shell import Clock
 from sipclient.face.voice import Playing, RecordingCall, Spawn
 from sipclient.face.wishes import Settled, tone_for
 from sipclient.media.sound import check_recording, open_source
-from sipclient.protocol.causes import BY_Q850
 
 TOLD_FOR = 4.0  # seconds of a tone that says why nobody answered
-_NUMBERED = frozenset(BY_Q850.values())  # the causes that a Reason header can tell
 
 Tell: TypeAlias = Callable[[BridgeProgress], None]
 
@@ -218,6 +217,7 @@ class Connecting:
         if call is None or call.end is not None:
             return
         self._failure = failure
+        self._say(None, "announcing", status=failure.status, cause=failure.cause, reason=str(failure))
         self._silence()
         call.voice.bridge_to(None)
         what = self._wishes.announcement or tone_for(self._wishes.ringback, failure.cause)
@@ -275,7 +275,7 @@ class Connecting:
         """All calls end; the cause of a failure is told to whoever had answered, where it has a number."""
         self._silence()
         for call in tuple(self._untold):
-            call.hangup(cause if cause in _NUMBERED and call.answered_at is not None else None)
+            call.hangup(cause if cause in TELLABLE and call.answered_at is not None else None)
         with suppress(TimeoutError):
             async with asyncio.timeout(FAREWELL):
                 await self._all_told.wait()

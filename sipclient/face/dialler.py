@@ -9,13 +9,12 @@ from typing import TypeAlias
 from sipclient.call import Call, CallState
 from sipclient.dialling import Connected, Dialling, Drop, Failed, Place, Plan, Step
 from sipclient.errors import CallFailed, InvalidValue, SipError
+from sipclient.face.causes import TELLABLE
 from sipclient.face.clock import until
 from sipclient.face.shell import Clock
 
 PlaceCall: TypeAlias = Callable[[Place], Awaitable[Call]]
 Heard: TypeAlias = Callable[[Place, Call, CallState], None]
-
-ELSEWHERE = "LOSE_RACE"  # FreeSWITCH's word for a call that another one was faster than
 
 
 class Dialler:
@@ -125,7 +124,7 @@ class Dialler:
         if call is None:  # it waits for its turn, and gets none
             self._watchers[step.number].cancel()
         else:
-            call.hangup(ELSEWHERE if step.elsewhere else None)
+            call.hangup(step.cause if step.cause in TELLABLE else None)
 
     async def _follow(self, place: Place) -> None:
         try:

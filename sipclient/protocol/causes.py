@@ -6,6 +6,7 @@ from types import MappingProxyType
 
 NORMAL_CLEARING = ("NORMAL_CLEARING", 16)
 NO_ANSWER = ("NO_ANSWER", 19)
+LOSE_RACE = ("LOSE_RACE", 0)  # FreeSWITCH's word for a call that another one was faster than
 UNSPECIFIED = ("NORMAL_UNSPECIFIED", 31)
 
 _ROWS: tuple[tuple[str, int, tuple[int, ...]], ...] = (
@@ -72,7 +73,7 @@ STATUS_OF_CAUSE = MappingProxyType(
     {name: statuses[0] for name, _, statuses in _ROWS}
     | {"NO_ANSWER": 480, "CALL_REJECTED": 603, "NORMAL_UNSPECIFIED": 480, "NORMAL_CLEARING": 480}
 )
-NAMES = frozenset(BY_Q850.values()) | {name for name, _, _ in _ROWS}
+NAMES = frozenset(BY_Q850.values()) | {name for name, _, _ in _ROWS} | {LOSE_RACE[0]}
 
 
 def cause_of(status: int, q850: int | None = None) -> tuple[str, int]:

@@ -21,7 +21,7 @@ from sipclient.protocol.exchange import Stack
 from sipclient.protocol.line import Line
 from sipclient.protocol.outgoing import Registry
 from sipclient.protocol.repeater import Repeater
-from sipclient.protocol.session import Session, reason_cause
+from sipclient.protocol.session import Session, reason_cause, said_cause
 from sipclient.protocol.timers import Timer
 from sipclient.protocol.transaction import ServerTransaction
 
@@ -151,7 +151,7 @@ class IncomingInvite:
         """Refuse it."""
         if not self._answered and not self._ended and command.status >= 300:
             self._respond(command.status, command.reason, command.headers)
-            self._end(command.status, cause_of(command.status), command.reason, "local")
+            self._end(command.status, said_cause(command.headers, cause_of(command.status)), command.reason, "local")
 
     def hangup(self, headers: Headers) -> None:
         """Refuse what rings (603), BYE what was answered: after its ACK, or once that cannot come (RFC 3261 §15)."""
@@ -159,7 +159,7 @@ class IncomingInvite:
             self.reject(Reject(self.id, 603, headers=headers))
             return
         if self._ending is None:
-            self._ending = (NORMAL_CLEARING, "", "local")
+            self._ending = (said_cause(headers, NORMAL_CLEARING), "", "local")
             self._bye_headers = headers
             if self._acked:
                 self.session.bye(headers)

@@ -24,7 +24,7 @@ from sipclient.protocol.events import (
 from sipclient.protocol.exchange import Exchange, Stack
 from sipclient.protocol.identity import identity_headers
 from sipclient.protocol.line import Line
-from sipclient.protocol.session import Session, reason_cause
+from sipclient.protocol.session import Session, reason_cause, said_cause
 from sipclient.protocol.timers import T1, Timer
 from sipclient.protocol.transaction import ServerTransaction
 
@@ -286,7 +286,8 @@ class OutgoingCall:
 
     def hangup(self, headers: Headers) -> None:
         """CANCEL or BYE, whichever fits."""
-        self._stop_with(0, NORMAL_CLEARING if self._session else cause_of(487), "", "local", headers)
+        usual = NORMAL_CLEARING if self._session else cause_of(487)
+        self._stop_with(0, said_cause(headers, usual), "", "local", headers)
 
     def _too_long(self, _: object) -> None:
         self._limit = None

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from sipclient.message import Request, Response
+from sipclient.message import Headers as MessageHeaders
+from sipclient.message import Reason, Request, Response
+from sipclient.message.readers import reasons
 from sipclient.protocol.build import ACCEPT, ALLOW, SUPPORTED
-from sipclient.protocol.causes import cause_of
+from sipclient.protocol.causes import LOSE_RACE, cause_of
 from sipclient.protocol.dialog import Ack, Dialog, Dialogs
 from sipclient.protocol.events import Flow, Headers, InCallRequest, InCallResponded, OfferAnswered
 from sipclient.protocol.exchange import Exchange, Stack
@@ -335,6 +337,18 @@ class Session:
 
 def reason_cause(message: Request | Response, status: int) -> tuple[str, int]:
     """The hangup cause of a message: its Reason header's, else its status' (RFC 3326)."""
-    reasons = lenient(lambda: message.reason_header)
-    q850 = next((each.cause for each in reasons if each.protocol.upper() == "Q.850"), None)
-    return cause_of(status, q850)
+    return cause_of(status, _q850(lenient(lambda: message.reason_header)))
+
+
+def said_cause(headers: Headers, otherwise: tuple[str, int]) -> tuple[str, int]:
+    """The hangup cause that a message of ours says in a Reason header, if it has any."""
+    said = reasons(MessageHeaders(headers)) if headers else ()
+    q850 = _q850(said)
+    if q850:
+        return cause_of(0, q850)
+    elsewhere = any(each.protocol.upper() == "SIP" and each.cause == 200 for each in said)  # RFC 3326 §3.1
+    return LOSE_RACE if elsewhere else otherwise
+
+
+def _q850(said: tuple[Reason, ...]) -> int | None:
+    return next((each.cause for each in said if each.protocol.upper() == "Q.850"), None)

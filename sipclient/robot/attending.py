@@ -16,13 +16,13 @@ from sipclient.call import Call, CallState
 from sipclient.config import Config, IncomingAction, IncomingTemplate
 from sipclient.dialling import Failed, Place, Plan
 from sipclient.errors import CallbackRefused, CallFailed, InvalidValue, MediaError, NotAllowed, StoreError
+from sipclient.face.causes import TELLABLE
 from sipclient.face.connected_line import asks_privacy
 from sipclient.face.connecting import TOLD_FOR
 from sipclient.face.dialler import Dialler
 from sipclient.face.incoming import IncomingCall
 from sipclient.face.wishes import LEG_TIMEOUT, tone_for
 from sipclient.media.tones.countries import named_tone
-from sipclient.protocol.causes import BY_Q850
 from sipclient.protocol.events import Headers
 from sipclient.robot import told
 from sipclient.robot.callbacks import Callbacks
@@ -38,7 +38,6 @@ RINGBACK = "us-ring"
 _TONES = ("%(", "tone_stream://", "silence_stream://")
 _PLAIN = re.compile(r"[A-Za-z0-9+*#._-]{1,64}")  # a number that stands in a caller ID as it is
 _ODD = re.compile(r"[^A-Za-z0-9+_-]+")
-_NUMBERED = frozenset(BY_Q850.values())
 
 
 class Means(msgspec.Struct, frozen=True):
@@ -322,7 +321,7 @@ class Attending:
         with suppress(MediaError, TimeoutError):
             async with asyncio.timeout(TOLD_FOR):
                 await self._call.play(tone_for(RINGBACK, cause))
-        self._call.hangup(cause if cause in _NUMBERED else None)
+        self._call.hangup(cause if cause in TELLABLE else None)
 
 
 def refuse_unfit(plan: Plan) -> None:

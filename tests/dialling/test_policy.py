@@ -87,7 +87,7 @@ def test_at_once_the_first_to_answer_is_it_and_the_others_hear_so() -> None:
     stage.busy(2)
     assert stage.take() == []
     stage.answered(3)
-    assert stage.take() == [Drop(1, elsewhere=True), Connected(3)]
+    assert stage.take() == [Drop(1, "LOSE_RACE"), Connected(3)]
 
 
 def test_two_answer_at_once_and_the_second_is_hung_up() -> None:
@@ -95,7 +95,7 @@ def test_two_answer_at_once_and_the_second_is_hung_up() -> None:
     stage.take()
     stage.answered(1)
     stage.answered(2)
-    assert stage.take() == [Drop(2, elsewhere=True), Connected(1), Drop(2, elsewhere=True)]
+    assert stage.take() == [Drop(2, "LOSE_RACE"), Connected(1), Drop(2, "LOSE_RACE")]
     stage.ended(2, 487, "ORIGINATOR_CANCEL")
     assert stage.take() == []
 
@@ -113,7 +113,7 @@ def test_some_are_called_later_than_the_others() -> None:
     stage.until(14.9)
     assert stage.take() == []
     stage.until(15)
-    assert stage.take() == [Drop(2)]
+    assert stage.take() == [Drop(2, "NO_ANSWER")]
     stage.answered(3)
     assert stage.take() == [Connected(3)]
 
@@ -156,7 +156,7 @@ def test_a_leg_that_is_not_answered_in_time() -> None:
     stage.until(9.9)
     assert stage.take() == []
     stage.until(10)
-    assert stage.take() == [Drop(1), Place(2, Leg("2"), 1)]
+    assert stage.take() == [Drop(1, "NO_ANSWER"), Place(2, Leg("2"), 1)]
     stage.ended(1, 487, "ORIGINATOR_CANCEL")  # what it says to our CANCEL is no news
     assert stage.take() == []
 
@@ -167,13 +167,13 @@ def test_a_leg_that_does_not_ring_in_time() -> None:
     stage.dialling.progress(2)
     stage.dialling.progress(7)  # unknown, and harmless
     stage.until(5)
-    assert stage.take() == [Drop(1)]
+    assert stage.take() == [Drop(1, "NO_USER_RESPONSE")]
     stage.ended(2, 0, "NO_ANSWER")
     assert stage.take() == [Failed(0, "NO_ANSWER")]
     alone = Stage("{progress_timeout=3}1")
     alone.take()
     alone.until(3)
-    assert alone.take() == [Drop(1), Failed(0, "NO_USER_RESPONSE", "it did not ring in time")]
+    assert alone.take() == [Drop(1, "NO_USER_RESPONSE"), Failed(0, "NO_USER_RESPONSE", "it did not ring in time")]
 
 
 def test_the_deadline_of_the_whole_ends_every_call() -> None:
@@ -183,8 +183,8 @@ def test_the_deadline_of_the_whole_ends_every_call() -> None:
     assert stage.take()[1:] == [
         Place(2, Leg("2"), 1),
         Place(3, Leg("3"), 1),
-        Drop(2),
-        Drop(3),
+        Drop(2, "NO_ANSWER"),
+        Drop(3, "NO_ANSWER"),
         Failed(0, "NO_ANSWER", "not answered within 30 s"),
     ]
 
@@ -201,7 +201,11 @@ def test_answered_at_the_deadline() -> None:
     second.take()
     second.until(30)
     second.answered(1)
-    assert second.take() == [Drop(1), Failed(0, "NO_ANSWER", "not answered within 30 s"), Drop(1, elsewhere=True)]
+    assert second.take() == [
+        Drop(1, "NO_ANSWER"),
+        Failed(0, "NO_ANSWER", "not answered within 30 s"),
+        Drop(1, "NO_ANSWER"),
+    ]
 
 
 def test_an_answer_that_crosses_the_time_limit_of_its_leg() -> None:
@@ -210,7 +214,7 @@ def test_an_answer_that_crosses_the_time_limit_of_its_leg() -> None:
     stage.until(10)
     stage.take()
     stage.answered(1)
-    assert stage.take() == [Drop(1)]
+    assert stage.take() == [Drop(1, "NO_ANSWER")]
     stage.answered(2)
     assert stage.take() == [Connected(2)]
 
@@ -289,7 +293,7 @@ def test_a_leg_timeout_is_a_cause_to_try_again() -> None:
     stage = Stage("{leg_timeout=10}1", retry={"on": ["NO_ANSWER"], "times": 1, "wait": 5})
     stage.take()
     stage.until(10)
-    assert stage.take() == [Drop(1)]
+    assert stage.take() == [Drop(1, "NO_ANSWER")]
     stage.until(15)
     assert [type(step) for step in stage.take()] == [Place]
 
@@ -303,7 +307,7 @@ def test_leaving_while_it_rings() -> None:
     stage.leave()
     assert stage.take() == [Drop(1), Drop(2), Failed(0, "ORIGINATOR_CANCEL")]
     stage.answered(1)  # crossed our CANCEL
-    assert stage.take() == [Drop(1, elsewhere=True)]
+    assert stage.take() == [Drop(1)]
 
 
 def test_leaving_while_waiting_for_another_attempt() -> None:

@@ -154,11 +154,14 @@ async def test_a_bridge_is_a_span_and_its_legs_are_children(office: Office) -> N
 
 
 async def test_a_bridge_that_fails_says_which_side_and_why(office: Office) -> None:
-    made = await office.post("/v1/bridges", a="1001", b="1002", announcement="silence_stream://10")
+    made = await office.post("/v1/bridges", a="1001", b="1002", announcement="silence_stream://500")
     far_a = await (await office.next()).answer()
     (await office.next()).reject(486)
+    await office.until(f"/v1/bridges/{made['id']}", state="announcing")
     bridge = await office.until(f"/v1/bridges/{made['id']}", state="failed")
     assert (bridge["leg"], bridge["cause"], bridge["b"]["status"]) == ("b", "USER_BUSY", 486)
+    assert {side: bridge[side]["state"] for side in "ab"} == {"a": "ended", "b": "ended"}
+    assert [each["event"] for each in bridge["timeline"]][-3:] == ["announcing", "a-ended", "failed"]
     await far_a.ended()
 
 

@@ -14,7 +14,7 @@ from sipclient.robot.views.shapes import CallShape, Moment
 ENDED = 200  # bridges remembered after their end
 MOMENTS = 200
 
-BridgeState: TypeAlias = Literal["dialling-a", "dialling-b", "bridged", "ended", "failed"]
+BridgeState: TypeAlias = Literal["dialling-a", "dialling-b", "announcing", "bridged", "ended", "failed"]
 
 
 class LegShape(msgspec.Struct, kw_only=True):
@@ -96,10 +96,12 @@ class Bridges:
             side = shape.a if news.leg == "a" else shape.b
             side.state, side.status, side.cause = news.state, news.status, news.cause
             side.attempt = news.attempt or side.attempt
-            if shape.state == "dialling-a" and news.leg == "b":
+            if shape.state == "dialling-a" and shape.a.state == "answered":
                 shape.state = "dialling-b"
         elif news.state == "bridged":
             shape.state, shape.bridged = "bridged", at
+        elif news.state == "announcing":
+            shape.state = "announcing"
         how = f"{news.status or ''} {news.cause}".strip() if news.state in ("ended", "waiting") else ""
         again = f"{how}: another attempt in {news.seconds:g} s" if news.state == "waiting" else how
         event = f"{news.leg}-{news.state}" if news.leg else news.state

@@ -66,6 +66,7 @@ export const CALL_STATES = {
 export const BRIDGE_STATES = {
   "dialling-a": "Calling A",
   "dialling-b": "A answered, calling B",
+  announcing: "Not reached, and the other one hears so",
   bridged: "Talking",
   ended: "Ended",
   failed: "Failed",

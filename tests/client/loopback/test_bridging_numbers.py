@@ -172,7 +172,8 @@ async def test_a_failed_bridge_tells_the_end_of_each_call_and_why(desk: Desk) ->
         pass
     assert desk.states("a") == ["calling", "answered", "ended"]
     assert desk.states("b") == ["calling", "ended"]
-    (last,) = [each for each in desk.told if not each.leg]
+    announcing, last = (each for each in desk.told if not each.leg)
+    assert (announcing.state, announcing.status, announcing.reason) == ("announcing", 486, last.reason)
     assert (last.state, last.status, last.cause) == ("failed", 486, "USER_BUSY")
     assert last.reason == "b: 486 USER_BUSY (Busy Here)"
 

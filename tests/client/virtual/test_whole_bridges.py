@@ -9,6 +9,7 @@ import pytest
 from support.memory_network import LATENCY
 
 from sipclient import CallFailed
+from sipclient.protocol.causes import cause_of
 from tests.client.virtual.conftest import Ear
 
 CANCELLED = ["> INVITE", "< 180 INVITE", "> CANCEL", "< 200 CANCEL", "< 487 INVITE", "> ACK"]
@@ -151,7 +152,7 @@ async def test_b_answers_at_the_deadline(scene: Any, limit: str, late: float) ->
     else:
         failure = await scene.fails(bridging)
         assert late >= -LATENCY and (failure.leg, failure.cause) == ("b", "NO_ANSWER")
-        assert scene.states("") == ["failed"] and scene.states("b")[-1] == "ended"
+        assert scene.states("")[-1] == "failed" and scene.states("b")[-1] == "ended"
         assert scene.ladder("b1")[-1] in ("> ACK", "< 200 BYE")
     await asyncio.wait([answering])
     answering.exception()
@@ -351,7 +352,7 @@ async def test_the_user_leaves_in_each_phase(scene: Any) -> None:
         last = scene.told[-1][1]
         assert (last.leg, last.state) == ("", "ended" if phase == 6 else "failed"), phase
         assert last.cause == ("NORMAL_CLEARING" if phase == 6 else "ORIGINATOR_CANCEL")
-        assert len([each for _, each in scene.told[before:] if not each.leg]) == 1
+        assert [each.state for _, each in scene.told[before:] if not each.leg] == [last.state]
         for call in scene.phones.calls:
             await call.ended()
 
@@ -386,3 +387,117 @@ async def test_a_client_that_is_closed_ends_its_bridges(scene: Any) -> None:
     await scene.client.aclose()
     failure = await scene.fails(bridging)
     assert failure.cause in ("ORIGINATOR_CANCEL", "NORMAL_CLEARING")
+
+
+# --- why, and what comes of it ----------------------------------------------------------------------
+
+
+def cancelled_because(scene: Any, call: str) -> str:
+    """What the CANCEL of a call says."""
+    messages = [seen.message for seen in scene.network.of(f"x-{call}-")]
+    cancel = next(each for each in messages if getattr(each, "method", "") == "CANCEL")
+    return cancel.headers.get("Reason") or ""
+
+
+async def test_each_leg_ends_with_the_cause_that_ended_it(scene: Any) -> None:
+    """As FreeSWITCH has it: ORIGINATOR_CANCEL is for callers who left, and no time limit and no lost race."""
+    limits = "[leg_timeout=5]1002|[progress_timeout=2]1003|1004,1005"
+    bridging = scene.bridge(b=limits, ringback="")
+    await (await scene.next()).answer()
+    (await scene.next()).ring()
+    await scene.next()  # which never rings
+    first, second = await scene.next(), await scene.next()
+    first.ring()
+    far_b = await second.answer()
+    await asyncio.sleep(1)
+    far_b.hangup()
+    await bridging
+    causes = {each.call_id[:4]: each.cause for _, each in scene.told if (each.leg, each.state) == ("b", "ended")}
+    assert causes == {
+        "x-b1": "NO_ANSWER", "x-b2": "NO_USER_RESPONSE", "x-b3": "LOSE_RACE", "x-b4": "NORMAL_CLEARING",
+    }  # fmt: skip
+    assert cancelled_because(scene, "b1") == 'Q.850;cause=19;text="NO_ANSWER"'
+    assert cancelled_because(scene, "b2") == 'Q.850;cause=18;text="NO_USER_RESPONSE"'
+    assert cancelled_because(scene, "b3") == 'SIP;cause=200;text="Call completed elsewhere"'
+
+
+async def test_a_caller_who_left_is_the_cause_of_the_other_leg(scene: Any) -> None:
+    bridging = scene.bridge()
+    far_a = await (await scene.next()).answer()
+    (await scene.next()).ring()
+    await asyncio.sleep(1)
+    far_a.hangup()
+    await scene.fails(bridging)
+    assert scene.last("b").cause == "ORIGINATOR_CANCEL" and cancelled_because(scene, "b1") == ""
+
+
+async def test_the_time_limit_of_the_whole_is_no_answer_of_b(scene: Any) -> None:
+    """Counted from the beginning, the waits between attempts included: 1 + 60 + 30 seconds."""
+    began = scene.now
+    retry = {"on": ["USER_BUSY"], "times": 9, "wait": "60s"}
+    bridging = scene.bridge(timeout=91.0, leg_timeout=0.0, retry=retry, announcement="silence_stream://20")
+    await (await scene.next()).answer()
+    b = await scene.next()
+    await asyncio.sleep(began + 1 - scene.now)
+    b.reject(486)
+    again = await scene.next()
+    again.ring()
+    assert scene.now - began == pytest.approx(61, abs=0.1)
+    failure = await scene.fails(bridging)
+    assert (failure.leg, failure.cause) == ("b", "NO_ANSWER")
+    assert scene.now - began == pytest.approx(91, abs=0.2)
+    assert scene.states("b") == ["calling", "ended", "waiting", "calling", "ringing", "ended"]
+
+
+REFUSALS = (400, 403, 404, 408, 410, 480, 484, 486, 488, 500, 502, 503, 600, 603, 604)
+
+
+@pytest.mark.parametrize("side", ["a", "b"])
+@pytest.mark.parametrize("status", REFUSALS)
+async def test_each_cause_is_one_to_call_again(scene: Any, status: int, side: str) -> None:
+    """By the cause's name, as late as it says; a cause that is not named is the end of it."""
+    cause, wait = cause_of(status)[0], 3600 if side == "a" else 15
+    retry = {"on": [cause], "times": 2, "wait": wait}
+    bridging = scene.bridge(retry=retry, ringback="", announcement="silence_stream://20")
+    if side == "b":
+        await (await scene.next()).answer()
+    (await scene.next()).reject(status)
+    refused = scene.now
+    again = await scene.next()
+    assert scene.now - refused == pytest.approx(wait, abs=0.1)
+    other = 486 if cause != "USER_BUSY" else 404
+    again.reject(other)
+    failure = await scene.fails(bridging)
+    assert (failure.leg, failure.status) == (side, other)
+    waiting = [each for _, each in scene.told if each.state == "waiting"]
+    assert [(each.leg, each.status, each.cause, round(each.seconds)) for each in waiting] == [
+        (side, status, cause, wait)
+    ]
+
+
+@pytest.mark.parametrize(("limit", "cause"), [("leg_timeout", "NO_ANSWER"), ("progress_timeout", "NO_USER_RESPONSE")])
+async def test_a_time_limit_is_one_to_call_again(scene: Any, limit: str, cause: str) -> None:
+    how: dict[str, Any] = {limit: 7.0}
+    bridging = scene.bridge(retry={"on": [cause], "times": 1, "wait": "10s"}, ringback="", **how)
+    await (await scene.next()).answer()
+    await scene.next()
+    placed = scene.now
+    again = await scene.next()
+    assert scene.now - placed == pytest.approx(17, abs=0.2)
+    far_b = await again.answer()
+    await asyncio.sleep(1)
+    far_b.hangup()
+    await bridging
+    assert scene.states("")[-1] == "ended"
+
+
+async def test_what_a_hears_in_the_place_of_b_is_a_state_of_the_bridge(scene: Any) -> None:
+    bridging = scene.bridge()
+    await (await scene.next()).answer()
+    (await scene.next()).reject(486)
+    await asyncio.sleep(1)
+    told = scene.last("")
+    assert (told.state, told.status, told.cause) == ("announcing", 486, "USER_BUSY")
+    await scene.fails(bridging)
+    assert scene.states("") == ["announcing", "failed"]
+    assert (scene.last("a").state, scene.last("a").cause) == ("ended", "USER_BUSY")
