@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Generator
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
 from sipclient.call import Call
-from sipclient.errors import MediaError
+from sipclient.errors import MediaError, SipError
 from sipclient.face.voice import RecordingCall
 
 
@@ -19,8 +20,9 @@ class Bridge:
     (which needs the extra `media` for all but G.711). Keys are carried across, by RTP or INFO, as each side takes
     them. `a` is told who answered `b`, where that is said, and each who talks there later, as `identity` of its account
     has it and by UPDATE, or a re-INVITE to who takes none. Where one side transfers the other (a
-    REFER, on an account with `refer="allow"`), whoever that leads to takes its place while the bridge is awaited: `a`
-    and `b` are those who talk now. Entered, leaving parts the calls again.
+    REFER, on an account with `refer="allow"`), whoever that leads to takes its place while the bridge is awaited, and
+    so does a call that reaches us to replace one of both (RFC 3891): `a` and `b` are those who talk now. Entered,
+    leaving parts the calls again.
     """
 
     def __init__(self, a: Call, b: Call, hangup: bool) -> None:
@@ -66,7 +68,7 @@ class Bridge:
 
     async def _until_over(self) -> None:
         await self._until_one_ends()
-        while not self._parted.is_set() and self._hand_over():
+        while not self._parted.is_set() and await self._hand_over():
             await self._until_one_ends()
         if self._parted.is_set():
             return
@@ -84,16 +86,36 @@ class Bridge:
                 wait.cancel()
             await asyncio.gather(*waits, return_exceptions=True)
 
-    def _hand_over(self) -> bool:
-        """Whether the side that has gone had transferred the other one: then who that led to has its place."""
+    async def _hand_over(self) -> bool:
+        """Whether the side that has gone had transferred the other one, or another call took its place (RFC 3891): then
+        who that led to is joined. Who transfers may be gone before anybody answers (RFC 5589 §6.1)."""
         gone, stays = (self.a, self.b) if self.a.end is not None else (self.b, self.a)
         heir = gone.successor
-        if stays.end is not None or heir is None or heir.answered_at is None or heir.end is not None:
+        if stays.end is not None or heir is None or not await self._answers(heir, stays):
             return False
         _join(heir, stays)
         _introduce(heir, stays)
         self.a, self.b = (heir, stays) if gone is self.a else (stays, heir)
         return True
+
+    async def _answers(self, heir: Call, stays: Call) -> bool:
+        """Wait until the heir answered; it is called no more where nobody stays for it."""
+        waits = [asyncio.ensure_future(wait) for wait in (_settled(heir), stays.ended(), self._parted.wait())]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+            await asyncio.gather(*waits, return_exceptions=True)
+        if stays.end is None and not self._parted.is_set() and heir.answered_at is not None and heir.end is None:
+            return True
+        heir.hangup()
+        return False
+
+
+async def _settled(call: Call) -> None:
+    with suppress(SipError):  # the call's own end tells
+        await call.answered()
 
 
 def _join(a: Call, b: Call) -> None:

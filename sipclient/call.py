@@ -236,6 +236,11 @@ class Call:
         """Who talks at the far end, and what that is told of who talks here."""
         return self._within.connected_line
 
+    @property
+    def bridged(self) -> bool:
+        """Whether it is joined to another call."""
+        return self._made is not None and self._made.connected_line.carried is not None
+
     async def digits(
         self, count: int | None = None, *, timeout: float = 10.0, between: float = 4.0, terminator: str = "#"
     ) -> str:

@@ -259,9 +259,10 @@ class Connecting:
                 self._over()
 
     def _one_has_gone(self, side: _Side, call: Call, attempt: int) -> None:
-        if call.successor is not None and call.successor.answered_at is not None:
-            side.call = call.successor
-            self._tell_of(side, call.successor, attempt)
+        heir = call.successor
+        if heir is not None and (heir.answered_at is not None or heir.end is None):  # who transfers may leave early
+            side.call = heir
+            self._tell_of(side, heir, attempt)
         elif self._parted is None:
             self._parted = call
 

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 
 from sipclient.call import Call, Line
-from sipclient.errors import CallFailed, InvalidValue, MalformedDescription, MediaError
+from sipclient.errors import CallFailed, InvalidValue, MalformedDescription, MediaError, SipError
 from sipclient.face.causes import q850_of, reason_of
 from sipclient.face.streams import Stream
 from sipclient.message import Headers, NameAddr, Request, SipUri, TelUri
@@ -108,6 +108,15 @@ class IncomingCall:
         """Send the caller elsewhere (302). Raises InvalidValue for what is no URI."""
         if self.call.end is None:
             self._line.do(Redirect(self.call.id, contacts))
+
+
+async def take_place(incoming: IncomingCall, replaced: Call) -> None:
+    """Answer a call that is to replace one of a bridge (RFC 3891 §3): it is joined in its place, whoever reads."""
+    before, replaced.successor = replaced.successor, incoming.call
+    try:
+        await incoming.answer()
+    except SipError:  # the caller gave up, or offered what cannot be answered, and was told so
+        replaced.successor = before
 
 
 class Incoming(Stream[IncomingCall]):

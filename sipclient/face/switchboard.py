@@ -13,7 +13,7 @@ import msgspec
 from sipclient.call import Call
 from sipclient.errors import Unreachable
 from sipclient.face.descriptions import OpenMedia
-from sipclient.face.incoming import Incoming, IncomingCall
+from sipclient.face.incoming import Incoming, IncomingCall, take_place
 from sipclient.face.placing import Manner, Placement
 from sipclient.face.referred import follow_transfer
 from sipclient.face.sessions import SessionFactory
@@ -149,6 +149,10 @@ class Switchboard:
             call.handle(event)
 
     def _incoming_call(self, event: events.IncomingCall) -> None:
+        replaces = self.calls.get(event.replaces) if event.replaces is not None else None
+        if replaces is not None and replaces.bridged and not self.closing:
+            self.spawn(take_place(self._arrived(event, replaces), replaces))
+            return
         readers = [each for each in self.incoming if each.hears(event.account)]
         if not readers or self.closing:
             self.do(events.Reject(event.id, 480))
@@ -157,14 +161,16 @@ class Switchboard:
         if reader is None:  # RFC 3261 §21.5.4: too many at once, which has nothing to do with whether anybody is there
             self.do(events.Reject(event.id, 503, headers=(("Retry-After", LATER),)))
             return
+        reader.put(self._arrived(event, replaces))
+
+    def _arrived(self, event: events.IncomingCall, replaces: Call | None) -> IncomingCall:
         account = self._accounts[event.account]
         opener = self._opener(account, "", event.flow.local_host)
         call = Call(self, event.id, account.key, str(event.request.to.uri), opener)
         call.identity = account.identity
         call.received(event.request.call_id)
         self.calls[call.id] = call
-        replaces = self.calls.get(event.replaces) if event.replaces is not None else None
-        reader.put(IncomingCall(self, account.key, event.request, call, replaces))
+        return IncomingCall(self, account.key, event.request, call, replaces)
 
     def _transfer_asked(self, event: events.TransferAsked) -> None:
         call = self.calls.get(event.id)

@@ -10,13 +10,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
-from sipclient import BridgeFailed, BridgeProgress, Client, InvalidValue, MediaError
+from sipclient import Account, BridgeFailed, BridgeProgress, CallFailed, Client, InvalidValue, MediaError
 from sipclient.face.wishes import tone_for
 from sipclient.media.tones.detector import tone_level
-from sipclient.protocol.events import InCallRequest, SendInCall
+from sipclient.protocol.events import Answered, InCallRequest, InCallResponded, SendInCall
 from tests.client.loopback.test_sound import TONE_440, TONE_1000, hears
 
 TIMEOUT = 20
@@ -357,6 +358,131 @@ async def test_a_transfer_by_one_side_leads_the_other_to_who_is_called(pbx: Any)
             await hears(far_b, 1000)
             assert bridge.a is first.successor and bridge.b.end is None
             far_c.hangup()
+            await over
+            await far_b.ended()
+        assert client.failures == 0
+
+
+async def test_who_transfers_may_be_gone_before_anybody_answers(pbx: Any) -> None:
+    """RFC 5589 §6.1: the other side waits for whom it was transferred to, and is hung up where nobody is reached."""
+    ours = pbx.account(register=False, keepalive=0.0, refer="allow")
+    async with asyncio.timeout(TIMEOUT), Client(ours, follow=lambda contact: True) as client:
+        async with pbx.client.incoming() as calls:
+            for reached in (True, False):
+                desk = Desk(client, calls)
+                bridging = desk.bridge("1001", "1002")
+                far_a = await (await desk.next()).answer()
+                far_b = await (await desk.next()).answer()
+                over = asyncio.ensure_future(await bridging)
+                transferring = asyncio.create_task(far_a.transfer("sip:1003@127.0.0.1"))
+                third = await desk.next()
+                far_a.hangup()
+                await far_a.ended()
+                await asyncio.wait([transferring])
+                assert far_b.end is None and not over.done()
+                if reached:
+                    far_c = await third.answer()
+                    far_c.play(TONE_1000)
+                    await hears(far_b, 1000)
+                    far_c.hangup()
+                else:
+                    third.reject(486)
+                await over
+                await far_b.ended()
+        assert client.failures == 0
+
+
+async def test_a_transfer_that_fails_leaves_the_bridge_as_it_was(pbx: Any) -> None:
+    """RFC 3515 §2.4.5: who asked hears why, and both go on talking."""
+    ours = pbx.account(register=False, keepalive=0.0, refer="allow")
+    async with asyncio.timeout(TIMEOUT), Client(ours, follow=lambda contact: True) as client:
+        async with pbx.client.incoming() as calls:
+            desk = Desk(client, calls)
+            bridging = desk.bridge("1001", "1002")
+            far_a = await (await desk.next()).answer()
+            far_b = await (await desk.next()).answer()
+            bridge = await bridging
+            over = asyncio.ensure_future(bridge)
+            transferring = asyncio.create_task(far_a.transfer("sip:1003@127.0.0.1"))
+            (await desk.next()).reject(486)
+            with pytest.raises(CallFailed) as raised:
+                await transferring
+            assert raised.value.status == 486
+            far_a.play(TONE_1000)
+            await hears(far_b, 1000)
+            assert not over.done()
+            far_b.hangup()
+            await over
+        assert client.failures == 0
+
+
+async def test_an_attended_transfer_by_one_side_names_the_call_that_is_replaced(pbx: Any) -> None:
+    """RFC 5589 §7: the INVITE carries Replaces and Referred-By, and the other side talks to who took its place."""
+    ours = pbx.account(register=False, keepalive=0.0, refer="allow")
+    asker = pbx.account(register=False, keepalive=0.0, name="asker")
+    async with asyncio.timeout(TIMEOUT), Client(ours, follow=lambda contact: True) as client, Client(asker) as other:
+        async with pbx.client.incoming() as calls:
+            desk = Desk(client, calls)
+            bridging = desk.bridge("1001", "1002")
+            far_a = await (await desk.next()).answer()
+            far_b = await (await desk.next()).answer()
+            over = asyncio.ensure_future(await bridging)
+            consulting = other.dial("1003")
+            async with other.events() as news:
+                consulted = await (await desk.next()).answer()
+                answer = (await anext(_each(news, Answered))).response
+                named = f"{answer.call_id};to-tag={answer.to_tag};from-tag={answer.from_tag}"
+            refer_to = f"<sip:1003@127.0.0.1?Replaces={quote(named, safe='')}>"
+            async with pbx.client.events() as news:
+                pbx.client.do(
+                    SendInCall(far_a.id, 77, "REFER", (("Refer-To", refer_to), ("Referred-By", "<sip:1001@x>")))
+                )
+                replacing = await desk.next()
+                assert (await anext(_each(news, InCallResponded))).status == 202
+            assert replacing.replaces is consulted
+            assert replacing.headers.get("Replaces") == named
+            assert replacing.headers.get("Referred-By") == "<sip:1001@x>"
+            far_c = await replacing.answer()
+            await consulting.ended()
+            far_a.hangup()
+            far_c.play(TONE_1000)
+            await hears(far_b, 1000)
+            far_c.hangup()
+            await over
+        assert client.failures == 0
+
+
+async def _each(news: Any, kind: type) -> AsyncIterator[Any]:
+    async for event in news:
+        if isinstance(event, kind):
+            yield event
+
+
+async def test_a_call_that_replaces_one_side_takes_its_place(pbx: Any) -> None:
+    """RFC 3891 §3: whoever reads calls, or nobody, the bridge goes on with the new one."""
+    async with asyncio.timeout(TIMEOUT), Client(pbx.account(register=False, keepalive=0.0)) as client:
+        async with pbx.client.incoming() as calls:
+            desk = Desk(client, calls)
+            bridging = desk.bridge("1001", "1002")
+            first = await desk.next()
+            async with client.events() as news:
+                far_a = await first.answer()
+                tag = (await anext(_each(news, Answered))).response.to_tag
+            far_b = await (await desk.next()).answer()
+            bridge = await bridging
+            replaced, over = bridge.a, asyncio.ensure_future(bridge)
+            ours = first.request
+            port = ours.contacts[0].uri.port
+            named = f"{ours.call_id};to-tag={ours.from_tag};from-tag={tag}"
+            account = Account("sip:x@127.0.0.1", server=f"udp:127.0.0.1:{port}", register=False, keepalive=0.0)
+            async with Client(account) as elsewhere:
+                phone = await elsewhere.call("robot", headers={"Replaces": named})
+                await far_a.ended()
+                phone.play(TONE_1000)
+                await hears(far_b, 1000)
+                assert bridge.a is replaced.successor
+                phone.hangup()
+                await phone.ended()
             await over
             await far_b.ended()
         assert client.failures == 0
