@@ -281,3 +281,32 @@ async def test_a_call_that_reaches_us_is_shown_and_hung_up(office: Office) -> No
         assert (gone["state"], gone["by"]) == ("ended", "local")
         await ours.ended()
     await office.client.delete(f"/v1/calls/{made['id']}")
+
+
+async def test_a_call_that_reaches_us_takes_keys_and_is_held_and_transferred(office: Office) -> None:
+    made = await office.post("/v1/calls", to="1001")
+    port = re.search(r":(\d+)", (await office.next()).headers.get("Contact") or "")
+    assert port is not None
+    server = f"udp:127.0.0.1:{port[1]}"
+    phone = Account("sip:phone@127.0.0.1", server=server, register=False, keepalive=0.0, refer="allow")
+    async with Client(phone, follow=lambda uri: True) as client, office.robot.client.incoming() as arriving:
+        ours = client.dial("robot", '"Ann" <555>')
+        incoming = await anext(arriving)
+        await incoming.answer()
+        (call,) = [each for each in (await office.client.get("/v1/calls")).json()["items"] if each["direction"] == "in"]
+        path = f"/v1/calls/{call['id']}"
+        assert (await office.client.get(path)).json()["call_id"] == ours.call_id
+        for method in ("rtp", "info"):
+            await office.post(f"{path}/dtmf", 200, digits="12", method=method)
+            assert await ours.digits(2, timeout=5) == "12"
+        await office.post(f"{path}/hold", 200, hold=True)
+        await office.post(f"{path}/hold", 200, hold=False)
+        transferring = asyncio.create_task(office.post(f"{path}/transfer", 200, to="1003"))
+        third = await anext(arriving)
+        assert third.headers.get("Referred-By")
+        await third.answer()
+        await transferring
+        gone = await office.until(path, state="ended")
+        assert (gone["direction"], gone["cause"]) == ("in", "NORMAL_CLEARING")
+        assert (await office.post(f"{path}/dtmf", 409, digits="1"))["status"] == 409
+    await office.client.delete(f"/v1/calls/{made['id']}")
