@@ -88,6 +88,7 @@ def completed(schema: dict[str, Any]) -> dict[str, Any]:
             if path in ("/healthz",):
                 operation["security"] = []
             _illustrate(operation, EXAMPLES.get(f"{method.upper()} {path}", {}))
+    _join(schema["paths"])
     return schema
 
 
@@ -99,3 +100,19 @@ def _illustrate(operation: dict[str, Any], example: dict[str, Any]) -> None:
         content = response.get("content", {}).get("application/json")
         if status.startswith("2") and content is not None and "response" in example:
             content["example"] = example.get(f"response {status}", example["response"])
+
+
+def _join(paths: dict[str, Any]) -> None:
+    """Say what may follow: from the answer that made something to all that is done with its id."""
+    for kind in ("calls", "bridges", "callbacks"):
+        created = paths[f"/v1/{kind}"]["post"]["responses"]["201"]
+        created["links"] = {
+            operation["operationId"]: {
+                "operationId": operation["operationId"],
+                "parameters": {"id": "$response.body#/id"},
+                "description": operation["summary"],
+            }
+            for path, item in paths.items()
+            if path.startswith(f"/v1/{kind}/{{")
+            for operation in item.values()
+        }

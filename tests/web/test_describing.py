@@ -136,3 +136,19 @@ async def test_bodies_are_read_as_they_are_described(stage: Any, body: bytes, de
     await stage.start()
     response = await stage.client.post("/v1/calls", content=body, headers={"Content-Type": "application/json"})
     assert (response.status_code, response.json()["detail"]) == (422, detail)
+
+
+async def test_what_was_made_leads_to_all_that_is_done_with_it(stage: Any) -> None:
+    await stage.start()
+    paths = (await stage.get("/openapi.json"))["paths"]
+    known = {operation["operationId"]: path for path, item in paths.items() for operation in item.values()}
+    followed = set()
+    for kind in ("calls", "bridges", "callbacks"):
+        for link in paths[f"/v1/{kind}"]["post"]["responses"]["201"]["links"].values():
+            assert link["parameters"] == {"id": "$response.body#/id"}
+            followed.add(known[link["operationId"]])
+    assert followed == {
+        path
+        for path in paths
+        if path.endswith("}") and path.count("/") == 3 and "{id}" in path and "recordings" not in path
+    } | {path for path in paths if "/calls/{id}/" in path}
