@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import re
+import sys
+import wave
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +17,10 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from sipclient import Account, Client
+from sipclient import Account, BridgeFailed, BridgeProgress, Client
+from sipclient.cli.bridge import words_of
 from sipclient.config import load
+from sipclient.face.wishes import BridgeOptions
 from sipclient.robot import Robot
 from sipclient.robot.metrics import Metrics
 from sipclient.robot.spans import Spans
@@ -310,3 +315,91 @@ async def test_a_call_that_reaches_us_takes_keys_and_is_held_and_transferred(off
         assert (gone["direction"], gone["cause"]) == ("in", "NORMAL_CLEARING")
         assert (await office.post(f"{path}/dtmf", 409, digits="1"))["status"] == 409
     await office.client.delete(f"/v1/calls/{made['id']}")
+
+
+# --- one bridge, asked for in three ways --------------------------------------------------------------
+
+THREE = {"ringback": "%(2000,4000,440,480)", "announcement": "silence_stream://100", "caller_id": '"Front desk" <100>'}
+VARYING = {"via", "cseq", "content-length"}
+
+
+def invited(request: Any) -> list[tuple[str, str]]:
+    """An INVITE without what must be another one each time: ports, tags, and the ids of calls and sessions."""
+    told = [("", request.uri_text)]
+    for name, value in request.headers:
+        bare = re.sub(r";tag=[^;]+|(?<=127\.0\.0\.1):\d+", "", value)
+        if name.lower() not in VARYING:
+            told.append((name, bare.rpartition("-")[0] if name == "Call-ID" else bare))
+    body = re.sub(r"^(o=\S+) \d+ \d+", r"\1", request.body.decode(), flags=re.M)
+    return [*told, ("", re.sub(r"^(m=audio |a=rtcp:)\d+", r"\1", body, flags=re.M))]
+
+
+async def reached(office: Office, over: asyncio.Task[Any], refuse: int) -> list[Any]:
+    """What a bridge was for the telephones: B refuses, or answers and hangs up."""
+    a = await office.next()
+    far_a = await a.answer()
+    b = await office.next()
+    b.ring()
+    await asyncio.sleep(0.2)
+    if refuse:
+        b.reject(refuse)
+    else:
+        far_b = await b.answer()
+        await asyncio.sleep(0.5)
+        far_b.hangup()
+    await over
+    end = await far_a.ended()
+    return [invited(a.request), invited(b.request), end.cause, end.by, b.call.cause]
+
+
+async def by_library(account: Account, id: str, record: Path) -> list[BridgeProgress]:
+    told: list[BridgeProgress] = []
+    how: BridgeOptions = {"id": id, "headers": {"X-Order": "17"}, "record": record, "on_progress": told.append}
+    async with Client(account) as client:
+        with suppress(BridgeFailed):
+            async with client.bridge("1001", "1002", **THREE, **how) as joined:  # type: ignore[misc]
+                await joined
+    return told
+
+
+async def by_command(file: Path, id: str, record: Path) -> tuple[int, list[str]]:
+    options = [part for name, value in THREE.items() for part in (f"--{name.replace('_', '-')}", value)]
+    command = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "sipclient", "bridge", "1001", "1002", "--config", str(file), "--id", id, *options),
+        *("--header", "X-Order: 17", "--record", str(record)),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    output, _ = await command.communicate()
+    return command.returncode or 0, [re.sub(r"^ *[\d.]+ s  ", "", line) for line in output.decode().splitlines()]
+
+
+@pytest.mark.parametrize("refuse", [0, 486])
+async def test_the_library_the_command_and_http_do_the_same(office: Office, tmp_path: Path, refuse: int) -> None:
+    """The same INVITEs and descriptions, in the same order, with the same ends, told in the same steps."""
+    (account,) = office.robot.client.accounts
+    file = tmp_path / "robot.toml"
+    file.write_text(CONFIG.partition("[web]")[0].format(port=account.server.rpartition(":")[2]))
+    paths = [tmp_path / "1.wav", tmp_path / "2.wav", tmp_path / "recordings" / "3.wav"]
+
+    library = asyncio.create_task(by_library(account, "order-17", paths[0]))
+    first = await reached(office, library, refuse)
+    told = library.result()
+    command = asyncio.create_task(by_command(file, "order-17", paths[1]))
+    assert await reached(office, command, refuse) == first
+    assert command.result() == (1 if refuse else 0, [words_of(each) for each in told])
+    await office.post(
+        "/v1/bridges", a="1001", b="1002", id="order-17", headers={"X-Order": "17"}, record="3.wav", **THREE
+    )
+    http = asyncio.create_task(office.until("/v1/bridges/order-17", state="failed" if refuse else "ended"))
+    assert await reached(office, http, refuse) == first
+
+    shown = http.result()
+    steps = [f"{each.leg}-{each.state}".removeprefix("-") for each in told]
+    assert [each["event"] for each in shown["timeline"]] == ["requested", *steps]
+    last = {each.leg: each.cause for each in told if each.state in ("ended", "failed")}
+    assert {"": shown["cause"], "a": shown["a"]["cause"], "b": shown["b"]["cause"]} == last
+    layouts = set()
+    for path in paths:
+        with wave.open(str(path)) as sound:
+            layouts.add((sound.getnchannels(), sound.getframerate(), sound.getsampwidth()))
+    assert layouts == {(2, 8000, 2)}
