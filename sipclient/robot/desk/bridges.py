@@ -3,43 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 
-from sipclient.config import Config
 from sipclient.errors import BridgeFailed, SipError
 from sipclient.face.connecting import Connecting
 from sipclient.face.progress import BridgeProgress
 from sipclient.face.wishes import said
-from sipclient.robot.desk.orders import Order, Orders, UnderWay
-from sipclient.robot.desk.plans import Plans, check_variables
-from sipclient.robot.desk.sound import Sound
-from sipclient.robot.guarded import RUN, GuardedClient
-from sipclient.robot.views import Views
+from sipclient.robot.desk.clerk import Clerk
+from sipclient.robot.desk.orders import Order, UnderWay
+from sipclient.robot.desk.plans import check_variables
+from sipclient.robot.guarded import RUN
 from sipclient.robot.views.bridges import BridgeShape
 from sipclient.robot.wishes import BridgeWish, retry_of, seconds, sound_of
 from sipclient.store import JobState
 
 
-class Bridges:
+class Bridges(Clerk):
     """Takes orders for bridges, and has the client carry them out."""
-
-    def __init__(
-        self,
-        config: Callable[[], Config],
-        client: GuardedClient,
-        orders: Orders,
-        plans: Plans,
-        sound: Sound,
-        views: Views,
-        folder: str,
-    ) -> None:
-        self._config = config
-        self._client = client
-        self._orders = orders
-        self._plans = plans
-        self._sound = sound
-        self._views = views
-        self._folder = folder
 
     async def order(self, wish: BridgeWish) -> tuple[BridgeShape, Order]:
         """See Desk.bridge."""

@@ -2,46 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from sipclient.call import Call, CallState
-from sipclient.config import Config
 from sipclient.dialling import Failed, Place, Plan
 from sipclient.errors import CallFailed, MediaError, NotAllowed, SipError
 from sipclient.face.dialler import Dialler
-from sipclient.robot.desk.orders import Order, Orders, UnderWay
-from sipclient.robot.desk.plans import CallPlan, Plans
-from sipclient.robot.desk.sound import Sound
-from sipclient.robot.guarded import RUN, GuardedClient
-from sipclient.robot.views import Views
+from sipclient.robot.desk.clerk import Clerk
+from sipclient.robot.desk.orders import Order, UnderWay
+from sipclient.robot.desk.plans import CallPlan
+from sipclient.robot.guarded import RUN
 from sipclient.robot.views.shapes import CallShape
 from sipclient.robot.wishes import CallWish, sounds_of
 from sipclient.store import JobState
 
 
-class Calls:
+class Calls(Clerk):
     """Takes orders for calls, and carries them out."""
-
-    def __init__(
-        self,
-        config: Callable[[], Config],
-        client: GuardedClient,
-        orders: Orders,
-        plans: Plans,
-        sound: Sound,
-        views: Views,
-        folder: str,
-    ) -> None:
-        self._config = config
-        self._client = client
-        self._orders = orders
-        self._plans = plans
-        self._sound = sound
-        self._views = views
-        self._folder = folder
 
     def plan(self, wish: CallWish) -> CallPlan:
         """See Desk."""

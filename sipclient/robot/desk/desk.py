@@ -48,9 +48,8 @@ class Desk:
         self._store = store
         self._orders = Orders(ledger, turns, views)
         self._sound = Sound(recordings, views)
-        plans = Plans(client)
-        self._calls = Calls(config, client, self._orders, plans, self._sound, views, folder)
-        self._bridges = Bridges(config, client, self._orders, plans, self._sound, views, folder)
+        means = (config, client, self._orders, Plans(client), self._sound, views, folder)
+        self._calls, self._bridges = Calls(*means), Bridges(*means)
 
     async def aclose(self) -> None:
         """The calls are hung up by the client; give what waits for them a moment."""
