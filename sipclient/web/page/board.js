@@ -1,6 +1,6 @@
 // The presence board. Each extension keeps its tile; a change touches that tile and the counts, nothing else.
 
-import { el, fill, icon, say } from "./dom.js";
+import { button, el, fill, icon, say } from "./dom.js";
 import { show as showExtension } from "./extension.js";
 import { hear, keyOf, model } from "./model.js";
 import { speak, trouble } from "./notes.js";
@@ -10,6 +10,8 @@ import { clock, exact, now, since, span, tick, watch } from "./time.js";
 import { BUSY, STATES, stateName } from "./words.js";
 
 const tiles = new Map(); // key -> {node, ...parts}
+const MANY = 2000;
+let most = 600; // tiles shown at once: ten thousand of them are slow to lay out, and nobody reads them
 const filter = { text: "", states: new Set() };
 const counts = new Map(); // state -> its button's number
 let list;
@@ -143,21 +145,30 @@ function fits({ extension: number, account, state, note }) {
 }
 
 function siftOne(tile) {
-  const hidden = !fits(tile.extension);
+  const hidden = tile.over || !fits(tile.extension);
   if (tile.node.hidden !== hidden) tile.node.hidden = hidden;
   return !hidden;
 }
 
 function sift(byHand = false) {
   let shown = 0;
-  for (const tile of tiles.values()) shown += siftOne(tile);
+  let fitting = 0;
+  // Showing some among thousands that are hidden costs a browser seconds where they stand in the page, and little beside it.
+  const aside = tiles.size > MANY && !list.contains(document.activeElement);
+  if (aside) list.remove();
+  for (const tile of tiles.values()) {
+    fitting += tile.over = fits(tile.extension);
+    tile.over = tile.over && shown >= most;
+    shown += siftOne(tile);
+  }
+  if (aside) summary.before(list);
   walk.settle();
   const problem = model.problems.get("extensions");
   if (!tiles.size && problem) return void fill(summary, trouble(problem, fresh.extensions));
   const text = !tiles.size
     ? model.loaded.has("extensions") ? "Nothing is watched: name extensions under [[watch]] in robot.toml." : "Reading…"
     : shown === tiles.size ? `${shown} watched` : `${shown} of ${tiles.size} shown`; // prettier-ignore
-  fill(summary, text);
+  fill(summary, text, shown < fitting ? [": the filter finds the others. ", button("Show all", () => ((most = Infinity), sift(true)), "quiet")] : null);
   if (byHand) speak(text);
 }
 
