@@ -60,7 +60,11 @@ class ConfigError(SipError):
 
 
 class NotAllowed(SipError):
-    """A target that `[dial] allow` does not name. Nothing was sent."""
+    """What `[dial]` does not let leave: a target that `allow` does not name. Nothing was sent."""
+
+
+class DialLimitReached(NotAllowed):
+    """What `[dial]` does not let leave now: its `calls_per_second` or `calls_at_once` is used up. Later it may."""
 
 
 class Unreachable(SipError):

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 from sipclient.call import Call
 from sipclient.client import Client
-from sipclient.errors import MalformedMessage, NotAllowed
+from sipclient.errors import DialLimitReached, MalformedMessage, NotAllowed
 from sipclient.face.placing import Placement
 from sipclient.message import SipUri, canonical, parse_name_addrs
 from sipclient.protocol.account import Account
@@ -56,7 +56,7 @@ class GuardedClient(Client):
     """A Client that holds all that leaves it against `[dial]`: the allow-list, and the turns all calls share.
 
     Whatever way a call takes, it comes through `do`. `call` waits for its turn; `dial`, which gives the Call at
-    once, and an Invite of one's own raise NotAllowed where they would have to. `follow` decides about
+    once, and an Invite of one's own raise DialLimitReached where they would have to. `follow` decides about
     redirections. What becomes of each call is told, the rules' and the hooks' alike.
     """
 
@@ -95,11 +95,11 @@ class GuardedClient(Client):
             return super()._place(placement)
 
     async def _place_in_turn(self, placement: Placement) -> Call:
-        """See Client; waits for its turn first. Raises NotAllowed where too many wait already."""
+        """See Client; waits for its turn first. Raises NotAllowed; DialLimitReached where too many wait already."""
         self._check(placement.invite)
         turn = self._new_turn()
         if not await self._turns.wait(turn):
-            raise NotAllowed("too many calls wait for their turn already: see [dial] in robot.toml")
+            raise DialLimitReached("too many calls wait for their turn already: see [dial] in robot.toml")
         with self._admitted(turn, placement.invite):
             return super()._place(placement)
 
@@ -118,7 +118,7 @@ class GuardedClient(Client):
     def _turn_now(self, invite: Invite) -> str:
         turn = self._new_turn()
         if not self._turns.now_or_never(turn):
-            raise NotAllowed(
+            raise DialLimitReached(
                 f'"{_shown(invite.to)}" is not called: [dial] calls_per_second or calls_at_once is used up'
             )
         return turn

@@ -10,7 +10,7 @@ import msgspec
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
 
-from sipclient.errors import InvalidValue, MediaError, NotAllowed, SipError, StoreError
+from sipclient.errors import DialLimitReached, InvalidValue, MediaError, NotAllowed, SipError, StoreError
 from sipclient.robot.recordings import FolderUnusable
 from sipclient.web.wording import in_words
 
@@ -49,10 +49,9 @@ def problem(status: int, code: str, detail: str, instance: str = "") -> Problem:
 
 def refused_by(error: SipError) -> Refused:
     """What an error of ours is in HTTP: who asked is to blame, or `[dial]`, or the state of things."""
+    if isinstance(error, DialLimitReached):
+        return Refused(503, "busy", str(error), {"Retry-After": "1"})
     if isinstance(error, NotAllowed):
-        busy = "[dial] allow" not in str(error)
-        if busy:
-            return Refused(503, "busy", str(error), {"Retry-After": "1"})
         return Refused(403, "not-allowed", str(error))
     if isinstance(error, InvalidValue):
         return Refused(422, "invalid-value", str(error))

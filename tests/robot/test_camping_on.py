@@ -128,7 +128,7 @@ async def test_the_first_askers_story(world: World) -> None:
 async def test_keys_lead_on_to_whom_they_name(world: World) -> None:
     caller, carol = await world.phone("1002"), await world.phone("1003")
     action = 'play = "%(100,0,440)", record = "asked.wav", digits = { most = 4, timeout = "2s" }, bridge = "{digits}"'
-    await world.robot(f"[[incoming]]\naction = {{ {action} }}\n")
+    robot = await world.robot(f"[[incoming]]\naction = {{ {action} }}\n")
     call = await caller.dial("robot").answered()
     await call.dtmf("1003")
     await world.until(lambda: "bridged" in world.steps())
@@ -138,6 +138,7 @@ async def test_keys_lead_on_to_whom_they_name(world: World) -> None:
     await call.ended()
     await world.until_told(told.CallOver, 2)
     assert world.steps() == ["answered", "recording", "playing", "digits", "bridging", "bridged"]
+    await robot.aclose()  # the file is whole then
     assert (world.folder / "asked.wav").stat().st_size > 1000
 
 

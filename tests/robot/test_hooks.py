@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from sipclient.config import load
-from sipclient.errors import ConfigError, InvalidValue, NotAllowed
+from sipclient.errors import ConfigError, DialLimitReached, InvalidValue
 from sipclient.protocol.events import Hangup, Invite
 from sipclient.robot import hook_runs, told
 from sipclient.robot.hooks import load_hooks
@@ -137,7 +137,7 @@ async def test_an_invite_of_ones_own_has_its_turn_as_every_call(stage: Any) -> N
     robot = await stage.start(dial='[dial]\nallow = ["7000"]\ncalls_at_once = 1\n')
     first = Invite(robot.client.next_id(), "pbx", "7000")
     robot.client.do(first)
-    with pytest.raises(NotAllowed, match="calls_at_once is used up"):
+    with pytest.raises(DialLimitReached, match="calls_at_once is used up"):
         robot.client.do(Invite(robot.client.next_id(), "pbx", "7000"))
     robot.client.do(Hangup(first.id))
     await stage.world.clock.advance(1)

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from sipclient.call import Call
-from sipclient.errors import InvalidValue, NotAllowed
+from sipclient.errors import DialLimitReached, InvalidValue
 from sipclient.face.dialler import Dialler
 from sipclient.face.tasks import Tasks
 from sipclient.message import check_call_id
@@ -64,9 +64,9 @@ class Orders:
         return self._under_way.get(id)
 
     def room(self) -> None:
-        """Raises NotAllowed where as many are under way as may be."""
+        """Raises DialLimitReached where as many are under way as may be."""
         if len(self._under_way) >= MOST or self._turns.waiting >= MOST_WAITING:
-            raise NotAllowed("too many calls wait for their turn already: see [dial] in robot.toml")
+            raise DialLimitReached("too many calls wait for their turn already: see [dial] in robot.toml")
 
     def name(self, kind: str, given: str) -> str:
         """The id of a new one: the one that was given, or another. Raises InvalidValue for one that cannot be."""
