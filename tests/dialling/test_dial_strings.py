@@ -10,7 +10,7 @@ from sipclient.config.model import Retry
 from sipclient.config.templates import DialTemplate
 from sipclient.dialling import Leg, Plan, parse_dial_string, read_retry
 from sipclient.dialling.names import ALWAYS, DOES, REFUSED, refusal
-from sipclient.dialling.plan import variable_headers
+from sipclient.dialling.plan import fill_leg, variable_headers
 from sipclient.dialling.variables import ANY, KNOWN
 from sipclient.errors import InvalidValue
 
@@ -344,3 +344,13 @@ def test_a_wrong_retry_is_told(wrong: dict[str, object]) -> None:
 
 def test_variables_travel_as_headers() -> None:
     assert variable_headers({"order_id": "1", "who": "Ann"}) == (("X-order-id", "1"), ("X-who", "Ann"))
+
+
+def test_variables_are_filled_in_where_a_leg_names_them() -> None:
+    """What is a variable's value travels as it stands, though it looks like a template."""
+    order = {"order": "{variables.order}", "who": "Ann"}
+    headers = (*variable_headers(order), ("X-Note", "for {variables.who}"))
+    leg = Leg("1001", caller_name="{variables.who}", caller_number="100", headers=headers)
+    filled = fill_leg(leg, order)
+    assert (filled.caller_name, filled.caller_number) == ("Ann", "100")
+    assert filled.headers == (*variable_headers(order), ("X-Note", "for Ann"))
