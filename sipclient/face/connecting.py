@@ -86,6 +86,11 @@ class Connecting:
     def __repr__(self) -> str:
         return f"<Connecting {self.id!r} {self._bridge or [side.call for side in self._sides]}>"
 
+    @property
+    def joined(self) -> bool:
+        """Whether the two sides have talked, or do."""
+        return self._bridge is not None
+
     def __await__(self) -> Generator[object, None, Bridge]:
         return self._connect().__await__()
 

@@ -170,6 +170,15 @@ async def test_a_bridge_that_fails_says_which_side_and_why(office: Office) -> No
     await far_a.ended()
 
 
+async def test_a_bridge_is_hung_up_while_both_talk(office: Office) -> None:
+    made = await office.post("/v1/bridges", a="1001", b="1002")
+    far = [await (await office.next()).answer() for _ in "ab"]
+    await office.until(f"/v1/bridges/{made['id']}", state="bridged")
+    gone = (await office.client.delete(f"/v1/bridges/{made['id']}")).json()
+    assert (gone["state"], gone["cause"], gone["reason"]) == ("ended", "NORMAL_CLEARING", "hung up")
+    assert [(await each.ended()).cause for each in far] == ["NORMAL_CLEARING"] * 2
+
+
 async def test_a_bridge_is_hung_up_while_b_rings(office: Office) -> None:
     made = await office.post("/v1/bridges", a="1001", b="1002")
     far_a = await (await office.next()).answer()

@@ -90,6 +90,8 @@ class Bridges(Clerk):
             await asyncio.wait([order.joined])
             if order.joined.cancelled():
                 reason = "hung up"
+                if connecting.joined:
+                    state, cause = JobState.DONE, "NORMAL_CLEARING"
             else:
                 order.joined.result()
                 state, cause = JobState.DONE, "NORMAL_CLEARING"
