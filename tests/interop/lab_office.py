@@ -32,7 +32,7 @@ extensions = ["1001-1005"]
 {rules}
 
 [dial]
-allow = ["7000", "9198", "9196"]
+allow = ["7000", "9198", "9196", "486"]
 calls_per_second = 50
 
 [store]

@@ -24,9 +24,16 @@ def rules() -> str:
         "closed": f'hours = {{ days = "{closed}", from = "08:00", to = "18:00", timezone = "UTC" }}\n{call}',
         "limited": f'limit = "1 per hour"\n{call}',
         "settles": f'settle = "1h"\n{call}',
+        "asked": """when = { extensions = ["1005"] }
+armed = "on-request"
+call = { to = "{variables.number}" }""",
         "on-request": f'armed = "on-request"\n{call}',
         "forbidden": 'call = { to = "{extension}" }',
         "other-edge": f'when = {{ from = "ringing", to = "offline" }}\n{call}',
+        # These and "asked" are about 1005 alone.
+        "talks": f'when = {{ extensions = ["1005"], from = ["ready", "on-hold"], to = "on-the-phone" }}\n{call}',
+        "tries-twice": """when = { extensions = ["1005"] }
+call = { to = "486", retry = { on = ["USER_BUSY"], times = 1, wait = "1s" } }""",
     }
     return "\n".join(f'[[rules]]\nname = "{name}"\n{text}\n' for name, text in each.items())
 
@@ -74,6 +81,25 @@ def test_each_rule_says_why_it_did_not_call(page: Any, office: LabOffice) -> Non
     office.tell("state 1001 ringing")
     says(rule(page, "settles"), "It has not settled", "it was ready for less than 3600 s")
     office.tell("state 1001 ready")
+
+
+def test_a_rule_says_that_it_has_acted_already_or_tried_often_enough_or_was_given_nothing(
+    page: Any, office: LabOffice
+) -> None:
+    office.tell("state 1005 ready")
+    says(tile(page, "1005"), "Ready")
+    office.tell("state 1005 on-the-phone")
+    says(rule(page, "talks"), "It acted", "on 1005")
+    office.tell("state 1005 on-hold")
+    says(tile(page, "1005"), "On hold")
+    office.tell("state 1005 on-the-phone")
+    says(rule(page, "talks"), "It has acted on this already", "was acted on already")
+    tile(page, "1005").click()
+    press(page.get_by_role("dialog", name="Extension 1005"), "Wait for it")
+    says(tile(page, "1005"), "1 waiting")
+    office.tell("state 1005 ready")
+    says(rule(page, "asked"), "Its template gives nothing to send", "variables.number")
+    says(rule(page, "tries-twice"), "No further attempt", "USER_BUSY after 2 attempts")
 
 
 def test_an_extension_tells_what_was_seen_of_it_and_what_the_rules_made_of_it(page: Any, office: LabOffice) -> None:
