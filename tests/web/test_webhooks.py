@@ -296,13 +296,6 @@ async def test_a_webhook_that_is_away_too_long_loses_the_oldest(stage: Stage, mo
     assert any("events lost, the oldest first: 7" in each.words() for each in stage.told)
 
 
-async def test_an_event_that_nobody_tells_is_told_of(stage: Stage) -> None:
-    await stage.start('url = "https://example.com/h?key=1"\nevents = ["call-*", "call-ovr"]')
-    assert [each.words() for each in stage.told] == [
-        'warning: webhook https://example.com: no event has a name like "call-ovr"'
-    ]
-
-
 def test_a_place_is_shown_without_what_may_be_secret() -> None:
     assert place_of("https://user:pass@example.com:8443/secret?token=1") == "https://example.com:8443"
     assert place_of("http://[::1]/x") == "http://[::1]"

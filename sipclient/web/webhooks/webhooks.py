@@ -18,7 +18,7 @@ from sipclient.robot.told import Told, as_json
 from sipclient.store import Letter, Outbox, Unended
 from sipclient.web.webhooks.delivery import Delivery
 from sipclient.web.webhooks.naming import call_of, end_of, ends, id_of
-from sipclient.web.webhooks.posting import Post, place_of
+from sipclient.web.webhooks.posting import Post
 
 MOST = 100_000  # events that may wait for a webhook; then the oldest are lost, and it is told
 UNWRITTEN = 10_000  # events that may wait for a store that fails
@@ -27,9 +27,6 @@ KEPT = timedelta(days=90)  # the ids of what is done with are forgotten after th
 DAY = 86_400.0
 FAREWELL = 2.0  # seconds for what is on its way when the robot stops
 _LOST = "it was under way when that run ended, and nobody knows how it ended"
-
-
-NAMES = sorted(str(kind.__struct_config__.tag) for kind in Told.__subclasses__())
 
 
 class _News(msgspec.Struct, frozen=True):
@@ -81,7 +78,6 @@ class Webhooks:
     async def begin(self) -> None:
         """Read what an earlier run left, and deliver it. Raises StoreError."""
         self._owed = {call.id: call for call in await self._outbox.unended()}
-        self._complain()
         for delivery in self._deliveries.values():
             delivery.look()
 
@@ -104,13 +100,6 @@ class Webhooks:
             delivery.look()
         for delivery in before.values():
             self._tasks.spawn(delivery.close())
-
-    def _complain(self) -> None:
-        """Of patterns that no event's name is like."""
-        for url, delivery in self._deliveries.items():
-            for pattern in delivery.hook.events:
-                if not any(map(pattern.matches, NAMES)):
-                    self._trouble("warning", f'webhook {place_of(url)}: no event has a name like "{pattern}"')
 
     def hear(self, news: Told) -> None:
         """One more event."""
