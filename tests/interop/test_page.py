@@ -345,6 +345,18 @@ def everywhere(page: Any) -> Iterator[str]:
     page.keyboard.press("Escape")
     press(rule(page, "closed"), "Simulate closed")
     yield "simulation"
+    page.keyboard.press("Escape")
+    dial, live = page.locator("#dial"), page.locator("#live")
+    dial.get_by_label("Number").fill("9196")
+    press(dial, "Call")
+    says(up(page, "9196"), "Answered")
+    for action in ("Play to 9196", "Transfer 9196", "Send digits to 9196"):
+        press(live, action)
+        page.get_by_role("dialog").wait_for()
+        yield action
+        page.keyboard.press("Escape")
+    press(live, "Hang up 9196")
+    up(page, "9196").wait_for(state="detached")
 
 
 def test_the_keyboard_reaches_everything_and_is_trapped_nowhere(page: Any) -> None:
