@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Generator
+from collections.abc import Coroutine, Generator
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from sipclient.call import Call
 from sipclient.errors import MediaError, SipError
@@ -78,13 +79,7 @@ class Bridge:
                 call.hangup()
 
     async def _until_one_ends(self) -> None:
-        waits = [asyncio.ensure_future(wait) for wait in (self.a.ended(), self.b.ended(), self._parted.wait())]
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()
-            await asyncio.gather(*waits, return_exceptions=True)
+        await _first_of(self.a.ended(), self.b.ended(), self._parted.wait())
 
     async def _hand_over(self) -> bool:
         """Whether the side that has gone had transferred the other one, or another call took its place (RFC 3891): then
@@ -100,17 +95,22 @@ class Bridge:
 
     async def _answers(self, heir: Call, stays: Call) -> bool:
         """Wait until the heir answered; it is called no more where nobody stays for it."""
-        waits = [asyncio.ensure_future(wait) for wait in (_settled(heir), stays.ended(), self._parted.wait())]
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()
-            await asyncio.gather(*waits, return_exceptions=True)
+        await _first_of(_settled(heir), stays.ended(), self._parted.wait())
         if stays.end is None and not self._parted.is_set() and heir.answered_at is not None and heir.end is None:
             return True
         heir.hangup()
         return False
+
+
+async def _first_of(*those: Coroutine[Any, Any, object]) -> None:
+    """Wait until one of these has come, and for none of them any more."""
+    waits = [asyncio.ensure_future(each) for each in those]
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()
+        await asyncio.gather(*waits, return_exceptions=True)
 
 
 async def _settled(call: Call) -> None:
