@@ -94,16 +94,11 @@ def placement_of_leg(
     private: bool,
 ) -> Placement:
     """What one leg of a plan comes to, whose time limits the plan's follower keeps. Raises InvalidValue."""
-    shown = leg.caller_id(user_of(account.address)) or caller_id
+    shown = leg.caller_id(account.user) or caller_id
     check_called(leg.to, shown)
     call_id = check_call_id(call_id) if call_id else ""
     invite = Invite(next_id(), account.key, leg.to, shown, checked(leg.headers), call_id=call_id, private=private)
     return Placement(invite, Manner(leg.media, leg.codecs, name, MappingProxyType(dict(variables))))
-
-
-def user_of(address: str) -> str:
-    """The user of an account's address, such as `robot` of `sip:robot@pbx`."""
-    return address.partition(":")[2].partition("@")[0]
 
 
 def check_called(to: str, caller_id: str) -> None:

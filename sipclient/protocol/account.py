@@ -53,5 +53,15 @@ class Account(_Addressed, frozen=True, kw_only=True, omit_defaults=True):
         """What commands and events call this account."""
         return self.name or self.address
 
+    @property
+    def user(self) -> str:
+        """The user of the address: `robot` of `sip:robot@pbx`."""
+        return user_at(self.address)
+
     def __repr__(self) -> str:
         return f"Account({self.key!r}, address={self.address!r}, server={self.server!r})"
+
+
+def user_at(address: str) -> str:
+    """The user of an address as it is written in a configuration: `robot` of `sip:robot@pbx`."""
+    return address.partition(":")[2].partition("@")[0]

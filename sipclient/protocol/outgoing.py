@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Protocol
 
 from sipclient.message import Request, Response, quote
@@ -30,9 +32,7 @@ from sipclient.protocol.transaction import ServerTransaction
 
 NEWS = 180.0  # seconds after the last provisional response; who still rings says so every minute (RFC 3261 §13.3.1.1)
 REDIRECTS = 5  # how many 3xx one call follows
-
-
-_NONE: dict[str, Ack] = {}
+NOT_OVER: Mapping[str, Ack] = MappingProxyType({})
 
 
 class Registry(Protocol):
@@ -68,7 +68,9 @@ class OutgoingCall:
         self._cseq = 0
         self._forks: dict[str, Session] = {}
         self._session: Session | None = None  # the one that was answered
-        self._over: dict[str, Ack] = _NONE  # once the call has ended: what answers the 2xx that come again, by To tag
+        self._over: Mapping[str, Ack] = (
+            NOT_OVER  # once the call has ended: what answers the 2xx that come again, by To tag
+        )
         self._late: Exchange | None = None  # answered with an offer: its ACK waits for our answer
         self._exchange: Exchange | None = None
         self._failure: tuple[int, tuple[str, int], str, str] | None = None  # how it will end once CANCEL is done

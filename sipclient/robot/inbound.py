@@ -102,7 +102,7 @@ class Inbound:
         await Attending(id, incoming, call, chosen.entry.action, means).run()
 
     def _described(self, incoming: IncomingCall) -> ReceivedCall:
-        ours = self._client.account(incoming.account).address.partition(":")[2].partition("@")[0]
+        ours = self._client.account(incoming.account).user
         return ReceivedCall(
             account=incoming.account,
             to=called(incoming.request, ours),

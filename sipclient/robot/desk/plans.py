@@ -10,7 +10,7 @@ from sipclient.config.templates import CallerId, fill
 from sipclient.dialling import Leg, Plan, parse_dial_string, read_retry
 from sipclient.dialling.plan import fill_leg, variable_headers
 from sipclient.errors import InvalidValue, MediaError
-from sipclient.face.placing import check_called, checked, user_of
+from sipclient.face.placing import check_called, checked
 from sipclient.message import check_header_name, check_header_value
 from sipclient.protocol.checks import check_headers
 from sipclient.robot.guarded import GuardedClient
@@ -117,7 +117,7 @@ class Plans:
             to=leg.to,
             account=account.key,
             request_uri=leg.to if leg.to.partition(":")[0] in ("sip", "sips", "tel") else f"sip:{leg.to}@{domain}",
-            from_=leg.caller_id(user_of(account.address)) or caller_id or account.address,
+            from_=leg.caller_id(account.user) or caller_id or account.address,
             headers=dict(leg.headers),
             timeout=leg.timeout,
             retry=_retry(plan),

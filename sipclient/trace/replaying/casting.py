@@ -10,7 +10,7 @@ import msgspec
 
 from sipclient.config import AccountConfig, Config
 from sipclient.message import Message, Request, SipUri
-from sipclient.protocol.account import Account
+from sipclient.protocol.account import Account, user_at
 from sipclient.protocol.events import Target
 from sipclient.trace.record import Address
 from sipclient.trace.replaying.sides import Seen, is_address
@@ -32,7 +32,7 @@ class Cast(msgspec.Struct, frozen=True):
     @property
     def user(self) -> str:
         """The user of its address."""
-        return _user(self.account.address)
+        return self.account.user
 
 
 class Casting:
@@ -92,7 +92,7 @@ class Casting:
         outward = seen.source == self._address
         there = seen.destination if outward else seen.source
         address, name = _own(message, outward=outward == seen.is_request)
-        user = _user(address)
+        user = user_at(address)
         taken = sum(each.user == user for each in self.casts)
         key = f"{user or address}#{taken + 1}" if taken else user or address
         found = self._configured(address)
@@ -125,9 +125,9 @@ class Casting:
     def _configured(self, address: str) -> tuple[str, AccountConfig] | None:
         """The account of robot.toml that this is: by its address, else by its user."""
         accounts = self._config.accounts if self._config is not None else {}
-        user = _user(address)
+        user = user_at(address)
         alike = [name for name, each in accounts.items() if str(each.address).lower() == address.lower()]
-        alike += [name for name, each in accounts.items() if _user(str(each.address)) == user]
+        alike += [name for name, each in accounts.items() if user_at(str(each.address)) == user]
         return (alike[0], accounts[alike[0]]) if alike else None
 
     def _asserts(self) -> bool:
@@ -161,10 +161,6 @@ def _asserted(invite: Message) -> bool | None:
     if given is None and isinstance(invite.from_.uri, SipUri) and invite.from_.uri.user == own:
         return None
     return given == shown
-
-
-def _user(address: str) -> str:
-    return address.partition(":")[2].partition("@")[0]
 
 
 def _with(account: Account, config: AccountConfig) -> Account:
