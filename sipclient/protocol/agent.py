@@ -178,7 +178,7 @@ class UserAgent:
         if data[:1] <= b" " and not data.strip(b"\r\n\0 \t"):
             self._keepalive(data, flow)
             return
-        if flow.reliable:
+        if flow.transport != "udp":
             self._stack.flows.open.add(flow)  # a peer connected to us
         message: Request | Response | None = None
         try:

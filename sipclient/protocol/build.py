@@ -20,7 +20,7 @@ _ROUTED = frozenset({"INVITE", "SUBSCRIBE", "NOTIFY", "REFER"})
 def told(host: str) -> str:
     """An address of a flow as others are told of it: the zone of a link-local one means something here only, and SIP
     has no word for it (RFC 4007 §11.2, RFC 3261 §25.1)."""
-    return host.partition("%")[0]
+    return host.partition("%")[0] if "%" in host else host
 
 
 def host_port(host: str, port: int | None) -> str:
@@ -126,7 +126,7 @@ def via_of(flow: Flow, host: str, port: int, branch: str) -> str:
 
 def response_flow(request: Request, flow: Flow) -> Flow:
     """Where the response to a request goes (RFC 3261 §18.2.2, RFC 3581 §4)."""
-    if flow.reliable:
+    if flow.transport != "udp":
         return flow
     hop = request.hop
     if hop.rport is not None or (hop.port or 5060) == flow.remote_port:
@@ -137,15 +137,17 @@ def response_flow(request: Request, flow: Flow) -> Flow:
 def _stamped(text: str, request: Request, flow: Flow) -> str:
     """The top Via as it stands, with `received` and `rport` filled in (RFC 3261 §18.2.1, RFC 3581 §4)."""
     hop, received = request.hop, told(flow.remote_host)
-    if hop.rport is None and hop.host == received:
+    rport = hop.rport
+    if rport is None and hop.host == received:
         return text
-    if hop.rport == "" and (text.endswith(";rport") or ";rport;" in text) and text.count(";r") == 1 and '"' not in text:
+    before, asked, after = text.partition(";rport")
+    if asked and after[:1] in ("", ";") and ";r" not in before and ";r" not in after and '"' not in text:
         # What nearly every request has: asked for once, in lower case, and nothing filled in yet.
-        return text.replace(";rport", f";received={received};rport={flow.remote_port}")
+        return f"{before};received={received};rport={flow.remote_port}{after}"
     parts = str(request.via).split(";")
     parts = [part for part in parts if part.partition("=")[0].strip().lower() not in ("rport", "received")]
     parts.append(f"received={received}")
-    if hop.rport is not None:
+    if rport is not None:
         parts.append(f"rport={flow.remote_port}")
     return ";".join(parts)
 
@@ -157,7 +159,7 @@ def response(
     reason: str = "",
     *,
     to_tag: str = "",
-    headers: Iterable[tuple[str, str]] = (),
+    headers: Headers = (),
     body: bytes = b"",
     content_type: str = "",
 ) -> bytes:
@@ -169,23 +171,26 @@ def response(
     source = request.headers
     index = source.index
     via = index["via"]
-    below: list[str] = []
+    before = after = ""  # what stands between the Via and From, and behind CSeq
     if "," in via or source.repeats:
         via, *below = source.values("Via")
-    lines = [f"SIP/2.0 {status} {reason or reason_phrase(status)}\r\nVia: {_stamped(via.strip(), request, flow)}"]
-    lines += [f"Via: {hop}" for hop in below]
+        before = "".join([f"Via: {hop}\r\n" for hop in below])
     if status < 300 and "record-route" in index and request.method in _ROUTED:
-        lines += [f"Record-Route: {route}" for route in source.all("Record-Route")]
+        before += "".join([f"Record-Route: {route}\r\n" for route in source.all("Record-Route")])
+    if status == 100 and "timestamp" in index:
+        # RFC 3261 §8.2.6.1; we never wait, so there is no delay to add
+        before += f"Timestamp:{index['timestamp']}\r\n"
     to = index["to"].rstrip()
     if to_tag and status > 100 and not request.to_tag:
         to = f"{to};tag={to_tag}"
-    if status == 100 and "timestamp" in index:
-        # RFC 3261 §8.2.6.1; we never wait, so there is no delay to add
-        lines.append(f"Timestamp:{index['timestamp']}")
-    # The values keep the blanks they came with.
-    lines.append(f"From:{index['from']}\r\nTo:{to}\r\nCall-ID:{index['call-id']}\r\nCSeq:{index['cseq']}")
-    lines += [f"{name}: {value}" for name, value in headers]
+    for name, value in headers:
+        after += f"{name}: {value}\r\n"
     if body:
-        lines.append(f"Content-Type: {content_type}")
-    lines.append(f"Content-Length: {len(body)}\r\n\r\n")
-    return "\r\n".join(lines).encode("utf-8", "surrogateescape") + body
+        after += f"Content-Type: {content_type}\r\n"
+    # The values keep the blanks they came with.
+    text = (
+        f"SIP/2.0 {status} {reason or reason_phrase(status)}\r\nVia: {_stamped(via.strip(), request, flow)}\r\n{before}"
+        f"From:{index['from']}\r\nTo:{to}\r\nCall-ID:{index['call-id']}\r\nCSeq:{index['cseq']}\r\n"
+        f"{after}Content-Length: {len(body)}\r\n\r\n"
+    )
+    return text.encode("utf-8", "surrogateescape") + body

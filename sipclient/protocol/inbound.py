@@ -135,7 +135,7 @@ class Inbound:
         transaction = self._transaction(request, flow)
         if transaction is None:
             return
-        if flow.reliable and flow != dialog.flow:
+        if flow.transport != "udp" and flow != dialog.flow:
             dialog.flow = flow  # the peer reconnected: what we send follows (RFC 5626 §5.3)
         usage.on_request(transaction, request, flow)
         if request.method == "INVITE" and isinstance(usage, Session) and not transaction.answered:

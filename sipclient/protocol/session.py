@@ -10,7 +10,7 @@ from typing import Protocol
 from sipclient.message import Headers as MessageHeaders
 from sipclient.message import Reason, Request, Response
 from sipclient.message.readers import reasons
-from sipclient.protocol.build import ACCEPT, ALLOW, SUPPORTED
+from sipclient.protocol.build import ACCEPT, ALLOW, SUPPORTED, response
 from sipclient.protocol.causes import LOSE_RACE, cause_of
 from sipclient.protocol.dialog import Ack, Dialog, Dialogs
 from sipclient.protocol.events import Flow, Headers, InCallRequest, InCallResponded, OfferAnswered
@@ -300,7 +300,7 @@ class Session:
         method = request.method
         self.learn(request)
         if method == "BYE":
-            self._on_bye(transaction, request, flow)
+            self._on_bye(transaction, request)
         elif self.ended:
             reply(transaction, request, flow, 481)
         elif method in ("INVITE", "UPDATE"):
@@ -325,8 +325,8 @@ class Session:
         else:
             reply(transaction, request, flow, 405, headers=(("Allow", ALLOW),))
 
-    def _on_bye(self, transaction: ServerTransaction, request: Request, flow: Flow) -> None:
-        reply(transaction, request, flow, 200)
+    def _on_bye(self, transaction: ServerTransaction, request: Request) -> None:
+        transaction.respond(200, response(request, transaction.flow, 200))
         ours, self._bye = self._bye, None  # both hung up at once: theirs ends it, ours needs no answer
         self.drop()
         if ours is not None:

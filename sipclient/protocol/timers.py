@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from heapq import heapify, heappop, heappush
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 # RFC 3261 §17.1.1.1 and Table 4, in seconds.
-T1 = 0.5
-T2 = 4.0
-T4 = 5.0
+T1: Final = 0.5
+T2: Final = 4.0
+T4: Final = 5.0
 
-_SWEEP = 1024  # below this many dead entries a sweep would cost more than it frees
+_SWEEP: Final = 1024  # below this many dead entries a sweep would cost more than it frees
 
 
 # One deadline, `[when, serial, run, argument]`: `run(argument)` runs once at or after `when`, unless stopped before.
@@ -19,7 +19,9 @@ _SWEEP = 1024  # below this many dead entries a sweep would cost more than it fr
 # halves what a start costs.
 Timer: TypeAlias = list[Any]
 
-_WHEN, _RUN, _ARGUMENT = 0, 2, 3
+_WHEN: Final = 0
+_RUN: Final = 2
+_ARGUMENT: Final = 3
 
 
 def due_at(timer: Timer) -> float:

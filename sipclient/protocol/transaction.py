@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from sipclient.message import Request, Response
 from sipclient.protocol.core import Core
 from sipclient.protocol.events import Flow
-from sipclient.protocol.tables import STARTS, TABLES, A, E, S, Table
+from sipclient.protocol.tables import STARTS, TABLES, A, E, S
 from sipclient.protocol.timers import T1, T2, T4, Timer
 from sipclient.protocol.wellformed import skeleton
 
@@ -32,28 +32,62 @@ _DURATION: dict[E, tuple[float, float | None]] = {
     E.L: (64 * T1, 64 * T1),
     E.M: (64 * T1, 64 * T1),
 }
-WAITING = frozenset({S.CALLING, S.TRYING, S.PROCEEDING})  # for a final response
-_DOUBLING = frozenset({E.A, E.E, E.G})
+WAITING: Final = frozenset({S.CALLING, S.TRYING, S.PROCEEDING})  # for a final response
+_DOUBLING: Final = frozenset({E.A, E.E, E.G})
 _ENDING = frozenset({E.D, E.I, E.J, E.K, E.L, E.M})  # nothing is done at them but to forget
-_SEND = A.SEND
 
 
-def _timers() -> dict[tuple[str, S, bool], tuple[tuple[E, float, bool], ...]]:
-    """The timers that start in a state, on a transport that is reliable or not: seconds, and whether it doubles."""
-    found = {}
-    for (kind, state), events in STARTS.items():
-        for reliable in (False, True):
-            timers = [(event, _DURATION[event][reliable], event in _DOUBLING) for event in events]
+class _Start:
+    """A timer that starts as a state is entered: seconds, whether it doubles, and whether it only ends."""
+
+    __slots__ = ("doubles", "ends", "event", "seconds")
+
+    def __init__(self, event: E, seconds: float) -> None:
+        self.event = event
+        self.seconds = seconds
+        self.doubles = event in _DOUBLING
+        self.ends = event in _ENDING
+
+
+class _Place:
+    """A state of one machine: its rows by their event, and its timers on either kind of transport.
+
+    The tables, taken apart once: each step asks for one row of the state the transaction is in.
+    """
+
+    __slots__ = ("reliable", "rows", "state", "unreliable")
+
+    def __init__(self, kind: str, state: S) -> None:
+        self.state = state
+        self.rows: dict[E, tuple[_Place, tuple[A, ...]]] = {}
+        self.unreliable, self.reliable = _starts(kind, state, False), _starts(kind, state, True)
+
+
+def _starts(kind: str, state: S, reliable: bool) -> tuple[_Start, ...]:
+    found = []
+    for event in STARTS.get((kind, state), ()):
+        seconds = _DURATION[event][reliable]
+        if seconds is not None:
             # RFC 3261 §17.1.2.2: in Proceeding, timer E is always T2.
-            found[kind, state, reliable] = tuple(
-                (event, T2 if state is S.PROCEEDING else seconds, doubles)
-                for event, seconds, doubles in timers
-                if seconds is not None
-            )
-    return found
+            found.append(_Start(event, T2 if state is S.PROCEEDING else seconds))
+    return tuple(found)
 
 
-_TIMERS = _timers()
+_OVER: Final = _Place("", S.TERMINATED)  # of all machines
+
+
+def _begin(kind: str) -> _Place:
+    """Where a machine begins, which leads to all its other places: the state of its table's first row."""
+    places = {S.TERMINATED: _OVER}
+    for state, _ in TABLES[kind]:
+        if state not in places:
+            places[state] = _Place(kind, state)
+    for (state, event), (after, actions) in TABLES[kind].items():
+        places[state].rows[event] = (places[after], actions)
+    return places[next(iter(TABLES[kind]))[0]]
+
+
+_BEGIN: Final = {kind: _begin(kind) for kind in TABLES}
 
 
 class ClientOwner(Protocol):
@@ -85,13 +119,12 @@ class ServerOwner(Protocol):
 class _Transaction:
     """What the four machines share: the table, the state, the timers."""
 
-    __slots__ = ("data", "ends", "flow", "interval", "key", "kind", "layer", "repeat", "state", "table", "timer")
+    __slots__ = ("data", "ends", "flow", "interval", "key", "kind", "layer", "place", "repeat", "timer")
 
-    def __init__(self, layer: Transactions, kind: str, state: S, key: Key, flow: Flow) -> None:
+    def __init__(self, layer: Transactions, kind: str, key: Key, flow: Flow) -> None:
         self.layer = layer
         self.kind = kind
-        self.table: Table = TABLES[kind]
-        self.state = state
+        self.place = _BEGIN[kind]
         self.key = key
         self.flow = flow
         self.data = b""  # the request a client, the last response a server sends again
@@ -101,30 +134,28 @@ class _Transaction:
         self.ends = 0.0  # when the others end it
 
     def __repr__(self) -> str:
-        return f"<{self.kind} transaction {self.state} {' '.join(self.key)}>"
+        return f"<{self.kind} transaction {self.place.state} {' '.join(self.key)}>"
 
     def step(self, event: E, message: Request | Response | None = None, text: str = "") -> None:
         """Take the table's row for `event`, if it has one."""
-        row = self.table.get((self.state, event))
+        row = self.place.rows.get(event)
         if row is None:
             return
         after, actions = row
-        if after is not self.state:
-            self.state = after
+        if after is not self.place:
             self._enter(after)
         elif event in _DOUBLING:
             self._again(event)
         for action in actions:
-            if action is _SEND:  # what nearly all do
+            if action is A.SEND:  # what nearly all do
                 self.layer.core.send(self.flow, self.data)
             else:
                 self._act(action, message, text)
 
     def destroy(self) -> None:
         """End it while it still waits, without a word to its owner."""
-        if self.state in WAITING:
-            self.state = S.TERMINATED
-            self._enter(S.TERMINATED)
+        if self.place.state in WAITING:
+            self._enter(_OVER)
 
     def _act(self, action: A, message: Request | Response | None, text: str) -> None:
         if action is A.RESEND:
@@ -132,28 +163,29 @@ class _Transaction:
         elif action is A.QUIET:
             self.layer.core.timers.stop(self.repeat)
 
-    def _enter(self, state: S) -> None:
+    def _enter(self, place: _Place) -> None:
+        self.place = place
         core = self.layer.core
         timers = core.timers
         if self.repeat is not None:
             timers.stop(self.repeat)
             self.repeat = None
-        if self.timer is not None and not (self.kind == "client" and state is S.PROCEEDING):
+        if self.timer is not None and not (self.kind == "client" and place.state is S.PROCEEDING):
             timers.stop(self.timer)
             self.timer = None
-        if state is S.TERMINATED:
+        if place is _OVER:
             self.layer.forget(self)
             return
-        for event, seconds, doubles in _TIMERS.get((self.kind, state, self.flow.reliable), ()):
-            if doubles:
-                self.interval = seconds
-                if event is E.G:
+        for start in place.unreliable if self.flow.transport == "udp" else place.reliable:
+            if start.ends:  # 0 runs at the end of the input that started it
+                self.layer.linger(self, start)
+            elif start.doubles:
+                self.interval = start.seconds
+                if start.event is E.G:
                     self.layer.depend(self)
-                self.repeat = timers.start(core.now + seconds, self._expired, event)
-            elif event in _ENDING:  # 0 runs at the end of the input that started it
-                self.layer.linger(self, event, seconds)
+                self.repeat = timers.start(core.now + start.seconds, self._expired, start.event)
             else:
-                self.timer = timers.start(core.now + seconds, self._expired, event)
+                self.timer = timers.start(core.now + start.seconds, self._expired, start.event)
 
     def _again(self, event: E) -> None:
         # Timer A doubles without bound (§17.1.1.2); E and G stop at T2 (§17.1.2.2, §17.2.1).
@@ -174,8 +206,7 @@ class ClientTransaction(_Transaction):
         self, layer: Transactions, key: Key, flow: Flow, data: bytes, ack: Acknowledge, owner: ClientOwner
     ) -> None:
         invite = key[1] == "INVITE"
-        state = S.CALLING if invite else S.TRYING
-        super().__init__(layer, "INVITE client" if invite else "client", state, key, flow)
+        super().__init__(layer, "INVITE client" if invite else "client", key, flow)
         self.data = data
         self.ack: Acknowledge | None = ack  # for an INVITE; few are refused, so it is not written before
         self.owner = owner
@@ -183,7 +214,7 @@ class ClientTransaction(_Transaction):
 
     def start(self) -> None:
         """Send the request and start the timers."""
-        self._enter(self.state)
+        self._enter(self.place)
         self.layer.core.send(self.flow, self.data)
 
     def spoil(self, response: Response, reason: str) -> None:
@@ -197,7 +228,7 @@ class ClientTransaction(_Transaction):
             self.step(E.SUCCESS, readable)
             self.broken = ""
             return
-        waits = self.state in WAITING
+        waits = self.place.state in WAITING
         self.destroy()
         if waits:
             self.owner.on_failure(self, 502, reason)
@@ -212,12 +243,13 @@ class ClientTransaction(_Transaction):
         else:
             event = E.SUCCESS if status < 300 else E.FAILURE
         self.step(event, response)
-        if self.state is S.COMPLETED:
+        state = self.place.state
+        if state is S.COMPLETED:
             # Only copies of the answer can come now, and an INVITE's are acknowledged: what was sent and who wanted
             # to know is let go, seconds before the last timer.
             self.data = b""
             self.owner = _NOBODY
-        elif self.state is S.ACCEPTED:
+        elif state is S.ACCEPTED:
             self.data = b""
             self.ack = None
 
@@ -244,8 +276,7 @@ class ServerTransaction(_Transaction):
 
     def __init__(self, layer: Transactions, key: Key, merge_key: Key | None, flow: Flow, method: str) -> None:
         invite = method == "INVITE"
-        state = S.PROCEEDING if invite else S.TRYING
-        super().__init__(layer, "INVITE server" if invite else "server", state, key, flow)
+        super().__init__(layer, "INVITE server" if invite else "server", key, flow)
         self.merge_key = merge_key  # of a request outside any dialog: no other can be merged
         self.owner: ServerOwner | None = None
         if invite:  # no other hears of a transport error
@@ -254,11 +285,11 @@ class ServerTransaction(_Transaction):
     @property
     def answered(self) -> bool:
         """Whether a final response left."""
-        return self.state not in (S.TRYING, S.PROCEEDING)
+        return self.place.state not in (S.TRYING, S.PROCEEDING)
 
     def respond(self, status: int, data: bytes) -> None:
         """Send our response; a second final one is absorbed by the table."""
-        if self.state not in (S.TRYING, S.PROCEEDING, S.ACCEPTED):
+        if self.answered and self.place.state is not S.ACCEPTED:
             return
         self.data = data
         if status < 200:
@@ -307,7 +338,7 @@ class Transactions:
         self._clients: dict[Key, ClientTransaction] = {}
         self._servers: dict[Key, ServerTransaction] = {}
         self._merged: dict[Key, ServerTransaction] = {}
-        self._lingering: dict[tuple[E, float], deque[_Transaction]] = {}
+        self._lingering: dict[_Start, deque[_Transaction]] = {}
 
     def __len__(self) -> int:
         return len(self._clients) + len(self._servers)
@@ -346,8 +377,9 @@ class Transactions:
         A branch that is the magic cookie alone counts as one of RFC 2543 (RFC 4475 §3.2.1).
         """
         hop = request.hop
-        if hop.branch.startswith("z9hG4bK") and hop.branch != "z9hG4bK":
-            return (hop.branch, hop.sent_by, method)
+        branch = hop.branch
+        if len(branch) > 7 and branch.startswith("z9hG4bK"):
+            return (branch, hop.sent_by, method)
         cseq = str(request.cseq.number)
         return (request.uri_text, request.from_tag, request.call_id, cseq, str(request.via), method)
 
@@ -390,38 +422,39 @@ class Transactions:
         for transaction in self._depending.pop(flow, ()):
             transaction.step(E.ERROR, None, reason)
 
-    def linger(self, transaction: _Transaction, event: E, seconds: float) -> None:
-        """End it after so many seconds, by this event; one that ended before takes no notice.
+    def linger(self, transaction: _Transaction, last: _Start) -> None:
+        """End it by its last timer; one that ended before takes no notice.
 
         Those that wait equally long end in the order they came, so one timer does for all of them. They are nearly all
         transactions there are: with a timer for each the engine took 4 % longer.
         """
         core = self.core
-        transaction.ends = core.now + seconds
-        queue = self._lingering.get((event, seconds))
+        transaction.ends = core.now + last.seconds
+        queue = self._lingering.get(last)
         if queue is None:
-            queue = self._lingering[event, seconds] = deque()
+            queue = self._lingering[last] = deque()
+        if not queue:
+            core.timers.start(transaction.ends, self._end_lingering, last)
         queue.append(transaction)
-        if len(queue) == 1:
-            core.timers.start(transaction.ends, self._end_lingering, (event, seconds))
 
-    def _end_lingering(self, which: tuple[E, float]) -> None:
-        core, queue = self.core, self._lingering[which]
+    def _end_lingering(self, last: _Start) -> None:
+        core, queue = self.core, self._lingering[last]
         while queue and queue[0].ends <= core.now:
             transaction = queue.popleft()
-            transaction.step(which[0])
+            transaction.step(last.event)
             if isinstance(transaction, ClientTransaction):
                 transaction.owner = _NOBODY  # who knows the transaction, too: else only the collector would free both
         if queue:
-            core.timers.start(queue[0].ends, self._end_lingering, which)
+            core.timers.start(queue[0].ends, self._end_lingering, last)
 
     def forget(self, transaction: _Transaction) -> None:
         """Called by a transaction that terminated."""
-        depending = self._depending.get(transaction.flow)
-        if depending is not None:
-            depending.pop(transaction, None)
-            if not depending:
-                del self._depending[transaction.flow]
+        if transaction.kind != "server":  # all others depend
+            depending = self._depending.get(transaction.flow)
+            if depending is not None:
+                depending.pop(transaction, None)
+                if not depending:
+                    del self._depending[transaction.flow]
         if isinstance(transaction, ServerTransaction):
             self._servers.pop(transaction.key, None)
             if transaction.merge_key is not None and self._merged.get(transaction.merge_key) is transaction:

@@ -127,7 +127,10 @@ class WatchUsage:
 
     def _take(self, subscription: Subscription, document: Presence | DialogInfo | MessageWaiting) -> int:
         package = subscription.package
-        if isinstance(document, DialogInfo):
+        if isinstance(document, Presence):
+            self._packages[package] = document.state
+            self.note = document.note
+        elif isinstance(document, DialogInfo):
             table = self._tables.setdefault(package, DialogTable())
             if table.apply(self._without_echoes(document)) is Applied.GAP:
                 # RFC 4235 §4.3: a version is missing, and what it said may contradict this one. A refresh brings
@@ -135,9 +138,6 @@ class WatchUsage:
                 subscription.ask_for_all()
                 return 200
             self._packages[package] = table.state
-        elif isinstance(document, Presence):
-            self._packages[package] = document.state
-            self.note = document.note
         else:
             self._stack.core.emit(MessagesWaiting(self.line.account.key, document))
             return 200
