@@ -72,9 +72,11 @@ $(DEV): pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,interop,bench]'
 	@touch $@ $(RUN)
 
+# By a Python without any extra, as whoever installs it may have.
 $(CORE): hatch_build.py pyproject.toml $(shell find sipclient -name '*.py') | $(BIN)/python
 	rm -rf $(dir $@)
-	SIPCLIENT_COMPILE=1 $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $(dir $@) .
+	$(BIN)/python -m venv --clear build/empty
+	SIPCLIENT_COMPILE=1 build/empty/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --target $(dir $@) .
 	@touch $@
 
 $(VENV)/.bench: pyproject.toml | $(BIN)/python
