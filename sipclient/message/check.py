@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TypeAlias
+from collections.abc import Callable
+from typing import Any, Final, TypeAlias
 
 from sipclient.errors import MalformedMessage
 from sipclient.message import readers
 from sipclient.message.address import USUAL_URI
-from sipclient.message.headers import Headers
+from sipclient.message.headers import GOOD_LINES, Headers
+from sipclient.message.memo import Memo, remember
 from sipclient.message.message import Message, Request
 from sipclient.message.uri import SipUri
 
-_SINGLE = frozenset(
+_SINGLE: Final = frozenset(
     {"from", "to", "call-id", "cseq", "max-forwards", "content-length", "content-type", "expires", "event"}
     | {"subscription-state", "rack", "rseq"}
 )
-_NEEDED = frozenset({"via", "from", "to", "call-id", "cseq"})
 # How each header is read: its first line by what is remembered, all of its lines by a reader.
-_Row: TypeAlias = tuple[Mapping[str, object] | None, Callable[[Headers], object] | None]
-_FORMED: Mapping[str, _Row] = {
-    "via": (None, readers.hop),
+_Row: TypeAlias = tuple[Memo[Any] | None, Callable[[Headers], object] | None]
+_FORMED: Final[dict[str, _Row]] = {
+    "via": (readers.HOP, readers.hop),
     "from": (readers.TAG, None),
     "to": (readers.TAG, None),
     "call-id": (readers.CALL_ID, None),
@@ -31,7 +31,7 @@ _FORMED: Mapping[str, _Row] = {
     "route": (None, readers.routes),
     "record-route": (None, readers.record_routes),
 }
-_OF_REQUEST: Mapping[str, _Row] = {
+_OF_REQUEST: Final[dict[str, _Row]] = {
     **_FORMED,
     "require": (None, readers.require),
     "supported": (None, readers.supported),
@@ -41,7 +41,7 @@ _OF_REQUEST: Mapping[str, _Row] = {
     "subscription-state": (readers.SUBSCRIPTION_STATE, None),
     "rack": (None, readers.rack),
 }
-_OF_RESPONSE: Mapping[str, _Row] = {
+_OF_RESPONSE: Final[dict[str, _Row]] = {
     **_FORMED,
     "require": (None, readers.require),
     "session-expires": (None, readers.session_expires),
@@ -57,6 +57,9 @@ _OF_RESPONSE: Mapping[str, _Row] = {
     "proxy-authentication-info": (None, readers.authentication_info),
     "service-route": (None, readers.service_routes),
 }
+# What one kind of message may have in any form, and another may not.
+_DECIDING: Final = frozenset(_OF_REQUEST) | frozenset(_OF_RESPONSE)
+_IS_USUAL_URI: Final = Memo(lambda text: USUAL_URI.fullmatch(text) is not None)
 
 
 def check(message: Message, *, deciding: bool = False) -> None:
@@ -75,25 +78,26 @@ def check(message: Message, *, deciding: bool = False) -> None:
     Content-Type, unknown schemes (416 is for whoever needs to reach the address), any Date.
     """
     headers = message.headers
-    index = headers.index
+    index, repeats, fresh = headers.index, headers.repeats, headers.fresh
     table = _FORMED if not deciding else _OF_REQUEST if isinstance(message, Request) else _OF_RESPONSE
-    repeats = headers.repeats
-    for key, value in index.items():
+    for line, key in ({key: key for key in index} if fresh is None else fresh).items():
         row = table.get(key)
-        if row is not None:
-            known, reader = row
-            if known is not None:
-                known[value]
-            if reader is not None and (repeats or known is None):
-                headers.read(reader)
-    if not index.keys() >= _NEEDED:  # reading what is missing says so
+        known, reader = row if row is not None else (None, None)
+        if known is not None:
+            known[index[key]]
+        if reader is not None and (repeats or known is None):
+            headers.read(reader)
+        elif fresh is not None and key != "via" and (known is not None or key not in _DECIDING):
+            remember(GOOD_LINES, line, (key, index[key]))
+    if not ("via" in index and "from" in index and "to" in index and "call-id" in index and "cseq" in index):
+        # Reading what is missing says so.
         _ = message.hop, message.from_tag, message.to_tag, message.call_id, message.cseq
     if repeats and (twice := headers.repeated() & _SINGLE):
         raise MalformedMessage(f"there is more than one {min(twice)}")
     if isinstance(message, Request):
         if message.cseq.method != message.method:
             raise MalformedMessage("CSeq names another method than the start line")
-        if USUAL_URI.fullmatch(message.uri_text) is not None:
+        if _IS_USUAL_URI[message.uri_text]:
             return
         uri = message.uri
         if isinstance(uri, SipUri) and uri.headers:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from sipclient.message.names import KEYS, check_header_name, check_header_value, key_of
 from sipclient.message.text import split_commas
 
 T = TypeVar("T")
 Entry = tuple[str, str, str]  # key, name as received, value as received (unfolded, blanks around it kept)
+
+# Whole lines that `check` found good by themselves, whatever message they stand in -> key, value: most of what a peer
+# writes it wrote before.
+GOOD_LINES: Final[dict[str, tuple[str, str]]] = {}
 
 
 class Headers:
@@ -20,7 +24,7 @@ class Headers:
     What is derived from the lines (`read`) is kept until a line changes.
     """
 
-    __slots__ = ("_derived", "_known", "_lines", "index", "repeats")
+    __slots__ = ("_derived", "_known", "_lines", "fresh", "index", "repeats")
 
     def __init__(self, lines: Iterable[tuple[str, str]] = ()) -> None:
         self._known: list[Entry] | None = []
@@ -29,25 +33,28 @@ class Headers:
         # The first value of each header by its key (long form, lower case), blanks around it kept.
         self.index: dict[str, str] = {}
         self.repeats = False  # whether any name has more than one line; `repeated` says which
+        # The lines as received that are none of GOOD_LINES -> key; None where nobody knows which those are.
+        self.fresh: dict[str, str] | None = None
         for name, value in lines:
             self.add(name, value)
 
     @classmethod
     def of_entries(cls, entries: list[Entry]) -> Headers:
         """Headers made of lines that were checked already. Takes the list over. For the parser."""
-        headers = cls()
+        headers = Headers()
         headers._known = entries
         headers._changed()
         return headers
 
     @classmethod
-    def of_lines(cls, lines: list[str], index: dict[str, str]) -> Headers:
-        """Headers made of lines that were checked already, no name of which repeats, and their index. For the
-        parser."""
-        headers = cls()
+    def of_lines(cls, lines: list[str], index: dict[str, str], fresh: dict[str, str]) -> Headers:
+        """Headers made of lines that were checked already, no name of which repeats, their index, and the fresh
+        ones among them. For the parser."""
+        headers = Headers()
         headers._known = None
         headers._lines = lines
         headers.index = index
+        headers.fresh = fresh
         return headers
 
     @property
@@ -103,6 +110,7 @@ class Headers:
         self._entries.append(entry)
         self.repeats = self.repeats or entry[0] in self.index
         self.index.setdefault(entry[0], value)
+        self.fresh = None
         self._derived = {}
 
     def prepend(self, name: str, value: str) -> None:
@@ -143,6 +151,7 @@ class Headers:
         entries = self._entries
         self.index = {key: value for key, _, value in reversed(entries)}
         self.repeats = len(self.index) != len(entries)
+        self.fresh = None
         self._derived = {}
 
     def __contains__(self, name: object) -> bool:

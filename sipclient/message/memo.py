@@ -25,8 +25,13 @@ class Memo(dict[str, T]):
 
     def __missing__(self, text: str) -> T:
         value = self._read(text)
-        if len(text) <= LONGEST:
-            if len(self) >= MOST:
-                self.clear()
-            self[text] = value
+        remember(self, text, value)
         return value
+
+
+def remember(known: dict[str, T], text: str, value: T) -> None:
+    """Keep what a text says, within the bounds."""
+    if len(text) <= LONGEST:
+        if len(known) >= MOST:
+            known.clear()
+        known[text] = value

@@ -77,7 +77,13 @@ class Message:
     @property
     def hop(self) -> Hop:
         """What matching and answering need of the top Via (RFC 3261 §17.1.3, §17.2.3, §18.2.2)."""
-        return self.headers.read(readers.hop)
+        headers = self.headers
+        if headers.repeats:
+            return headers.read(readers.hop)
+        try:
+            return readers.HOP[headers.index["via"]]
+        except KeyError:
+            raise MalformedMessage("there is no Via") from None
 
     @property
     def vias(self) -> tuple[Via, ...]:

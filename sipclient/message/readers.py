@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 from sipclient.errors import MalformedMessage
 from sipclient.message.address import USUAL, NameAddr, parse_name_addr, parse_name_addrs
 from sipclient.message.headers import Headers
 from sipclient.message.limits import MAX_DELTA, MAX_VALUES
 from sipclient.message.memo import Memo
+from sipclient.message.names import is_token
 from sipclient.message.text import Params, number, split_commas
 from sipclient.message.values import (
     Challenge,
@@ -54,20 +56,44 @@ def via(headers: Headers) -> Via:
 
 
 def hop(headers: Headers) -> Hop:
-    """What the top hop says, in good form as all below it; of a usual one nothing else is made."""
-    usual = None if headers.repeats else USUAL_HOP.fullmatch(headers.index.get("via", ""))
-    if usual is not None:
-        host, port, before, branch, after = usual.groups()
-        rport = before or after  # ";rport" or ";rport=5060"
-        place = f"{host}:{port or ''}".lower()
-        return Hop(branch, place, host, int(port) if port else None, rport and rport[7:])
-    top = headers.read(via)
-    below = len(headers.read(vias)) - 1
+    """What the top hop says, in good form as all below it."""
+    return _hop_of(headers.read(via), len(headers.read(vias)) - 1)
+
+
+def _hop_of(top: Via, below: int) -> Hop:
     sent_by = f"{top.host}:{top.port or ''}".lower()
     return Hop(top.branch, sent_by, top.host, top.port, top.params.get("rport"), below)
 
 
-ADDRESS = Memo(parse_name_addr)
+def _usual_place(text: str) -> tuple[str, str, int | None, str | None] | None:
+    """Of a Via of the usual form `sent_by`, host, port and rport, as Hop has them."""
+    usual = USUAL_HOP.fullmatch(text)
+    if usual is None:
+        return None
+    host, port, before, _, after = usual.groups()
+    rport = before or after  # ";rport" or ";rport=5060"
+    return f"{host}:{port or ''}".lower(), host, int(port) if port else None, rport and rport[7:]
+
+
+_PLACES: Final = Memo(_usual_place)
+
+
+def _hop(text: str) -> Hop:
+    """What one line of Via says as `hop` has it. Of what stands around the branch most was met before."""
+    around, _, rest = text.partition(";branch=")
+    branch, semicolon, more = rest.partition(";")
+    place = _PLACES[f"{around};branch=z{semicolon}{more}"]
+    if place is not None and is_token(branch):
+        sent_by, host, port, rport = place
+        return Hop(branch, sent_by, host, port, rport)
+    hops = parse_vias(text)
+    return _hop_of(hops[0], len(hops) - 1)
+
+
+HOP: Final = Memo(_hop)
+
+
+ADDRESS: Final = Memo(parse_name_addr)
 
 
 def from_(headers: Headers) -> NameAddr:
@@ -86,7 +112,7 @@ def _tag(text: str) -> str:
     return usual[2] or "" if usual is not None else parse_name_addr(text).tag
 
 
-TAG = Memo(_tag)
+TAG: Final = Memo(_tag)
 
 
 def _call_id(text: str) -> str:
@@ -97,9 +123,9 @@ def _call_id(text: str) -> str:
     return text
 
 
-CALL_ID = Memo(_call_id)
-CSEQ = Memo(parse_cseq)
-ADDRESSES = Memo(lambda text: tuple(parse_name_addrs(text)))
+CALL_ID: Final = Memo(_call_id)
+CSEQ: Final = Memo(parse_cseq)
+ADDRESSES: Final = Memo(lambda text: tuple(parse_name_addrs(text)))
 
 
 def addresses(key: str) -> Callable[[Headers], tuple[NameAddr, ...]]:
@@ -143,7 +169,7 @@ def _first_uri(text: str) -> str:
     return str(found[0].uri) if found else ""
 
 
-CONTACT = Memo(_first_uri)
+CONTACT: Final = Memo(_first_uri)
 
 
 routes = addresses("route")
@@ -195,8 +221,8 @@ def integer(key: str, name: str, limit: int = MAX_DELTA) -> Callable[[Headers], 
 
 
 rseq = integer("rseq", "RSeq")
-MAX_FORWARDS = Memo(lambda text: number(text, "Max-Forwards", 255))
-MEDIA_TYPE = Memo(parse_media_type)
+MAX_FORWARDS: Final = Memo(lambda text: number(text, "Max-Forwards", 255))
+MEDIA_TYPE: Final = Memo(parse_media_type)
 
 
 def tokens(key: str, name: str, *, lower: bool = True) -> Callable[[Headers], tuple[str, ...]]:
@@ -230,8 +256,8 @@ def _state(text: str) -> tuple[str, Params]:
     return state.lower(), params
 
 
-EVENT = Memo(lambda text: parse_token_params(text, "Event"))
-SUBSCRIPTION_STATE = Memo(_state)
+EVENT: Final = Memo(lambda text: parse_token_params(text, "Event"))
+SUBSCRIPTION_STATE: Final = Memo(_state)
 
 
 def rack(headers: Headers) -> RAck | None:
