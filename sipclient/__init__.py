@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from sipclient.bridging import Bridge as Bridge
     from sipclient.bridging import bridge as bridge
     from sipclient.call import Call as Call
-    from sipclient.call import CallState as CallState
     from sipclient.client import Client as Client
     from sipclient.errors import BridgeFailed as BridgeFailed
     from sipclient.errors import CallFailed as CallFailed
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from sipclient.errors import SipError as SipError
     from sipclient.errors import Unreachable as Unreachable
     from sipclient.errors import WatchFailed as WatchFailed
+    from sipclient.face.course import CallState as CallState
     from sipclient.face.incoming import IncomingCall as IncomingCall
     from sipclient.face.progress import BridgeProgress as BridgeProgress
     from sipclient.face.watching import Memory as Memory
@@ -43,7 +43,7 @@ _HOMES = MappingProxyType(
         "Call": "sipclient.call",
         "CallEnded": "sipclient.protocol.events",
         "CallFailed": "sipclient.errors",
-        "CallState": "sipclient.call",
+        "CallState": "sipclient.face.course",
         "Client": "sipclient.client",
         "ExtensionChanged": "sipclient.protocol.events",
         "IncomingCall": "sipclient.face.incoming",

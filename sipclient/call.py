@@ -3,85 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from contextlib import suppress
-from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
-from types import MappingProxyType, TracebackType
-from typing import Any, Protocol
+from types import TracebackType
+from typing import Any
 
 import msgspec
 
 from sipclient.errors import CallFailed, InvalidValue, SipError
 from sipclient.face.asking import transfer
-from sipclient.face.causes import q850_of, reason_of, unsent
-from sipclient.face.connected_line import ConnectedLine
-from sipclient.face.descriptions import NO_MEDIA, OpenMedia
+from sipclient.face.causes import unsent
+from sipclient.face.course import CallState, Course
 from sipclient.face.voice import Playing, RecordingCall, Voice
-from sipclient.face.within import Within
 from sipclient.media import MediaSession
 from sipclient.media.stats import StreamStats
-from sipclient.message import Response
-from sipclient.protocol.events import (
-    Answered,
-    CallEnded,
-    Calling,
-    Command,
-    Event,
-    Follow,
-    Hangup,
-    InCallRequest,
-    InCallResponded,
-    Invite,
-    OfferAnswered,
-    OfferReceived,
-    OfferWanted,
-    Redirected,
-    Ringing,
-    TransferProgress,
-)
+from sipclient.protocol.events import CallEnded, Invite
 
 FAREWELL = 2.0  # seconds that leaving a call waits for its end; the engine goes on without us
 
 
-log = logging.getLogger("sipclient")
-
-
-class CallState(StrEnum):
-    """How far a call is. It only ever moves forward, and may skip any but the last."""
-
-    PREPARING = "preparing"  # nothing was sent yet: media are made ready, the server is looked up
-    CALLING = "calling"  # the INVITE left: this is when the call is placed
-    RINGING = "ringing"  # 180
-    EARLY = "early"  # sound before the answer
-    ANSWERED = "answered"
-    ENDED = "ended"
-
-
-_ORDER = tuple(CallState)
-
-
-class Line(Protocol):
-    """What a call needs of its client."""
-
-    def do(self, command: Command) -> None:
-        """Give the engine a command."""
-
-    def tell(self, event: Event) -> None:
-        """Treat an event of the shell's own as if the engine had given it."""
-
-    def spawn(self, work: Coroutine[object, object, None]) -> None:
-        """Run something slow; the client owns the task and awaits it."""
-
-
-def follow_none(contact: str) -> bool:
-    """Where a call may go is not the peer's to decide (RFC 3261 §8.1.3.4)."""
-    return False
-
-
-class Call:
+class Call(Course):
     """A call, placed by us or answered by us.
 
     `async for state in call` gives every state from the first on, however late it is begun, and ends with
@@ -89,51 +31,14 @@ class Call:
     and `variables` are what whoever placed it gave it.
     """
 
-    def __init__(
-        self,
-        line: Line,
-        id: int,
-        account: str,
-        to: str,
-        open_media: OpenMedia | None,
-        follow: Callable[[str], bool] = follow_none,
-    ) -> None:
-        self.id = id
-        self.account = account
-        self.to = to
-        self.call_id = ""
-        self.name = ""  # the user's own id for it, or for the bridge it belongs to
-        self.variables: Mapping[str, str] = MappingProxyType({})
-        self.state = CallState.PREPARING
-        self.status = 0
-        self.cause = ""
-        self.reason = ""
-        self.contacts: tuple[str, ...] = ()  # where the last 3xx pointed
-        self.answered_at: datetime | None = None
-        self.end: CallEnded | None = None
-        self._line = line
-        self._follow = follow
-        self._placed = False
-        self._error: SipError | None = None
-        self._failure = ""  # why the media ended, where that ended the call
-        self._history: list[CallState] = []
-        self._changed = asyncio.Event()
-        self._settled = asyncio.Event()  # answered or over: who waits for the answer is not woken by the ringing
-        self.successor: Call | None = None  # the call that a transfer of the far end led to
-        self._open_media = open_media
-        self.identity: tuple[str, ...] = ()  # of the account: by which headers a far end is told who talks
-        self._answer: Response | None = None  # the latest response to our INVITE
-        self._made: Within | None = None
-
-    def __repr__(self) -> str:
-        cause = f" {self.cause}" if self.cause else ""
-        return f"<Call {self.id} {self.to!r} {self.state}{cause}>"
+    successor: Call | None = None  # the call that a transfer of the far end led to
+    _error: SipError | None = None  # what kept it from being placed
 
     # --- for the user -------------------------------------------------------------------------------
 
     async def answered(self) -> Call:
         """Wait for the answer. Raises CallFailed where none came, or what kept it from being placed."""
-        await self._settled.wait()
+        await self._until(CallState.ANSWERED)
         if self.answered_at is not None:
             return self
         raise self._error or CallFailed(self.status, self.cause, self.reason)
@@ -141,33 +46,10 @@ class Call:
     async def ended(self) -> CallEnded:
         """Wait for the end, answered or not: its status, cause, Q.850 number, and who ended it."""
         while self.end is None:
-            await self._changed.wait()
+            await self._until(CallState.ENDED)
         return self.end
 
-    def hangup(self, cause: str | int | None = None) -> None:
-        """End the call in whatever state it is; `ended` follows. `cause` goes into a Reason header.
-
-        Raises InvalidValue for a cause that has no Q.850 number. Hanging up what has ended does nothing.
-        """
-        reason = reason_of(cause)
-        if self.end is not None:
-            return
-        if self._placed:
-            self._line.do(Hangup(self.id, reason))
-        else:
-            self._line.tell(unsent(self.id, "ORIGINATOR_CANCEL", "hung up before it was placed"))
-
     # --- sound and keys -----------------------------------------------------------------------------
-
-    @property
-    def _within(self) -> Within:
-        if self._made is None:
-            self._made = Within(self, self._line, self._open_media)
-            self._made.connected_line.identity = self.identity
-            self._made.connected_line.answered(self._answer)
-            if self.end is not None:
-                self._made.close()
-        return self._made
 
     @property
     def voice(self) -> Voice:
@@ -232,11 +114,6 @@ class Call:
         self.connected_line.carried = other.connected_line if other is not None else None
 
     @property
-    def connected_line(self) -> ConnectedLine:
-        """Who talks at the far end, and what that is told of who talks here."""
-        return self._within.connected_line
-
-    @property
     def bridged(self) -> bool:
         """Whether it is joined to another call."""
         return self._made is not None and self._made.connected_line.carried is not None
@@ -277,7 +154,7 @@ class Call:
         while told >= len(self._history):
             if self.end is not None:
                 raise StopAsyncIteration
-            await self._changed.wait()
+            await self._until_further()
         return self._history[told]
 
     async def __aenter__(self) -> Call:
@@ -306,105 +183,9 @@ class Call:
         else:
             self._line.spawn(self._offer(invite))
 
-    def received(self, call_id: str) -> None:
-        """This call is an incoming one, and rings nowhere yet."""
-        self._placed = True
-        self.call_id = call_id
-        self._advance(CallState.CALLING)
-
-    def handle(self, event: Event) -> None:
-        """Take in what the engine says of this call."""
-        match event:
-            case Calling():
-                self.call_id = event.call_id
-                self._advance(CallState.CALLING)
-            case Ringing():
-                self.status, self.reason = event.status, event.reason
-                self._responded(event.response)
-                self._hear(event.body)
-                if event.body or event.status == 180:
-                    self._advance(CallState.EARLY if event.body else CallState.RINGING)
-            case Answered():
-                self._picked_up(event)
-            case CallEnded():
-                self._over(event)
-            case Redirected():
-                self._redirected(event)
-            case OfferReceived():
-                self._within.descriptions.hear_offer(event.body)
-            case OfferWanted():
-                self._line.spawn(self._within.descriptions.offer_from(event.local_host))
-            case OfferAnswered():
-                if event.status < 300:
-                    self._hear(event.body)
-                self._within.news.offer_answered(event)
-            case InCallResponded():
-                self._within.news.responded(event)
-            case TransferProgress():
-                self._within.news.progressed(event)
-            case InCallRequest():
-                self._within.keypad.heard(event)
-                self._within.connected_line.heard(event)
-
-    def _advance(self, state: CallState) -> None:
-        if _ORDER.index(state) > _ORDER.index(self.state):
-            self.state = state
-            self._history.append(state)
-            self._changed.set()  # who waits now is woken; who waits later waits for the next state
-            self._changed.clear()
-            if state in (CallState.ANSWERED, CallState.ENDED):
-                self._settled.set()
-
-    def _responded(self, response: Response | None) -> None:
-        self._answer = response
-        if self._made is not None:
-            self._made.connected_line.answered(response)
-
-    def _picked_up(self, event: Answered) -> None:
-        self._responded(event.response)
-        if event.offer:
-            self._within.descriptions.hear_offer(event.body)
-        else:
-            self._hear(event.body)
-        if self.answered_at is None:
-            self.status = 200
-            self.reason = event.response.reason if event.response is not None else "OK"
-            self.answered_at = datetime.now(UTC)
-            self._advance(CallState.ANSWERED)
-
-    def _redirected(self, event: Redirected) -> None:
-        self.contacts = event.contacts
-        to = next((contact for contact in event.contacts if self._follow(contact)), None)
-        if to is not None:
-            self._line.do(Follow(self.id, to))
-        else:
-            self._line.do(Hangup(self.id))
-
-    def _over(self, event: CallEnded) -> None:
-        if self._failure and event.by == "local":
-            event = msgspec.structs.replace(event, cause=NO_MEDIA, q850=q850_of(NO_MEDIA), reason=self._failure)
-        self.end = event
-        self.status = 200 if event.answered else event.status
-        self.cause, self.reason = event.cause, event.reason
-        self._advance(CallState.ENDED)
-        self._answer = None
-        if self._made is not None:
-            self._made.close()
-
-    def _hear(self, body: bytes) -> None:
-        if body:
-            self._within.descriptions.hear(body)
-
     async def describe(self, offer: bytes) -> bytes:
         """Our answer to an offer, or our offer where that is empty; b"" without media. Raises MediaError."""
         return await self._within.descriptions.describe(offer)
-
-    def media_failed(self, reason: str) -> None:
-        """The media came to an end for good: a call that nobody can hear is ended, and says why."""
-        if self.end is None:
-            log.warning("%r: hanging up: %s", self, reason)
-            self._failure = reason
-            self._line.do(Hangup(self.id, reason_of(NO_MEDIA, reason)))
 
     async def _offer(self, invite: Invite) -> None:
         try:
@@ -459,5 +240,5 @@ class Dialling:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._call is not None:
+        if self._call is not None and self._call.end is None:
             await self._call.__aexit__(kind, error, trace)

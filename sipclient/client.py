@@ -12,11 +12,12 @@ from types import MappingProxyType, TracebackType
 from typing import Any, Self, TypeAlias, Unpack
 
 from sipclient import __version__
-from sipclient.call import Call, Dialling, follow_none
+from sipclient.call import Call, Dialling
 from sipclient.dialling import Leg
 from sipclient.errors import InvalidValue, SipError
 from sipclient.face.clock import SystemClock
 from sipclient.face.connecting import Connecting
+from sipclient.face.course import follow_none
 from sipclient.face.identifiers import SystemIdentifiers
 from sipclient.face.incoming import Incoming
 from sipclient.face.placing import (

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from sipclient.call import Call, CallState
+from sipclient.call import Call
 from sipclient.cli.loop import INTERRUPTED
 from sipclient.cli.loop import run as run_loop
 from sipclient.cli.options import (
@@ -32,6 +32,7 @@ from sipclient.cli.patience import Patience
 from sipclient.client import Client
 from sipclient.config.values import visible
 from sipclient.errors import InvalidValue, NotAllowed, SipError
+from sipclient.face.course import CallState
 
 FAREWELL = 2.0  # seconds that a hangup may take: with LEAVING after it 5 in all, as for `run`
 _WORDS = {

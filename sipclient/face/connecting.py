@@ -10,11 +10,12 @@ from types import MappingProxyType, TracebackType
 from typing import Any, Protocol, TypeAlias
 
 from sipclient.bridging import Bridge
-from sipclient.call import FAREWELL, Call, CallState
+from sipclient.call import FAREWELL, Call
 from sipclient.dialling import Failed, Leg, Place, Plan
 from sipclient.errors import BridgeFailed, CallFailed, MediaError
 from sipclient.face.causes import TELLABLE
 from sipclient.face.clock import until
+from sipclient.face.course import CallState
 from sipclient.face.dialler import Dialler
 from sipclient.face.progress import BridgeProgress
 from sipclient.face.roster import Which

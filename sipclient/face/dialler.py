@@ -6,11 +6,12 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
-from sipclient.call import Call, CallState
+from sipclient.call import Call
 from sipclient.dialling import Connected, Dialling, Drop, Failed, Place, Plan, Step
 from sipclient.errors import CallFailed, InvalidValue, SipError
 from sipclient.face.causes import TELLABLE
 from sipclient.face.clock import until
+from sipclient.face.course import CallState
 from sipclient.face.shell import Clock
 
 PlaceCall: TypeAlias = Callable[[Place], Awaitable[Call]]

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable
 
-from sipclient.call import Call, Line
+from sipclient.call import Call
 from sipclient.errors import CallFailed, InvalidValue, MalformedDescription, MediaError, SipError
 from sipclient.face.causes import q850_of, reason_of
+from sipclient.face.course import Line
 from sipclient.face.streams import Stream
 from sipclient.message import Headers, NameAddr, Request, SipUri, TelUri
 from sipclient.protocol.build import warning_headers

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import NamedTuple, TypeAlias, TypedDict
 
-from sipclient.config.templates import CallerId, fill
+from sipclient.config.templates import CallerId, Template, fill
 from sipclient.dialling.plan import Leg, variable_headers
 from sipclient.errors import InvalidValue
 from sipclient.face.roster import Which
@@ -107,22 +107,35 @@ def check_called(to: str, caller_id: str) -> None:
     check_header_value(caller_id, "caller ID")
 
 
-def filled(caller_id: str, headers: GivenHeaders, options: CallOptions) -> tuple[str, tuple[tuple[str, str], ...]]:
-    """The caller ID and the headers with the variables filled in. Raises InvalidValue."""
+def filled(caller_id: str, headers: GivenHeaders, options: CallOptions) -> tuple[str, Headers]:
+    """The caller ID and the headers with the variables filled in; what else they hold is not checked yet.
+
+    Raises InvalidValue.
+    """
     variables = options.get("variables") or {}
-    check_header_value(caller_id, "caller ID")
-    pairs = checked(headers)
-    return fill(caller_id, variables, CallerId), tuple((name, fill(value, variables)) for name, value in pairs)
+    pairs = tuple((name, _filled(value, variables, Template)) for name, value in _pairs(headers))
+    return _filled(caller_id, variables, CallerId), pairs
+
+
+def _filled(text: str, variables: Mapping[str, str], kind: type[Template]) -> str:
+    return fill(text, variables, kind) if isinstance(text, str) else text
 
 
 def checked(headers: GivenHeaders, variables: Mapping[str, str] | None = None) -> Headers:
     """The headers as pairs, with those that variables become where none of that name is given. Raises InvalidValue."""
-    pairs = tuple(headers.items() if isinstance(headers, Mapping) else headers)
+    pairs = _pairs(headers)
     more = variable_headers(variables) if variables else ()
-    for name, value in (*pairs, *more):
+    for name, value in (*pairs, *more) if more else pairs:
         check_header_name(name)
         check_header_value(value, f"header {name}")
     if not more:
         return pairs
     given = {name.lower() for name, _ in pairs}
     return pairs + tuple(pair for pair in more if pair[0].lower() not in given)
+
+
+def _pairs(headers: GivenHeaders) -> Headers:
+    if isinstance(headers, tuple):
+        return headers
+    # A dict is told from other mappings at once: asking the abstract class costs a microsecond.
+    return tuple(headers.items() if isinstance(headers, (dict, Mapping)) else headers)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sipclient.call import Call, CallState
+from sipclient.call import Call
 from sipclient.errors import CallFailed, SipError
+from sipclient.face.course import CallState
 from sipclient.protocol.events import AnswerTransfer, Command, TellTransfer, TransferAsked
 
 _TOLD = {CallState.RINGING: 180, CallState.EARLY: 183}

@@ -29,7 +29,7 @@ class Stream(Generic[T]):
         self._limit = limit
         self._on_close = on_close
         self._items: deque[T] = deque()
-        self._ready = asyncio.Event()
+        self._readers: list[asyncio.Future[None]] = []  # that wait, as there is nothing to read
         self._closed = False
         self._behind = False
         self._error: SipError | None = None
@@ -41,13 +41,14 @@ class Stream(Generic[T]):
         if len(self._items) >= self._limit:
             self._shed()
         self._items.append(item)
-        self._ready.set()
+        if self._readers:
+            self._wake()
 
     def end(self, error: SipError | None = None) -> None:
         """No more will come: the reader gets what waits, then the end, or `error`."""
         self._closed = True
         self._error = error
-        self._ready.set()
+        self._wake()
 
     async def aclose(self) -> None:
         """Stop listening. What waits unread is forgotten; closing twice does nothing."""
@@ -66,6 +67,12 @@ class Stream(Generic[T]):
             self._behind = True
             log.warning("%s: not read for long, older news was dropped", self._what)
 
+    def _wake(self) -> None:
+        readers, self._readers = self._readers, []
+        for reader in readers:
+            if not reader.done():  # it was not cancelled
+                reader.set_result(None)
+
     def __aiter__(self) -> Self:
         return self
 
@@ -76,8 +83,10 @@ class Stream(Generic[T]):
                     raise self._error
                 raise StopAsyncIteration
             self._behind = False
-            self._ready.clear()
-            await self._ready.wait()
+            reader: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._readers = [each for each in self._readers if not each.done()]
+            self._readers.append(reader)
+            await reader
         return self._items.popleft()
 
     async def __aenter__(self) -> Self:

@@ -12,13 +12,14 @@ from pathlib import Path
 import msgspec
 
 from sipclient.bridging import bridge
-from sipclient.call import Call, CallState
+from sipclient.call import Call
 from sipclient.config import Config, IncomingAction, IncomingTemplate
 from sipclient.dialling import Failed, Place, Plan
 from sipclient.errors import CallbackRefused, CallFailed, InvalidValue, MediaError, NotAllowed, StoreError
 from sipclient.face.causes import TELLABLE
 from sipclient.face.connected_line import asks_privacy
 from sipclient.face.connecting import TOLD_FOR
+from sipclient.face.course import CallState
 from sipclient.face.dialler import Dialler
 from sipclient.face.incoming import IncomingCall
 from sipclient.face.wishes import LEG_TIMEOUT, tone_for

@@ -6,10 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
-from sipclient.call import Call, CallState
+from sipclient.call import Call
 from sipclient.cli.call import _show as show
 from sipclient.cli.outlook import Outlook
 from sipclient.cli.words import and_more
+from sipclient.face.course import CallState
 from sipclient.presence import State
 from sipclient.protocol.events import CallEnded, ExtensionChanged, WatchProblem
 

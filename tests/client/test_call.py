@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from sipclient.call import Call, CallState, Dialling
+from sipclient.call import Call, Dialling
 from sipclient.errors import CallFailed, InvalidValue, MediaError
 from sipclient.face.causes import reason_of
+from sipclient.face.course import CallState
 from sipclient.face.tasks import Tasks
 from sipclient.protocol.events import (
     Answered,

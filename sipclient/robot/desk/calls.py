@@ -6,9 +6,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from sipclient.call import Call, CallState
+from sipclient.call import Call
 from sipclient.dialling import Failed, Place, Plan
 from sipclient.errors import CallFailed, MediaError, NotAllowed, SipError
+from sipclient.face.course import CallState
 from sipclient.face.dialler import Dialler
 from sipclient.robot.desk.clerk import Clerk
 from sipclient.robot.desk.orders import Order, UnderWay
