@@ -175,7 +175,7 @@ class UserAgent:
     # --- the network --------------------------------------------------------------------------------
 
     def _packet(self, data: bytes, flow: Flow) -> None:
-        if data[:1] <= b" " and not data.strip(b"\r\n\0 \t"):
+        if (not data or data[0] <= 32) and not data.strip(b"\r\n\0 \t"):
             self._keepalive(data, flow)
             return
         if flow.transport != "udp":

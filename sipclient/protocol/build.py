@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 from sipclient.message import Request, quote, reason_phrase
 from sipclient.protocol.events import Flow, Headers
 
 Warnings = tuple[tuple[int, str], ...]  # warn-codes and words
 
-MAX_FORWARDS = 70
-ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE, NOTIFY, PRACK, REFER, UPDATE"
-SUPPORTED = "100rel, replaces, timer"
-ACCEPT = "application/sdp"
+MAX_FORWARDS: Final = 70
+ALLOW: Final = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE, NOTIFY, PRACK, REFER, UPDATE"
+SUPPORTED: Final = "100rel, replaces, timer"
+ACCEPT: Final = "application/sdp"
 _MOST_WARNINGS, _LONGEST_WARNING = 5, 160  # so that a refusal fits into a datagram
-_ROUTED = frozenset({"INVITE", "SUBSCRIBE", "NOTIFY", "REFER"})
+_ROUTED: Final = frozenset({"INVITE", "SUBSCRIBE", "NOTIFY", "REFER"})
 
 
 def told(host: str) -> str:
@@ -149,7 +150,7 @@ def _stamped(text: str, request: Request, flow: Flow) -> str:
     parts.append(f"received={received}")
     if rport is not None:
         parts.append(f"rport={flow.remote_port}")
-    return ";".join(parts)
+    return f" {';'.join(parts)}"
 
 
 def response(
@@ -173,24 +174,26 @@ def response(
     via = index["via"]
     before = after = ""  # what stands between the Via and From, and behind CSeq
     if "," in via or source.repeats:
-        via, *below = source.values("Via")
-        before = "".join([f"Via: {hop}\r\n" for hop in below])
+        via, *below = [f" {hop}" for hop in source.values("Via")]
+        before = "".join([f"Via:{hop}\r\n" for hop in below])
     if status < 300 and "record-route" in index and request.method in _ROUTED:
         before += "".join([f"Record-Route: {route}\r\n" for route in source.all("Record-Route")])
     if status == 100 and "timestamp" in index:
         # RFC 3261 §8.2.6.1; we never wait, so there is no delay to add
         before += f"Timestamp:{index['timestamp']}\r\n"
-    to = index["to"].rstrip()
+    to = index["to"]
     if to_tag and status > 100 and not request.to_tag:
-        to = f"{to};tag={to_tag}"
+        to = f"{to.rstrip()};tag={to_tag}"
     for name, value in headers:
         after += f"{name}: {value}\r\n"
     if body:
-        after += f"Content-Type: {content_type}\r\n"
+        after += f"Content-Type: {content_type}\r\nContent-Length: {len(body)}\r\n\r\n"
+    else:
+        after += "Content-Length: 0\r\n\r\n"
     # The values keep the blanks they came with.
     text = (
-        f"SIP/2.0 {status} {reason or reason_phrase(status)}\r\nVia: {_stamped(via.strip(), request, flow)}\r\n{before}"
-        f"From:{index['from']}\r\nTo:{to}\r\nCall-ID:{index['call-id']}\r\nCSeq:{index['cseq']}\r\n"
-        f"{after}Content-Length: {len(body)}\r\n\r\n"
+        f"SIP/2.0 {status} {reason or reason_phrase(status)}\r\nVia:{_stamped(via, request, flow)}\r\n{before}"
+        f"From:{index['from']}\r\nTo:{to}\r\nCall-ID:{index['call-id']}\r\nCSeq:{index['cseq']}\r\n{after}"
     )
-    return text.encode("utf-8", "surrogateescape") + body
+    data = text.encode("utf-8", "surrogateescape")
+    return data + body if body else data

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from sipclient.presence import DialogInfo, MessageWaiting, Presence, parse
 
 Document: TypeAlias = Presence | DialogInfo | MessageWaiting
 
-MOST = 1024  # documents
-LARGEST = 1024  # bytes of a body and its type that are remembered: these two bound the memory
+MOST: Final = 1024  # documents
+LARGEST: Final = 1024  # bytes of a body and its type that are remembered: these two bound the memory
 
 
 class Documents:
@@ -21,11 +21,11 @@ class Documents:
         self._known: dict[tuple[str, bytes], Document] = {}
 
     def read(self, content_type: str, body: bytes) -> Document:
-        """The value of a body, as `presence.parse` has it. Raises MalformedBody."""
+        """The value of a body, as `presence.parse` has it; the type may have blanks around. Raises MalformedBody."""
         key = (content_type, body)
         document = self._known.get(key)
         if document is None:
-            document = parse(content_type, body)
+            document = parse(content_type.strip(" \t"), body)
             if len(content_type) + len(body) <= LARGEST:
                 if len(self._known) >= MOST:
                     self._known.clear()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from sipclient.errors import MalformedBody
 from sipclient.message import Request, SipUri
@@ -23,8 +23,8 @@ from sipclient.protocol.transaction import ServerTransaction
 
 Waiting: TypeAlias = tuple[ServerTransaction, Request, Timer]  # a request until its Respond
 
-EXTENSIONS = frozenset({"100rel", "replaces", "timer"})  # option tags a Require may name
-ALLOW_EVENTS = "presence, dialog, message-summary"
+EXTENSIONS: Final = frozenset({"100rel", "replaces", "timer"})  # option tags a Require may name
+ALLOW_EVENTS: Final = "presence, dialog, message-summary"
 CAPABILITIES: Headers = (  # what we can do, as OPTIONS asks (RFC 3261 §11.2)
     ("Allow", ALLOW),
     ("Accept", "application/sdp"),
@@ -32,9 +32,9 @@ CAPABILITIES: Headers = (  # what we can do, as OPTIONS asks (RFC 3261 §11.2)
     ("Supported", SUPPORTED),
     ("Allow-Events", ALLOW_EVENTS),
 )
-BROWSERS_MAY = frozenset({"INVITE", "OPTIONS", "MESSAGE"})  # without any account of ours between us and them
-_SCHEMES = ("sip:", "sips:", "tel:")
-KNOWN = frozenset(
+BROWSERS_MAY: Final = frozenset({"INVITE", "OPTIONS", "MESSAGE"})  # without any account of ours between us and them
+_SCHEMES: Final = ("sip:", "sips:", "tel:")
+KNOWN: Final = frozenset(
     (
         "INVITE",
         "ACK",
@@ -77,7 +77,7 @@ class Inbound:
         if method == "CANCEL":
             self._cancel(request, flow)
             return
-        dialog = self._dialogs.find(request) if request.to_tag else None
+        dialog = self._dialogs.find(request)
         if dialog is not None:
             self._in_dialog(dialog, request, flow)
             return
@@ -197,7 +197,7 @@ class Inbound:
         if "require" in index and (unknown := [tag for tag in request.require if tag not in EXTENSIONS]):
             self._refuse(request, flow, 420, headers=(("Unsupported", ", ".join(unknown)),))
             return False
-        if index.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
+        if "content-encoding" in index and index["content-encoding"].strip().lower() not in ("", "identity"):
             self._refuse(request, flow, 415, headers=(("Accept-Encoding", "identity"),))
             return False
         return True

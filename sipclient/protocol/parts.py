@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from sipclient.errors import MalformedBody
 from sipclient.message import Request, Response
 from sipclient.presence.content import ContentType, parts
 from sipclient.protocol.build import ACCEPT
 
-_DESCRIBING = frozenset({"INVITE", "ACK", "UPDATE", "PRACK"})
-_NESTING = 4  # multipart in multipart
+_DESCRIBING: Final = frozenset({"INVITE", "ACK", "UPDATE", "PRACK"})
+_NESTING: Final = 4  # multipart in multipart
 
 
 def unwrap(message: Request | Response) -> None:

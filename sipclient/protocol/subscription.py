@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Final, Protocol
 
 from sipclient.message import Request, Response
 from sipclient.protocol.again import AFTER_REASON, AT_ONCE, NOT, SLOWLY, SOON, Again
@@ -18,8 +18,8 @@ from sipclient.protocol.timers import T1
 from sipclient.protocol.transaction import ServerTransaction
 from sipclient.protocol.window import Window
 
-STEADY = 30.0  # seconds a subscription must live before its end counts as the first one again
-EXPIRES_MOST = 7 * 86400
+STEADY: Final = 30.0  # seconds a subscription must live before its end counts as the first one again
+EXPIRES_MOST: Final = 7 * 86400
 
 
 class Subscriber(Protocol):

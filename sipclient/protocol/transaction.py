@@ -55,12 +55,13 @@ class _Place:
     The tables, taken apart once: each step asks for one row of the state the transaction is in.
     """
 
-    __slots__ = ("reliable", "rows", "state", "unreliable")
+    __slots__ = ("reliable", "rows", "state", "unreliable", "waits")
 
     def __init__(self, kind: str, state: S) -> None:
         self.state = state
         self.rows: dict[E, tuple[_Place, tuple[A, ...]]] = {}
         self.unreliable, self.reliable = _starts(kind, state, False), _starts(kind, state, True)
+        self.waits = not all(start.ends for start in self.unreliable)  # for more than its end
 
 
 def _starts(kind: str, state: S, reliable: bool) -> tuple[_Start, ...]:
@@ -119,7 +120,7 @@ class ServerOwner(Protocol):
 class _Transaction:
     """What the four machines share: the table, the state, the timers."""
 
-    __slots__ = ("data", "ends", "flow", "interval", "key", "kind", "layer", "place", "repeat", "timer")
+    __slots__ = ("data", "ends", "flow", "interval", "key", "kind", "last", "layer", "place", "repeat", "timer")
 
     def __init__(self, layer: Transactions, kind: str, key: Key, flow: Flow) -> None:
         self.layer = layer
@@ -129,9 +130,10 @@ class _Transaction:
         self.flow = flow
         self.data = b""  # the request a client, the last response a server sends again
         self.interval = T1
-        self.repeat: Timer | None = None  # A, E or G
-        self.timer: Timer | None = None  # B, F or H
-        self.ends = 0.0  # when the others end it
+        self.repeat: E | None = None  # A, E or G, while it runs
+        self.last: E | None = None  # B, F, H, or one of those that only end
+        self.ends = 0.0  # when the last one runs
+        self.timer: Timer | None = None  # whichever comes first
 
     def __repr__(self) -> str:
         return f"<{self.kind} transaction {self.place.state} {' '.join(self.key)}>"
@@ -161,37 +163,45 @@ class _Transaction:
         if action is A.RESEND:
             self.layer.core.send(self.flow, self.data)
         elif action is A.QUIET:
-            self.layer.core.timers.stop(self.repeat)
+            self.layer.core.timers.stop(self.timer)
+            self.repeat = None
+            self._wait()
 
     def _enter(self, place: _Place) -> None:
+        layer = self.layer
         self.place = place
-        core = self.layer.core
-        timers = core.timers
-        if self.repeat is not None:
-            timers.stop(self.repeat)
-            self.repeat = None
-        if self.timer is not None and not (self.kind == "client" and place.state is S.PROCEEDING):
-            timers.stop(self.timer)
-            self.timer = None
+        layer.core.timers.stop(self.timer)
+        self.timer = self.repeat = None
         if place is _OVER:
-            self.layer.forget(self)
+            layer.forget(self)
             return
         for start in place.unreliable if self.flow.transport == "udp" else place.reliable:
-            if start.ends:  # 0 runs at the end of the input that started it
-                self.layer.linger(self, start)
-            elif start.doubles:
+            if start.doubles:
+                self.repeat = start.event
                 self.interval = start.seconds
                 if start.event is E.G:
-                    self.layer.depend(self)
-                self.repeat = timers.start(core.now + start.seconds, self._expired, start.event)
+                    layer.depend(self)
             else:
-                self.timer = timers.start(core.now + start.seconds, self._expired, start.event)
+                self.last = start.event
+                self.ends = layer.core.now + start.seconds
+                if start.ends:  # 0 runs at the end of the input that started it
+                    layer.linger(self, start)
+        if place.waits:
+            self._wait()
+
+    def _wait(self) -> None:
+        """Until it sends again, or, where that comes first, until the end."""
+        core = self.layer.core
+        when = core.now + self.interval
+        if self.repeat is None or when >= self.ends:
+            self.timer = core.timers.start(self.ends, self._expired, self.last)
+        else:
+            self.timer = core.timers.start(when, self._expired, self.repeat)
 
     def _again(self, event: E) -> None:
         # Timer A doubles without bound (§17.1.1.2); E and G stop at T2 (§17.1.2.2, §17.2.1).
         self.interval = self.interval * 2 if event is E.A else min(self.interval * 2, T2)
-        timers = self.layer.core.timers
-        self.repeat = timers.start(self.layer.core.now + self.interval, self._expired, event)
+        self._wait()
 
     def _expired(self, event: E) -> None:
         self.step(event)
@@ -428,13 +438,11 @@ class Transactions:
         Those that wait equally long end in the order they came, so one timer does for all of them. They are nearly all
         transactions there are: with a timer for each the engine took 4 % longer.
         """
-        core = self.core
-        transaction.ends = core.now + last.seconds
         queue = self._lingering.get(last)
         if queue is None:
             queue = self._lingering[last] = deque()
         if not queue:
-            core.timers.start(transaction.ends, self._end_lingering, last)
+            self.core.timers.start(transaction.ends, self._end_lingering, last)
         queue.append(transaction)
 
     def _end_lingering(self, last: _Start) -> None:

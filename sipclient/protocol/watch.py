@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 from sipclient.errors import MalformedBody
@@ -24,7 +26,7 @@ from sipclient.protocol.line import Line
 from sipclient.protocol.subscription import Subscription
 from sipclient.protocol.window import Window
 
-_BODIES = frozenset(media for bodies in PACKAGES.values() for media in bodies)
+_BODIES: Final = frozenset(media for bodies in PACKAGES.values() for media in bodies)
 
 
 class Episode:
@@ -59,6 +61,7 @@ class WatchUsage:
     """One watched extension (a `Watch` command) while it lasts."""
 
     __slots__ = (
+        "_account",
         "_episode",
         "_packages",
         "_stack",
@@ -73,6 +76,7 @@ class WatchUsage:
     def __init__(self, stack: Stack, dialogs: Dialogs, line: Line, window: Window, command: Watch) -> None:
         self._stack = stack
         self.line = line
+        self._account = line.account.key
         self.command = command
         self.note = ""
         self.state = State.UNKNOWN
@@ -110,12 +114,11 @@ class WatchUsage:
         if media not in _BODIES and not media.startswith("multipart/"):
             return 415
         try:
-            return self._take(
-                subscription, self._stack.documents.read(request.headers.get("Content-Type") or "", request.body)
-            )
+            document = self._stack.documents.read(request.headers.index["content-type"], request.body)
+            return self._take(subscription, document)
         except MalformedBody as error:
             text = f"{self.command.extension}: NOTIFY refused: {error}"
-            self._stack.core.trace(text, self.line.account.key)
+            self._stack.core.trace(text, self._account)
             return 400
 
     def _silent(self, package: str, state: str) -> None:
@@ -139,7 +142,7 @@ class WatchUsage:
                 return 200
             self._packages[package] = table.state
         else:
-            self._stack.core.emit(MessagesWaiting(self.line.account.key, document))
+            self._stack.core.emit(MessagesWaiting(self._account, document))
             return 200
         self._merge()
         return 200
@@ -160,7 +163,7 @@ class WatchUsage:
         refused = status in (489, 501) or (retry_in < 0 and len(self._packages) > 1)
         self._packages[package] = None if refused else State.UNKNOWN
         self._tables.pop(package, None)
-        id, account, extension = self.command.id, self.line.account.key, self.command.extension
+        id, account, extension = self.command.id, self._account, self.command.extension
         how = (status, reason, retry_in, subscription.refused)
         self._stack.core.emit(WatchProblem(id, account, extension, package, *how))
         self._merge()
@@ -182,7 +185,7 @@ class WatchUsage:
         self._stack.core.emit(
             ExtensionChanged(
                 command.id,
-                self.line.account.key,
+                self._account,
                 command.extension,
                 before,
                 after,

@@ -421,7 +421,7 @@ def test_reprs_tell_the_state_and_no_secret(line) -> None:
     line.robot.do(Invite(1, "pbx", "7000", body=SDP))
     line.wire.run(0.1)
     agent = line.robot.agent
-    assert repr(agent) == "<UserAgent 1 accounts, 1 transactions, 0 dialogs, 2 timers>"
+    assert repr(agent) == "<UserAgent 1 accounts, 1 transactions, 0 dialogs, 1 timers>"
     (transaction,) = agent._stack.transactions._clients.values()
     assert repr(transaction).startswith("<INVITE client transaction Calling z9hG4bK")
     assert repr(line.account()) == "Account('pbx', address='sip:robot@pbx.test', server='udp:10.0.0.1:5060')"
