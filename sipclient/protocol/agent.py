@@ -26,7 +26,6 @@ from sipclient.protocol.checks import (
     check_method,
     check_state,
     check_status,
-    check_target,
 )
 from sipclient.protocol.core import Core
 from sipclient.protocol.dialog import Dialogs
@@ -260,14 +259,14 @@ class UserAgent:
 
     def _watch(self, command: Watch) -> None:
         station = station_of(self._stations, command.account)
-        check_target(station.line, command.extension)
+        _ = station.line.target_uri(command.extension)
         self._check_watch(command.id)
         usage = WatchUsage(self._stack, self._dialogs, station.line, station.window, command)
         station.watch(command.id, usage)
 
     def _subscribe(self, command: Subscribe) -> None:
         station = station_of(self._stations, command.account)
-        check_target(station.line, command.target)
+        _ = station.line.target_uri(command.target)
         self._check_watch(command.id)
         check_header_value(command.accept, "accept")
         check_header_name(command.package)
@@ -286,7 +285,7 @@ class UserAgent:
 
     def _send_request(self, command: SendRequest) -> None:
         station = station_of(self._stations, command.account)
-        check_target(station.line, command.to)
+        _ = station.line.target_uri(command.to)
         check_headers(command.headers)
         check_method(command.method)
         check_body(command.body, command.content_type)

@@ -10,7 +10,7 @@ from sipclient.protocol.events import Flow, Headers
 
 Warnings = tuple[tuple[int, str], ...]  # warn-codes and words
 
-MAX_FORWARDS: Final = 70
+MAX_FORWARDS: Final = "70"
 ALLOW: Final = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, MESSAGE, NOTIFY, PRACK, REFER, UPDATE"
 SUPPORTED: Final = "100rel, replaces, timer"
 ACCEPT: Final = "application/sdp"
@@ -89,40 +89,30 @@ class Draft:
 
     def encode(self, via: str, cseq: int, more: Iterable[tuple[str, str]] = ()) -> bytes:
         """The bytes of the request, with this Via value, CSeq number and further headers (RFC 3261 §8.1.1)."""
-        lines = [f"{self.method} {self.uri} SIP/2.0", f"Via: {via}"]
-        lines += [f"Route: {route}" for route in self.routes]
-        lines += [
-            f"Max-Forwards: {MAX_FORWARDS}",
-            f"From: {self.from_}",
-            f"To: {self.to}",
-            f"Call-ID: {self.call_id}",
-            f"CSeq: {cseq} {self.method}",
-        ]
-        lines += [f"{name}: {value}" for name, value in self.extra]
-        lines += [f"{name}: {value}" for name, value in more]
-        if self.body:
-            lines.append(f"Content-Type: {self.content_type}")
-        lines.append(f"Content-Length: {len(self.body)}\r\n\r\n")
-        return "\r\n".join(lines).encode("utf-8", "surrogateescape") + self.body
+        lines = [self._head(self.method, via, self.to, cseq)]
+        for name, value in self.extra:
+            lines.append(f"{name}: {value}\r\n")
+        for name, value in more:
+            lines.append(f"{name}: {value}\r\n")
+        body = self.body
+        if not body:
+            lines.append("Content-Length: 0\r\n\r\n")
+            return "".join(lines).encode("utf-8", "surrogateescape")
+        lines.append(f"Content-Type: {self.content_type}\r\nContent-Length: {len(body)}\r\n\r\n")
+        return "".join(lines).encode("utf-8", "surrogateescape") + body
 
     def ack(self, via: str, cseq: int, to: str) -> bytes:
         """The ACK of a non-2xx: Via, Route and Call-ID are the request's, To is the response's (RFC 3261 §17.1.1.3)."""
-        lines = [f"ACK {self.uri} SIP/2.0", f"Via: {via}"]
-        lines += [f"Route: {route}" for route in self.routes]
-        lines += [
-            f"Max-Forwards: {MAX_FORWARDS}",
-            f"From: {self.from_}",
-            f"To: {to}",
-            f"Call-ID: {self.call_id}",
-            f"CSeq: {cseq} ACK",
-            "Content-Length: 0\r\n\r\n",
-        ]
-        return "\r\n".join(lines).encode("utf-8", "surrogateescape")
+        text = self._head("ACK", via, to, cseq) + "Content-Length: 0\r\n\r\n"
+        return text.encode("utf-8", "surrogateescape")
 
-
-def via_of(flow: Flow, host: str, port: int, branch: str) -> str:
-    """The Via we write on a flow: `rport` always asked for (RFC 3581 §3)."""
-    return f"SIP/2.0/{flow.transport.upper()} {host_port(host, port)};branch={branch};rport"
+    def _head(self, method: str, via: str, to: str, cseq: int) -> str:
+        """The lines that every request begins with."""
+        routes = "".join([f"Route: {route}\r\n" for route in self.routes]) if self.routes else ""
+        return (
+            f"{method} {self.uri} SIP/2.0\r\nVia: {via}\r\n{routes}Max-Forwards: {MAX_FORWARDS}\r\n"
+            f"From: {self.from_}\r\nTo: {to}\r\nCall-ID: {self.call_id}\r\nCSeq: {cseq} {method}\r\n"
+        )
 
 
 def response_flow(request: Request, flow: Flow) -> Flow:

@@ -11,11 +11,9 @@ from sipclient.errors import InvalidValue
 from sipclient.message import check_call_id, check_header_value
 from sipclient.protocol.checks import (
     check_body,
-    check_caller_id,
     check_headers,
     check_method,
     check_status,
-    check_target,
     contact_text,
     uri_text,
 )
@@ -67,15 +65,16 @@ class CallCommands:
 
     def _invite(self, command: Invite) -> None:
         station = station_of(self._stations, command.account)
-        check_target(station.line, command.to)
+        line = station.line
+        _ = line.target_uri(command.to)
         check_headers(command.headers)
         check_body(command.body, command.content_type)
-        check_caller_id(station.line, command.caller_id)
+        _ = line.identities.of(command.caller_id, private=command.private)
         if command.call_id:
             check_call_id(command.call_id)
         if call_of(self._stations, command.id) is not None:
             raise InvalidValue(f"there is a call {command.id} already")
-        call = OutgoingCall(self._stack, self._dialogs, station.line, station, command)
+        call = OutgoingCall(self._stack, self._dialogs, line, station, command)
         station.calls[command.id] = call
         call.start()
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from types import MappingProxyType
+from typing import Final
 
-NORMAL_CLEARING = ("NORMAL_CLEARING", 16)
-NO_ANSWER = ("NO_ANSWER", 19)
-LOSE_RACE = ("LOSE_RACE", 0)  # FreeSWITCH's word for a call that another one was faster than
-UNSPECIFIED = ("NORMAL_UNSPECIFIED", 31)
+NORMAL_CLEARING: Final = ("NORMAL_CLEARING", 16)
+NO_ANSWER: Final = ("NO_ANSWER", 19)
+LOSE_RACE: Final = ("LOSE_RACE", 0)  # FreeSWITCH's word for a call that another one was faster than
+UNSPECIFIED: Final = ("NORMAL_UNSPECIFIED", 31)
 
 _ROWS: tuple[tuple[str, int, tuple[int, ...]], ...] = (
     ("NORMAL_CLEARING", 16, (200,)),
@@ -33,7 +34,7 @@ _ROWS: tuple[tuple[str, int, tuple[int, ...]], ...] = (
     ("UNSUPPORTED_CERTIFICATE", 0, (437,)),
     ("INVALID_IDENTITY", 0, (438,)),
 )
-BY_STATUS = MappingProxyType({status: (name, q850) for name, q850, statuses in _ROWS for status in statuses})
+_BY_STATUS: Final = {status: (name, q850) for name, q850, statuses in _ROWS for status in statuses}
 # The first name of a number is the one a Reason header means; the rest of Q.850 that PBXs send.
 BY_Q850 = MappingProxyType(
     {q850: name for name, q850, _ in reversed(_ROWS) if q850}
@@ -83,4 +84,4 @@ def cause_of(status: int, q850: int | None = None) -> tuple[str, int]:
     """
     if q850:
         return BY_Q850.get(q850, UNSPECIFIED[0]), q850
-    return BY_STATUS.get(status, UNSPECIFIED)
+    return _BY_STATUS.get(status, UNSPECIFIED)

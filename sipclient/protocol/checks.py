@@ -5,18 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from types import MappingProxyType
+from typing import Final
 
 import msgspec
 
 from sipclient.errors import InvalidValue, MalformedMessage
 from sipclient.message import NameAddr, SipUri, TelUri, Uri, check_header_name, check_header_value, parse_uri
 from sipclient.message.address import USUAL_URI
-from sipclient.message.readers import MEDIA_TYPE
+from sipclient.message.memo import Memo
+from sipclient.message.values import parse_media_type
 from sipclient.protocol.account import Account
 from sipclient.protocol.build import host_port
 from sipclient.protocol.events import Headers
-from sipclient.protocol.identity import caller_uri, parse_caller_id
-from sipclient.protocol.line import Line
 
 _NOT_IN_TARGET = re.compile('[<>" \t]')
 LONGEST_TARGET = 1024  # characters; nothing that can be called has a longer name
@@ -45,10 +45,18 @@ REGISTRARS = frozenset({"contact", "m"})  # but a registrar lists bindings
 def check_headers(headers: Headers, ours: frozenset[str] = OWN) -> None:
     """Names are tokens that are not ours to write, values hold no control character."""
     for name, value in headers:
-        check_header_name(name)
+        lower = _NAMES[name]
         check_header_value(value, f"header {name}")
-        if name.lower() in ours:
+        if lower in ours:
             raise InvalidValue(f"the header {name} is written by sipclient itself and cannot be set")
+
+
+def _lower_name(name: str) -> str:
+    check_header_name(name)
+    return name.lower()
+
+
+_NAMES: Final = Memo(_lower_name)
 
 
 def check_method(method: str) -> None:
@@ -66,20 +74,26 @@ def check_status(status: int, least: int) -> None:
 
 def check_body(body: bytes, content_type: str) -> None:
     """A body has a type, and that is `type/subtype` with parameters (RFC 3261 §20.15)."""
-    check_header_value(content_type, "content type")
-    if body or content_type:
-        try:
-            _ = MEDIA_TYPE[content_type]
-        except MalformedMessage:
-            raise InvalidValue(f"the content type {content_type[:80]!r} is not type/subtype") from None
+    if body or content_type != "":
+        _ = _TYPES[content_type]
 
 
-def check_target(line: Line, target: str) -> None:
-    """A number, user or URI that a request can be sent to."""
+def _media_type(text: str) -> str:
+    check_header_value(text, "content type")
+    try:
+        return parse_media_type(text)[0]
+    except MalformedMessage:
+        raise InvalidValue(f"the content type {text[:80]!r} is not type/subtype") from None
+
+
+_TYPES: Final = Memo(_media_type)
+
+
+def check_target(target: str) -> None:
+    """What may be a number, a user or a URI that a request can be sent to."""
     check_header_value(target, "target")
     if not target.strip() or not _fits(target):
         raise InvalidValue(f"{target[:80]!r} is not a number or a SIP address")
-    uri_text(line.target_uri(target))
 
 
 def uri_text(text: str) -> str:
@@ -125,12 +139,6 @@ def contact_text(text: str) -> str:
     if not _fits(text):
         raise InvalidValue(f"{text[:80]!r} is not a SIP address")
     return str(_uri(text))
-
-
-def check_caller_id(line: Line, text: str) -> None:
-    """`"Name" <user>` or a user, whose URI is one."""
-    if text:
-        uri_text(caller_uri(line, parse_caller_id(text).user))
 
 
 def check_state(state: str, reason: str) -> None:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Set
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from typing import Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from sipclient.errors import MalformedMessage
 from sipclient.message import Request, Response, SipUri, parse_uri
 from sipclient.message.memo import Memo
-from sipclient.protocol.build import Draft, routed, uri_of, via_of
+from sipclient.protocol.build import Draft, routed, uri_of
 from sipclient.protocol.events import Flow, Headers, Target
 from sipclient.protocol.exchange import Exchange, ExchangeOwner, Stack
 from sipclient.protocol.line import Line
 from sipclient.protocol.transaction import ServerTransaction
 
-_URI = Memo(parse_uri)  # a peer's Contact is the same for call after call
 DialogKey: TypeAlias = tuple[str, str, str]  # Call-ID, local tag, remote tag
+NextHop: TypeAlias = Callable[[Flow | None, tuple[Target, ...]], object]
 
 
 class DialogUsage(Protocol):
@@ -132,7 +132,8 @@ class Dialog:
         if host == self.flow.remote_host or host in self.hosts or self.line.admits(flow):
             return True
         address = _address(host)
-        named = [_address(_host_of(text)) for text in (self.remote_target, *(uri_of(each) for each in self.routes))]
+        hops = [_HOPS[text] for text in (self.remote_target, *(uri_of(each) for each in self.routes))]
+        named = [_address(hop.host) if hop is not None else None for hop in hops]
         return (address is not None and address in named) or (not self.hosts and None in named)
 
     def refresh_target(self, message: Request | Response) -> None:
@@ -171,7 +172,7 @@ class Dialog:
 
     def contact_header(self, flow: Flow) -> Headers:
         """Our Contact on a flow."""
-        return (("Contact", f"<{self.line.contact_uri(flow)}>"),)
+        return self.line.contact(flow)
 
 
 class Dialogs:
@@ -238,7 +239,7 @@ class Ack:
         draft, self._draft = self._draft, None
         if self._flow is not None and draft is not None:
             branch = "z9hG4bK" + self._stack.core.ids.token("branch")
-            via = via_of(self._flow, *self._line.via_address(self._flow), branch)
+            via = self._line.via(self._flow, branch)
             # RFC 3261 §22.1 wants the INVITE's credentials here; a Contact that leads elsewhere gets none.
             credentials = self._credentials if self._line.is_server(self._flow) else ()
             self._data = draft.encode(via, self._cseq, credentials)
@@ -250,9 +251,7 @@ class Ack:
             self._stack.core.send(self._flow, self._data)
 
 
-def with_next_hop(
-    stack: Stack, dialog: Dialog, draft: Draft, then: Callable[[Flow | None, tuple[Target, ...]], object]
-) -> None:
+def with_next_hop(stack: Stack, dialog: Dialog, draft: Draft, then: NextHop) -> None:
     """Call `then(flow, rest)` with the flow an in-dialog request leaves on (RFC 3261 §12.2.1.1, §8.1.2), and
     where to try if nobody answers there.
 
@@ -261,22 +260,23 @@ def with_next_hop(
     cannot be resolved, back to where the dialog came from. None: the account's server is the last resort.
     """
     flow = dialog.flow
-    if flow.reliable and stack.flows.usable(flow):
+    udp = flow.transport == "udp"
+    if not udp and stack.flows.usable(flow):
         then(flow, ())
         return
-    text = uri_of(dialog.routes[0]) if dialog.routes else draft.uri  # a strict router is the Request-URI by now
-    try:
-        uri = _URI[text]
-    except MalformedMessage:  # pragma: no cover - Contact and Record-Route were read at the border
-        uri = None
-    if not isinstance(uri, SipUri):
+    # A strict router is the Request-URI by now.
+    hop = _HOPS[uri_of(dialog.routes[0]) if dialog.routes else draft.uri]
+    if hop is None:
         then(flow if stack.flows.usable(flow) else None, ())
-        return
-    host = _reached_at(uri)
-    plain = uri.scheme == "sip" and (uri.transport or "udp").lower() == "udp"
-    if not flow.reliable and plain and (":" in host or host.replace(".", "").isdigit()):
-        then(Flow("udp", flow.local_host, flow.local_port, _beside(flow, host), uri.port or 5060), ())
-        return
+    elif udp and hop.literal:
+        then(_beside(flow, hop), ())
+    else:
+        _look_up(stack, dialog, hop, then)
+
+
+def _look_up(stack: Stack, dialog: Dialog, hop: _Hop, then: NextHop) -> None:
+    """Of `with_next_hop` what takes its time: a name to resolve, or a stream to open."""
+    flow = dialog.flow
 
     def found(opened: Flow | None, rest: tuple[Target, ...]) -> None:
         if opened is not None and opened.transport == "udp" and not flow.reliable:
@@ -290,26 +290,42 @@ def with_next_hop(
         dialog.hosts = tuple(target.host for target in targets)
         stack.flows.first_of(targets, dialog.line.account.key, flow, found)
 
-    stack.flows.resolve(str(uri), dialog.line.account.key, resolved)
+    stack.flows.resolve(hop.uri, dialog.line.account.key, resolved)
 
 
-def _reached_at(uri: SipUri) -> str:
-    return (uri.params.get("maddr") or uri.host).strip("[]")
+class _Hop:
+    """Where a SIP URI leads to."""
+
+    __slots__ = ("host", "literal", "port", "uri")
+
+    def __init__(self, uri: SipUri) -> None:
+        self.uri = str(uri)
+        self.host: str = (uri.params.get("maddr") or uri.host).strip("[]")
+        self.port = uri.port or 5060
+        udp = uri.scheme == "sip" and (uri.transport or "udp").lower() == "udp"
+        # Whether a datagram can go there at once.
+        self.literal = udp and (":" in self.host or self.host.replace(".", "").isdigit())
 
 
-def _beside(flow: Flow, host: str) -> str:
-    """An address somebody told us, on the link of a flow where it means nothing without one."""
-    zone = flow.remote_host.partition("%")[2]
-    address = _address(host)
-    return f"{host}%{zone}" if zone and address is not None and address.is_link_local else host
-
-
-def _host_of(text: str) -> str:
+def _hop(text: str) -> _Hop | None:
     try:
-        uri = _URI[text]
+        uri = parse_uri(text)
     except MalformedMessage:  # pragma: no cover - Contact and Record-Route were read at the border
-        return ""
-    return _reached_at(uri) if isinstance(uri, SipUri) else ""
+        return None
+    return _Hop(uri) if isinstance(uri, SipUri) else None
+
+
+_HOPS: Final = Memo(_hop)  # a peer's Contact is the same for call after call
+
+
+def _beside(flow: Flow, hop: _Hop) -> Flow:
+    """The flow to an address somebody told us, which is on the link of `flow` where it means nothing without one."""
+    host, remote = hop.host, flow.remote_host
+    if host == remote and hop.port == flow.remote_port:
+        return flow
+    if "%" in remote and (address := _address(host)) is not None and address.is_link_local:
+        host = f"{host}%{remote.partition('%')[2]}"
+    return Flow("udp", flow.local_host, flow.local_port, host, hop.port)
 
 
 def _address(host: str) -> IPv4Address | IPv6Address | None:
@@ -324,10 +340,13 @@ def contact_of(message: Request | Response) -> str:
     return message.contact_uri
 
 
-def route_set(values: list[str], *, reverse: bool) -> tuple[str, ...]:
-    """Record-Route values as a route set: reversed for the caller (RFC 3261 §12.1.2).
+def route_set(message: Request | Response, *, reverse: bool) -> tuple[str, ...]:
+    """The Record-Route values of a message as a route set: reversed for the caller (RFC 3261 §12.1.2).
 
     One without brackets gets them: its parameters are the URI's, else `lr` would be lost.
     """
+    if "record-route" not in message.headers.index:
+        return ()
+    values = message.headers.values("Record-Route")
     routes = [value if "<" in value else f"<{value}>" for value in values]
     return tuple(reversed(routes)) if reverse else tuple(routes)

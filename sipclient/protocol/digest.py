@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from hmac import compare_digest
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Final
 
 from sipclient.message import Challenge, quote
+from sipclient.message.memo import Memo
 from sipclient.protocol.identifiers import Identifiers
 
 
@@ -25,64 +27,88 @@ def _sha512_256(data: bytes) -> str:
 
 
 # Strongest first (RFC 8760 §2.2): SHA-512-256, SHA-256, MD5.
-ALGORITHMS: Mapping[str, Callable[[bytes], str]] = MappingProxyType(
-    {
-        "sha-512-256": _sha512_256,
-        "sha-512-256-sess": _sha512_256,
-        "sha-256": _sha256,
-        "sha-256-sess": _sha256,
-        "md5": _md5,
-        "md5-sess": _md5,
-    }
-)
+ALGORITHMS: Final[dict[str, Callable[[bytes], str]]] = {
+    "sha-512-256": _sha512_256,
+    "sha-512-256-sess": _sha512_256,
+    "sha-256": _sha256,
+    "sha-256-sess": _sha256,
+    "md5": _md5,
+    "md5-sess": _md5,
+}
 _STRENGTH = MappingProxyType({name: rank for rank, name in enumerate(reversed(list(ALGORITHMS)))})
 
 
-class Secret(NamedTuple):
+def _hash(algorithm: str, text: str) -> str:
+    # What the server sent need not be UTF-8: its bytes come back as they were.
+    return ALGORITHMS[algorithm](text.encode("utf-8", "surrogateescape"))
+
+
+# Of `method:uri`, which are the same in call after call.
+_REQUESTS: Final = {name: Memo(partial(_hash, name)) for name in ALGORITHMS}
+
+
+class Secret:
     """A user name and a password; the password is in no repr."""
 
-    username: str
-    password: str
+    __slots__ = ("_a1", "password", "quoted", "username")
+
+    def __init__(self, username: str, password: str) -> None:
+        self.username = username
+        self.quoted = quote(username)
+        self.password = password
+        self._a1 = ("", "", "")  # for an algorithm and a realm, which hardly ever change
 
     def __repr__(self) -> str:
         return f"Secret({self.username!r})"
+
+    def a1(self, algorithm: str, realm: str) -> str:
+        """The hash of user name, realm and password (RFC 7616 §3.4.2), of a -sess algorithm the inner one."""
+        for_algorithm, for_realm, value = self._a1
+        if for_algorithm != algorithm or for_realm != realm:
+            value = _hash(algorithm, f"{self.username}:{realm}:{self.password}")
+            self._a1 = (algorithm, realm, value)
+        return value
 
 
 class Session:
     """One nonce of one realm, and how often it was answered."""
 
     __slots__ = (
-        "algorithm",
-        "cnonce",
-        "count",
-        "nonce",
-        "opaque",
-        "proxy",
-        "qop",
-        "raw_algorithm",
-        "realm",
+        "_asked", "_closing", "_name", "_opening", "algorithm", "cnonce", "count", "nonce", "proxy", "qop", "realm",
         "session_nonce",
-    )
+    )  # fmt: skip
 
     def __init__(self, challenge: Challenge, algorithm: str, qop: str) -> None:
         params = challenge.params
         self.proxy = challenge.proxy
         self.realm = params.get("realm", "")
         self.nonce = params.get("nonce", "")
-        self.opaque = params.get("opaque")
-        self.raw_algorithm = params.get("algorithm", "")
         self.algorithm = algorithm
         self.qop = qop
         self.count = 0
         self.cnonce = ""
         self.session_nonce = self.nonce  # the nonce that A1 of a -sess algorithm keeps
+        # Of the credentials what stays, before the URI, before the nonce count, and behind it.
+        self._name = "Proxy-Authorization" if self.proxy else "Authorization"
+        self._opening = f"realm={quote(self.realm)}, nonce={quote(self.nonce)}"
+        raw_algorithm, opaque = params.get("algorithm", ""), params.get("opaque")
+        self._asked = "".join(
+            (
+                f", algorithm={raw_algorithm}" if raw_algorithm else "",
+                f", opaque={quote(opaque)}" if opaque is not None else "",
+                f", qop={qop}, nc=" if qop else "",
+            )
+        )
+        self._closing = ""
 
     def answer(self, secret: Secret, method: str, uri: str, body: bytes, ids: Identifiers) -> tuple[str, str]:
         """The credentials header for one request: (name, value). Each call raises the nonce count."""
         if not self.cnonce:
             self.cnonce = ids.token("cnonce")
+            if self.qop or self.algorithm.endswith("-sess"):
+                self._closing = f', cnonce="{self.cnonce}"'
         self.count += 1
-        nc = f"{self.count:08x}" if self.qop else ""
+        nc = format(self.count, "08x") if self.qop else ""
         response = digest_response(
             self.algorithm,
             secret,
@@ -96,28 +122,17 @@ class Session:
             body=body,
             session_nonce=self.session_nonce,
         )
-        parts = [
-            f"username={quote(secret.username)}",
-            f"realm={quote(self.realm)}",
-            f"nonce={quote(self.nonce)}",
-            f"uri={quote(uri)}",
-            f'response="{response}"',
-        ]
-        if self.raw_algorithm:
-            parts.append(f"algorithm={self.raw_algorithm}")
-        if self.opaque is not None:
-            parts.append(f"opaque={quote(self.opaque)}")
-        if self.qop:
-            parts += [f"qop={self.qop}", f"nc={nc}"]
-        if self.qop or self.algorithm.endswith("-sess"):
-            parts.append(f'cnonce="{self.cnonce}"')
-        return ("Proxy-Authorization" if self.proxy else "Authorization", "Digest " + ", ".join(parts))
+        return self._name, (
+            f"Digest username={secret.quoted}, {self._opening}, uri={quote(uri)}, "
+            f'response="{response}"{self._asked}{nc}{self._closing}'
+        )
 
     def next_nonce(self, nonce: str) -> None:
         """The server named the nonce of the next request (RFC 7616 §3.5); the same again counts on (§3.4)."""
         if nonce != self.nonce:
             self.nonce = nonce
             self.count = 0
+            self._opening = f"realm={quote(self.realm)}, nonce={quote(nonce)}"
 
 
 def digest_response(
@@ -135,19 +150,15 @@ def digest_response(
     session_nonce: str = "",
 ) -> str:
     """The `response` value of RFC 7616 §3.4.1 (of RFC 2069 where `qop` is empty), in lower-case hex."""
-    hash_of = ALGORITHMS[algorithm]
-
-    def digest(text: str) -> str:  # what the server sent need not be UTF-8: its bytes come back as they were
-        return hash_of(text.encode("utf-8", "surrogateescape"))
-
-    a1 = digest(f"{secret.username}:{realm}:{secret.password}")
+    a1 = secret.a1(algorithm, realm)
     if algorithm.endswith("-sess"):
-        a1 = digest(f"{a1}:{session_nonce or nonce}:{cnonce}")
-    a2 = f"{method}:{uri}"
+        a1 = _hash(algorithm, f"{a1}:{session_nonce or nonce}:{cnonce}")
     if qop == "auth-int":
-        a2 += f":{hash_of(body)}"
+        a2 = _hash(algorithm, f"{method}:{uri}:{ALGORITHMS[algorithm](body)}")
+    else:
+        a2 = _REQUESTS[algorithm][f"{method}:{uri}"]
     middle = f"{nonce}:{nc}:{cnonce}:{qop}" if qop else nonce
-    return digest(f"{a1}:{middle}:{digest(a2)}")
+    return _hash(algorithm, f"{a1}:{middle}:{a2}")
 
 
 def choose(challenges: Sequence[Challenge], *, realm: str, strong_only: bool) -> Session | str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Protocol
+from typing import Final, Protocol
 
 from sipclient.message import Response, quote
-from sipclient.protocol.build import Draft, via_of
+from sipclient.protocol.build import Draft
 from sipclient.protocol.core import Core
 from sipclient.protocol.digest import Session
 from sipclient.protocol.documents import Documents
@@ -16,10 +16,10 @@ from sipclient.protocol.flows import Flows
 from sipclient.protocol.line import Line, SessionKey
 from sipclient.protocol.transaction import Acknowledge, ClientTransaction, Transactions
 
-LARGE = 1300  # RFC 3261 §18.1.1: above this a request must not go by UDP unless there is no other way
+LARGE: Final = 1300  # RFC 3261 §18.1.1: above this a request must not go by UDP unless there is no other way
 
 
-_NONE: dict[SessionKey, Session] = {}
+_NONE: Final[dict[SessionKey, Session]] = {}
 
 
 class Stack:
@@ -146,7 +146,7 @@ class Exchange:
         core = self.stack.core
         self.branch = "z9hG4bK" + core.ids.token("branch")
         self.flow = flow
-        via = via_of(flow, *self.line.via_address(flow), self.branch)
+        via = self.line.via(flow, self.branch)
         more = self._decorate(flow) if self._decorate is not None else ()
         self.credentials = self._credentials()
         data = self.draft.encode(via, self.cseq, (*more, *self.credentials))
@@ -168,7 +168,7 @@ class Exchange:
         self.cancelled = True
         draft = self.draft
         cancel = Draft("CANCEL", draft.uri, draft.from_, draft.to, draft.call_id, routes=draft.routes, extra=headers)
-        via = via_of(self.flow, *self.line.via_address(self.flow), self.branch)
+        via = self.line.via(self.flow, self.branch)
         data, ack = cancel.encode(via, self.cseq), partial(cancel.ack, via, self.cseq)
         self.stack.transactions.send(self.branch, "CANCEL", self.flow, data, ack, _Ignored())
 
@@ -272,9 +272,10 @@ class Exchange:
 
     def _remember(self, response: Response) -> None:
         """The server took our credentials: the next request carries them at once, and its nonce counts on."""
-        info = response.authentication_info
-        proxy = response.headers.get("Authentication-Info") is None
-        nonce = info.get("nextnonce", "")
+        index = response.headers.index
+        proxy = "authentication-info" not in index
+        informed = not proxy or "proxy-authentication-info" in index
+        nonce = response.authentication_info.get("nextnonce", "") if informed else ""
         sessions = self.line.sessions
         for key, session in self._used.items():
             if nonce and session.proxy is proxy:

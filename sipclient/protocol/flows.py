@@ -87,4 +87,4 @@ class Flows:
 
     def usable(self, flow: Flow | None) -> bool:
         """Whether something can be sent on a flow: datagrams always, a stream while it is open."""
-        return flow is not None and (not flow.reliable or flow in self.open)
+        return flow is not None and (flow.transport == "udp" or flow in self.open)

@@ -82,7 +82,7 @@ class IncomingInvite:
             remote=request.headers.get("From") or "",
             remote_tag=request.from_tag,
             remote_target=contact_of(request),
-            routes=route_set(request.headers.values("Record-Route"), reverse=False),
+            routes=route_set(request, reverse=False),
             local_cseq=0,
             remote_cseq=request.cseq.number,
         )
@@ -284,7 +284,7 @@ class IncomingInvite:
     # --- writing ------------------------------------------------------------------------------------
 
     def _contact(self) -> Headers:
-        return (("Contact", f"<{self.line.contact_uri(self.session.dialog.flow)}>"),)
+        return self.line.contact(self.session.dialog.flow)
 
     def _respond(
         self, status: int, reason: str = "", headers: Headers = (), body: bytes = b"", content_type: str = ""

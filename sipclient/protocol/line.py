@@ -9,12 +9,15 @@ from typing import TypeAlias
 
 from sipclient.errors import InvalidValue, MalformedMessage
 from sipclient.message import Challenge, Response, SipUri, parse_uri, quote
+from sipclient.message.memo import Memo
 from sipclient.protocol.account import Account
 from sipclient.protocol.build import host_port, told
+from sipclient.protocol.checks import check_target, uri_text
 from sipclient.protocol.core import Core
 from sipclient.protocol.digest import Secret, Session, choose
-from sipclient.protocol.events import Flow, ServerChanged, Target
+from sipclient.protocol.events import Flow, Headers, ServerChanged, Target
 from sipclient.protocol.flows import Flows
+from sipclient.protocol.identity import Identities
 from sipclient.protocol.timers import Timer
 
 Waiter: TypeAlias = Callable[[Flow | None, str], None]
@@ -31,9 +34,10 @@ class Line:
     """One account in the engine. At most one flow to the server is used at a time."""
 
     __slots__ = (
-        "_fail_back", "_flows", "_last", "_phase", "_waiting", "account", "aor", "ask", "call_mark", "core", "flow",
-        "flow_timer", "gruu", "hosts", "index", "instance", "large_over_tcp", "left", "networks", "on_moved", "problem",
-        "public", "realm", "removing", "secret", "service_routes", "sessions", "targets", "uri",
+        "_fail_back", "_flows", "_last", "_named", "_phase", "_uris", "_waiting", "account", "aor", "ask", "call_mark",
+        "core", "flow", "flow_timer", "gruu", "hosts", "identities", "index", "instance", "large_over_tcp", "left",
+        "networks", "on_moved", "own", "problem", "public", "realm", "removing", "secret", "service_routes", "sessions",
+        "targets", "uri",
     )  # fmt: skip
 
     def __init__(self, core: Core, flows: Flows, account: Account) -> None:
@@ -51,6 +55,10 @@ class Line:
         self.uri = uri
         user = f"{uri.user}@" if uri.user else ""
         self.aor = f"{uri.scheme}:{user}{host_port(uri.host, uri.port)}"
+        name = f"{quote(account.display_name)} " if account.display_name else ""
+        self.own = f"{name}<{self.aor}>"  # the From of the account itself, without its tag
+        self.identities = Identities(account, uri, self.own)
+        self._uris = Memo(self._uri_of)
         self.secret = Secret(account.username or uri.user or "", account.password)
         self.realm = account.realm
         self.networks = _networks(account)
@@ -62,6 +70,7 @@ class Line:
         self.problem = ""
         # Where the server sees us (RFC 3581), and the transport and port of the socket it sees there.
         self.public: tuple[str, int, tuple[str, int]] | None = None
+        self._named: _Named | None = None
         self.flow_timer = 0.0  # seconds after which the server gives up a silent stream of ours; 0: it said nothing
         self.gruu = ""
         self.service_routes: tuple[str, ...] = ()
@@ -162,7 +171,7 @@ class Line:
     def leave(self, reason: str) -> None:
         """Our address is another one: the flow goes, and what the server said of where it sees us."""
         self.left = self.flow
-        self.public = None
+        self.public = self._named = None
         self.drop(reason)
 
     def _back(self, _: object) -> None:
@@ -194,14 +203,24 @@ class Line:
 
     # --- what we are called there -------------------------------------------------------------------
 
-    def via_address(self, flow: Flow) -> tuple[str, int]:
-        """The sent-by of our Via."""
-        return (self.account.public_address or flow.local_host, flow.local_port)
+    def via(self, flow: Flow, branch: str) -> str:
+        """The Via of a request that leaves on a flow: `rport` is always asked for (RFC 3581 §3)."""
+        return f"{self._named_on(flow).via}{branch};rport"
 
-    def contact_uri(self, flow: Flow, *, plain: bool = False) -> str:
-        """The URI at which we can be reached over a flow; the GRUU where we have one, unless `plain`."""
-        if self.gruu and not plain:
-            return self.gruu
+    def contact(self, flow: Flow) -> Headers:
+        """The Contact of a message that leaves on a flow; the GRUU where we have one."""
+        return (("Contact", f"<{self.gruu}>"),) if self.gruu else self._named_on(flow).contact
+
+    def _named_on(self, flow: Flow) -> _Named:
+        named = self._named
+        if named is None or named.flow is not flow:
+            place = host_port(self.account.public_address or flow.local_host, flow.local_port)
+            via = f"SIP/2.0/{flow.transport.upper()} {place};branch="
+            named = self._named = _Named(flow, via, (("Contact", f"<{self.contact_uri(flow)}>"),))
+        return named
+
+    def contact_uri(self, flow: Flow) -> str:
+        """The URI at which we can be reached over a flow, by its address."""
         host, port = self._reached_at(flow)
         user = f"{self.uri.user}@" if self.uri.user else ""
         transport = _IN_CONTACT.get(flow.transport, f";transport={flow.transport}")
@@ -219,6 +238,7 @@ class Line:
         if not _is_address(host) or (host, port) == self._reached_at(flow):
             return False
         self.public = (host, port, (flow.transport, flow.local_port))
+        self._named = None
         return True
 
     def _reached_at(self, flow: Flow) -> tuple[str, int]:
@@ -228,17 +248,26 @@ class Line:
         return self.account.public_address or told(flow.local_host), flow.local_port
 
     def from_value(self, tag: str) -> str:
-        """The From (or a REGISTER's To) of the account itself; no tag where it is empty."""
-        name = f"{quote(self.account.display_name)} " if self.account.display_name else ""
-        return f"{name}<{self.aor}>" + (f";tag={tag}" if tag else "")
+        """The From of the account itself."""
+        return f"{self.own};tag={tag}"
 
     def target_uri(self, to: str) -> str:
-        """A number or user becomes a URI at the account's domain; a URI stays what it is."""
+        """A number or user becomes a URI at the account's domain; a URI stays what it is.
+
+        InvalidValue for what no request can be sent to.
+        """
+        return self._uris[to]
+
+    def _uri_of(self, to: str) -> str:
+        check_target(to)
         if to.partition(":")[0].lower() in ("sip", "sips", "tel"):
-            return to
-        if "@" in to:
-            return f"{self.uri.scheme}:{to}"
-        return f"{self.uri.scheme}:{to}@{host_port(self.uri.host, self.uri.port)}"
+            uri = to
+        elif "@" in to:
+            uri = f"{self.uri.scheme}:{to}"
+        else:
+            uri = f"{self.uri.scheme}:{to}@{host_port(self.uri.host, self.uri.port)}"
+        uri_text(uri)
+        return uri
 
     # --- whom we trust ------------------------------------------------------------------------------
 
@@ -272,6 +301,17 @@ class Line:
             return "the server asks for a password and the account has none"
         strong = self.account.require_strong_digest and flow.transport not in ("tls", "wss")
         return choose(challenges, realm=realm, strong_only=strong)
+
+
+class _Named:
+    """What we are called on one flow: kept, as nearly all that leaves leaves on the same."""
+
+    __slots__ = ("contact", "flow", "via")
+
+    def __init__(self, flow: Flow, via: str, contact: Headers) -> None:
+        self.flow = flow
+        self.via = via  # up to its branch
+        self.contact = contact
 
 
 def _nothing() -> None:

@@ -59,7 +59,7 @@ class Notifier:
             remote=request.headers.get("From") or "",
             remote_tag=request.from_tag,
             remote_target=contact_of(request),
-            routes=route_set(request.headers.values("Record-Route"), reverse=False),
+            routes=route_set(request, reverse=False),
             local_cseq=0,
             remote_cseq=request.cseq.number,
         )

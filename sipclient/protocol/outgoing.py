@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
-from typing import Protocol
+from typing import Final, Protocol
 
 from sipclient.message import Request, Response, quote
 from sipclient.protocol.backoff import RAISES
@@ -24,7 +22,6 @@ from sipclient.protocol.events import (
     Ringing,
 )
 from sipclient.protocol.exchange import Exchange, Stack
-from sipclient.protocol.identity import identity_headers
 from sipclient.protocol.line import Line
 from sipclient.protocol.session import Session, reason_cause, said_cause
 from sipclient.protocol.timers import T1, Timer
@@ -32,7 +29,7 @@ from sipclient.protocol.transaction import ServerTransaction
 
 NEWS = 180.0  # seconds after the last provisional response; who still rings says so every minute (RFC 3261 §13.3.1.1)
 REDIRECTS = 5  # how many 3xx one call follows
-NOT_OVER: Mapping[str, Ack] = MappingProxyType({})
+_NOT_OVER: Final[dict[str, Ack]] = {}
 
 
 class Registry(Protocol):
@@ -50,8 +47,8 @@ class OutgoingCall:
 
     __slots__ = (
         "_called", "_cancel_headers", "_cseq", "_ended", "_exchange", "_failure", "_forks", "_guard", "_invite",
-        "_late", "_limit", "_min_se", "_moved", "_over", "_raised", "_redirects", "_registry", "_session", "_stack",
-        "_target", "_wanted", "call_id", "dialogs", "id", "line", "tag",
+        "_late", "_limit", "_min_se", "_moved", "_over", "_raised", "_redirects", "_registry", "_session",
+        "_silent_at", "_stack", "_target", "_wanted", "call_id", "dialogs", "id", "line", "tag",
     )  # fmt: skip
 
     def __init__(self, stack: Stack, dialogs: Dialogs, line: Line, registry: Registry, invite: Invite) -> None:
@@ -68,9 +65,8 @@ class OutgoingCall:
         self._cseq = 0
         self._forks: dict[str, Session] = {}
         self._session: Session | None = None  # the one that was answered
-        self._over: Mapping[str, Ack] = (
-            NOT_OVER  # once the call has ended: what answers the 2xx that come again, by To tag
-        )
+        # Once the call has ended: what answers the 2xx that come again, by To tag.
+        self._over: dict[str, Ack] = _NOT_OVER
         self._late: Exchange | None = None  # answered with an offer: its ACK waits for our answer
         self._exchange: Exchange | None = None
         self._failure: tuple[int, tuple[str, int], str, str] | None = None  # how it will end once CANCEL is done
@@ -82,6 +78,7 @@ class OutgoingCall:
         self._wanted = invite.session_expires
         self._min_se = 0
         self._raised = 0  # how often a 422 was followed
+        self._silent_at = 0.0
         self._guard: Timer | None = None
         self._limit: Timer | None = None
         if invite.timeout > 0:
@@ -90,7 +87,7 @@ class OutgoingCall:
     def start(self) -> None:
         """Send the INVITE as soon as there is a flow."""
         invite, line = self._invite, self.line
-        identity = identity_headers(line, invite.caller_id, private=invite.private)
+        identity = line.identities.of(invite.caller_id, private=invite.private)
         timer: Headers = (("Session-Expires", str(int(self._wanted))),) if self._wanted else ()
         if self._min_se:
             timer = (*timer, ("Min-SE", str(self._min_se)))
@@ -126,7 +123,7 @@ class OutgoingCall:
         if not self._called:
             self._called = True
             self._stack.core.emit(Calling(self.id, self.call_id))
-        return (("Contact", f"<{self.line.contact_uri(flow)}>"),)
+        return self.line.contact(flow)
 
     # --- the answer ---------------------------------------------------------------------------------
 
@@ -137,13 +134,15 @@ class OutgoingCall:
             self._give_cancel_time()
         elif not self._invite.timeout:
             core = self._stack.core
-            core.timers.stop(self._limit)
-            self._limit = core.timers.start(core.now + NEWS, self._no_news)
+            self._silent_at = core.now + NEWS
+            if self._limit is None:
+                self._limit = core.timers.start(self._silent_at, self._no_news)
         if response.status == 100:
             return
-        if response.to_tag:
-            session = self._fork(exchange, response)
-            if session is not None and "100rel" in response.require:
+        tag = response.to_tag
+        if tag:
+            session = self._fork(exchange, response, tag)
+            if session is not None and "require" in response.headers.index and "100rel" in response.require:
                 session.described = session.described or bool(response.body)
                 session.prack(response)
         if self._failure is None:
@@ -199,9 +198,8 @@ class OutgoingCall:
         self._target = to
         self.start()
 
-    def _fork(self, exchange: Exchange, response: Response) -> Session | None:
+    def _fork(self, exchange: Exchange, response: Response, tag: str) -> Session | None:
         """The early (or confirmed) dialog of a To tag (RFC 3261 §12.1.2)."""
-        tag = response.to_tag
         session = self._forks.get(tag)
         flow = exchange.flow
         if session is None and flow is not None and len(self._forks) < self._stack.core.limits.early_dialogs:
@@ -212,10 +210,10 @@ class OutgoingCall:
                 call_id=self.call_id,
                 local=draft.from_,
                 local_tag=self.tag,
-                remote=response.headers.get("To") or "",
+                remote=response.headers.index["to"].strip(" \t"),
                 remote_tag=tag,
                 remote_target=contact_of(response) or self._target,
-                routes=route_set(response.headers.values("Record-Route"), reverse=True),
+                routes=route_set(response, reverse=True),
                 local_cseq=exchange.cseq,
             )
             session = Session(self._stack, self.dialogs, self, dialog, session_expires=self._wanted)
@@ -225,17 +223,18 @@ class OutgoingCall:
         return session
 
     def _answered(self, exchange: Exchange, response: Response) -> None:
-        over = self._over.get(response.to_tag)
+        tag = response.to_tag
+        over = self._over.get(tag)
         if over is not None:
             over.again()
             return
         kept = self._session
-        if kept is not None and kept.dialog.remote_tag == response.to_tag:
+        if kept is not None and kept.dialog.remote_tag == tag:
             if kept.ack is not None:
                 kept.ack.again()
             return
-        self._make_room(response.to_tag)
-        session = self._fork(exchange, response)
+        self._make_room(tag)
+        session = self._fork(exchange, response, tag)
         if session is None:
             return
         if exchange.problem and self._failure is None and kept is None:
@@ -257,8 +256,8 @@ class OutgoingCall:
         self._stop_timers()
         session.local_body = (self._invite.body, self._invite.content_type)
         session.agree(response)
-        for tag in [tag for tag in self._forks if tag != response.to_tag]:
-            self._forks.pop(tag).drop()
+        for other in [other for other in self._forks if other != tag]:
+            self._forks.pop(other).drop()
         core = self._stack.core
         if not self._invite.body and response.body:
             self._late = exchange
@@ -280,7 +279,7 @@ class OutgoingCall:
         """The 2xx decides the route set and the remote target (RFC 3261 §13.2.2.4)."""
         session.confirmed = session.described = True
         dialog = session.dialog
-        dialog.routes = route_set(response.headers.values("Record-Route"), reverse=True)
+        dialog.routes = route_set(response, reverse=True)
         dialog.local_cseq = max(dialog.local_cseq, exchange.cseq)
         dialog.refresh_target(response)
 
@@ -298,6 +297,10 @@ class OutgoingCall:
         self._stop_with(0, NO_ANSWER, text, "timeout", (("Reason", reason),))
 
     def _no_news(self, _: object) -> None:
+        core = self._stack.core
+        if core.now < self._silent_at:  # there was some meanwhile
+            self._limit = core.timers.start(self._silent_at, self._no_news)
+            return
         self._limit = None
         self._stop_with(0, cause_of(408), f"nothing was heard of the call for {NEWS:.0f} seconds", "timeout", ())
 

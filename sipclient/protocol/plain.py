@@ -38,7 +38,7 @@ class PlainRequest:
         )
 
         def contact(flow: Flow) -> tuple[tuple[str, str], ...]:
-            return (("Contact", f"<{line.contact_uri(flow)}>"),)
+            return line.contact(flow)
 
         Exchange(stack, line, draft, self, self._next_cseq, decorate=contact).start(command.flow)
 

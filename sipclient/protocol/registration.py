@@ -95,8 +95,7 @@ class Registration:
             ("Allow", ALLOW),
             ("User-Agent", account.user_agent or self.stack.core.product),
         )
-        own = line.from_value("")
-        draft = Draft("REGISTER", uri, line.from_value(self.tag), own, self.call_id, extra=extra)
+        draft = Draft("REGISTER", uri, line.from_value(self.tag), line.own, self.call_id, extra=extra)
         self._exchange = Exchange(
             self.stack, line, draft, self, self._next_cseq, decorate=lambda flow: self._contact(flow, expires)
         ).start()
@@ -106,7 +105,7 @@ class Registration:
         return self.cseq
 
     def _contact(self, flow: Flow, expires: float) -> tuple[tuple[str, str], ...]:
-        uri = self.line.contact_uri(flow, plain=True)
+        uri = self.line.contact_uri(flow)
         whole = int(expires)
         params = f';+sip.instance="<{self.line.instance}>"'
         if flow.reliable and self._outbound:
@@ -170,7 +169,7 @@ class Registration:
         flow = exchange.flow
         if flow is None:  # pragma: no cover - what was answered went somewhere
             return
-        used = line.contact_uri(flow, plain=True)
+        used = line.contact_uri(flow)
         binding = _ours(response, used, line.instance)
         granted = _seconds(response, binding, self.expires)
         if granted <= 0:

@@ -337,6 +337,8 @@ class Session:
 
 def reason_cause(message: Request | Response, status: int) -> tuple[str, int]:
     """The hangup cause of a message: its Reason header's, else its status' (RFC 3326)."""
+    if "reason" not in message.headers.index:
+        return cause_of(status)
     return cause_of(status, _q850(lenient(lambda: message.reason_header)))
 
 

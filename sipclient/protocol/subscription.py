@@ -175,7 +175,7 @@ class Subscription:
         )
 
     def _contact(self, flow: Flow) -> Headers:
-        return (("Contact", f"<{self.line.contact_uri(flow)}>"),)
+        return self.line.contact(flow)
 
     def _next_cseq(self) -> int:
         self._cseq += 1
@@ -246,7 +246,7 @@ class Subscription:
                 response.to_tag,
                 response.headers.get("To") or "",
                 contact_of(response) or self.target,
-                route_set(response.headers.values("Record-Route"), reverse=True),
+                route_set(response, reverse=True),
             )
         elif self.dialog is not None and response.to_tag == self.dialog.remote_tag:
             self.dialog.refresh_target(response)
@@ -314,7 +314,7 @@ class Subscription:
             request.from_tag,
             request.headers.get("From") or "",
             contact_of(request) or self.target,
-            route_set(request.headers.values("Record-Route"), reverse=False),
+            route_set(request, reverse=False),
         )
 
     def on_ack(self, request: Request) -> None:

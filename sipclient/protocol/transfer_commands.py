@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from sipclient.message import check_header_value
-from sipclient.protocol.checks import check_headers, check_status, check_target
+from sipclient.protocol.checks import check_headers, check_status
 from sipclient.protocol.core import Core
 from sipclient.protocol.dialog import Dialogs
 from sipclient.protocol.events import AnswerTransfer, InCallResponded, TellTransfer, Transfer
@@ -29,14 +29,12 @@ class TransferCommands:
     def _transfer(self, command: Transfer) -> None:
         check_headers(command.headers)
         call = call_of(self._stations, command.id)
-        if call is not None and command.to:
-            check_target(call.line, command.to)
+        to = call.line.target_uri(command.to) if call is not None and command.to else ""
         asked = call.talking if call is not None else None
         other = self._talking(command.replaces)
         if call is None or asked is None or (command.replaces is not None and other is None):
             self._core.emit(InCallResponded(command.id, command.request, 481, "the call is not answered, or over"))
             return
-        to = call.line.target_uri(command.to) if command.to else ""
         asked.transfer(command.request, to, other, command.headers)
 
     def _answer(self, command: AnswerTransfer) -> None:

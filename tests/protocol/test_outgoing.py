@@ -633,6 +633,17 @@ def test_a_private_call_names_nobody_in_from(bench) -> None:
     assert "1001" in (invite.headers.get("P-Asserted-Identity") or "")
 
 
+@pytest.mark.parametrize(("kinds", "asserted"), [(("pai",), "<sip:robot@pbx.test>"), (("from",), None)])
+def test_a_private_call_without_a_caller_id_asserts_the_account(bench, kinds, asserted) -> None:
+    bench.add(register=False, identity=kinds)
+    bench.robot.do(Invite(1, "pbx", "7000", private=True))
+    bench.wire.run(0.1)
+    (invite,) = bench.pbx.requests("INVITE")
+    assert invite.headers.get("P-Asserted-Identity") == asserted
+    assert invite.headers.get("Privacy") == "id"
+    assert "anonymous.invalid" in (invite.headers.get("From") or "")
+
+
 def test_an_unreachable_server_ends_the_call_with_words(bench) -> None:
     bench.add(register=False, server="tcp:10.0.0.99:5060")
     bench.robot.do(Invite(1, "pbx", "7000"))
