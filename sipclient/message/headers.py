@@ -15,6 +15,7 @@ Entry = tuple[str, str, str]  # key, name as received, value as received (unfold
 # Whole lines that `check` found good by themselves, whatever message they stand in -> key, value: most of what a peer
 # writes it wrote before.
 GOOD_LINES: Final[dict[str, tuple[str, str]]] = {}
+_NO_LINES: Final[list[str]] = []
 
 
 class Headers:
@@ -27,16 +28,17 @@ class Headers:
     __slots__ = ("_derived", "_known", "_lines", "fresh", "index", "repeats")
 
     def __init__(self, lines: Iterable[tuple[str, str]] = ()) -> None:
-        self._known: list[Entry] | None = []
-        self._lines: list[str] = []  # as received, until someone asks for more than the first of each name
+        self._known: list[Entry] | None = None
+        self._lines = _NO_LINES  # as received, until someone asks for more than the first of each name
         self._derived: dict[Callable[[Headers], Any], Any] = {}
         # The first value of each header by its key (long form, lower case), blanks around it kept.
         self.index: dict[str, str] = {}
         self.repeats = False  # whether any name has more than one line; `repeated` says which
         # The lines as received that are none of GOOD_LINES -> key; None where nobody knows which those are.
         self.fresh: dict[str, str] | None = None
-        for name, value in lines:
-            self.add(name, value)
+        if lines:
+            for name, value in lines:
+                self.add(name, value)
 
     @classmethod
     def of_entries(cls, entries: list[Entry]) -> Headers:
@@ -51,7 +53,6 @@ class Headers:
         """Headers made of lines that were checked already, no name of which repeats, their index, and the fresh
         ones among them. For the parser."""
         headers = Headers()
-        headers._known = None
         headers._lines = lines
         headers.index = index
         headers.fresh = fresh
@@ -63,7 +64,7 @@ class Headers:
         if known is None:
             parts = [line.split(":", 1) for line in self._lines]
             known = self._known = [(KEYS[name], name, value) for name, value in parts]
-            self._lines = []
+            self._lines = _NO_LINES
         return known
 
     def first(self, key: str) -> str | None:

@@ -29,7 +29,7 @@ from sipclient.message.values import (
     parse_token_params,
     parse_tokens,
 )
-from sipclient.message.via import USUAL_HOP, Hop, Via, parse_cseq, parse_via, parse_vias
+from sipclient.message.via import AROUND_BRANCH, Hop, Via, parse_cseq, parse_via, parse_vias
 
 
 def _needed(headers: Headers, key: str, name: str) -> str:
@@ -65,24 +65,27 @@ def _hop_of(top: Via, below: int) -> Hop:
     return Hop(top.branch, sent_by, top.host, top.port, top.params.get("rport"), below)
 
 
-def _usual_place(text: str) -> tuple[str, str, int | None, str | None] | None:
-    """Of a Via of the usual form `sent_by`, host, port and rport, as Hop has them."""
-    usual = USUAL_HOP.fullmatch(text)
+def _place(around: str) -> tuple[str, str, int | None, str | None] | None:
+    """What a Via of the usual form says besides its branch: `sent_by`, host, port and rport, as Hop has them."""
+    usual = AROUND_BRANCH.fullmatch(around)
     if usual is None:
         return None
-    host, port, before, _, after = usual.groups()
+    host, port, before, after = usual.groups()
     rport = before or after  # ";rport" or ";rport=5060"
     return f"{host}:{port or ''}".lower(), host, int(port) if port else None, rport and rport[7:]
 
 
-_PLACES: Final = Memo(_usual_place)
+_PLACES: Final = Memo(_place)
 
 
 def _hop(text: str) -> Hop:
-    """What one line of Via says as `hop` has it. Of what stands around the branch most was met before."""
-    around, _, rest = text.partition(";branch=")
-    branch, semicolon, more = rest.partition(";")
-    place = _PLACES[f"{around};branch=z{semicolon}{more}"]
+    """What one line of Via says, as `hop` has it. Only the branch is new in most."""
+    start = text.find(";branch=") + len(";branch=")
+    end = text.find(";", start)
+    if end < 0:
+        end = len(text)
+    branch = text[start:end]
+    place = _PLACES[text[:start] + text[end:]]
     if place is not None and is_token(branch):
         sent_by, host, port, rport = place
         return Hop(branch, sent_by, host, port, rport)

@@ -19,12 +19,13 @@ _VIA = re.compile(
 _USUAL = re.compile(
     rf"[ \t]*+SIP/2\.0/([A-Z]++)[ ]([A-Za-z0-9_.\-]++)(?::([1-5][0-9]{{4}}|[0-9]{{1,4}}))?+({USUAL_PARAMS}{{1,16}}+)"
 )
-# The same with a branch, `rport` and `received` alone, as nearly every request and every answer to ours has it.
+# The same with a branch, `rport` and `received` alone, as nearly every request and every answer to ours has it: what
+# stands around the branch, which was cut out.
 _RPORT = r"(;rport(?:=(?:[1-5][0-9]{4}|6[0-4][0-9]{3}|[1-9][0-9]{0,3})(?![0-9]))?+)?+"
 _RECEIVED = r"(?:;received=[0-9A-Fa-f.:]++)?+"
-USUAL_HOP = re.compile(
+AROUND_BRANCH = re.compile(
     r"[ \t]*+SIP/2\.0/[A-Z]++[ ]([A-Za-z0-9_.\-]++)(?::([1-5][0-9]{4}|[1-9][0-9]{0,3}))?+"
-    rf"{_RPORT};branch=([A-Za-z0-9\-.!%*_+`'~]++){_RECEIVED}{_RPORT}{_RECEIVED}"
+    rf"{_RPORT};branch={_RECEIVED}{_RPORT}{_RECEIVED}"
 )
 _CSEQ = re.compile(r"[ \t]*+([0-9]++)[ \t]++([A-Za-z0-9\-.!%*_+`'~]++)[ \t]*+")
 MAX_CSEQ = 2**31 - 1
