@@ -18,8 +18,10 @@ def unwrap(message: Request | Response) -> None:
 
     What came with it (ISUP of a gateway, a location) is let go: nothing here reads it.
     """
+    if message.cseq.method not in _DESCRIBING:
+        return
     value = message.headers.index.get("content-type", "").strip()
-    if value[:10].lower() != "multipart/" or message.cseq.method not in _DESCRIBING:
+    if value[:10].lower() != "multipart/":
         return
     try:
         description = _description(ContentType(value), message.body, _NESTING)

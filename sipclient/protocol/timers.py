@@ -26,7 +26,8 @@ _ARGUMENT: Final = 3
 
 def due_at(timer: Timer) -> float:
     """When a timer runs, in monotonic seconds."""
-    return float(timer[_WHEN])
+    when: float = timer[_WHEN]
+    return when
 
 
 class Timers:
@@ -71,7 +72,10 @@ class Timers:
     def run_due(self, now: float) -> None:
         """Run everything due at `now`, earliest first; what these start that is already due runs too."""
         heap = self._heap
-        while heap and heap[0][_WHEN] <= now:
+        while heap:
+            when: float = heap[0][_WHEN]
+            if when > now:
+                break
             timer = heappop(heap)
             run, argument = timer[_RUN], timer[_ARGUMENT]
             if run is None:

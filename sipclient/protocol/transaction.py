@@ -36,6 +36,19 @@ WAITING: Final = frozenset({S.CALLING, S.TRYING, S.PROCEEDING})  # for a final r
 _DOUBLING: Final = frozenset({E.A, E.E, E.G})
 _ENDING = frozenset({E.D, E.I, E.J, E.K, E.L, E.M})  # nothing is done at them but to forget
 
+# The event that a response is, for its status: 1xx, 2xx, above.
+_ANSWERS: Final = {
+    "INVITE client": (E.PROVISIONAL, E.SUCCESS, E.FAILURE),
+    "client": (E.PROVISIONAL, E.FINAL, E.FINAL),
+    "INVITE server": (E.TU_PROVISIONAL, E.TU_SUCCESS, E.TU_FAILURE),
+    "server": (E.TU_PROVISIONAL, E.TU_FINAL, E.TU_FINAL),
+}
+# What every step asks for: a member of an enum is looked up at each use.
+_SEND: Final = A.SEND
+_PASS: Final = A.PASS
+_COMPLETED: Final = S.COMPLETED
+_ACCEPTED: Final = S.ACCEPTED
+
 
 class _Start:
     """A timer that starts as a state is entered: seconds, whether it doubles, and whether it only ends."""
@@ -149,7 +162,7 @@ class _Transaction:
         elif event in _DOUBLING:
             self._again(event)
         for action in actions:
-            if action is A.SEND:  # what nearly all do
+            if action is _SEND:  # what nearly all do
                 self.layer.core.send(self.flow, self.data)
             else:
                 self._act(action, message, text)
@@ -158,6 +171,10 @@ class _Transaction:
         """End it while it still waits, without a word to its owner."""
         if self.place.state in WAITING:
             self._enter(_OVER)
+
+    def _event(self, status: int) -> E:
+        provisional, success, failure = _ANSWERS[self.kind]
+        return success if 200 <= status < 300 else failure if status >= 300 else provisional
 
     def _act(self, action: A, message: Request | Response | None, text: str) -> None:
         if action is A.RESEND:
@@ -170,8 +187,9 @@ class _Transaction:
     def _enter(self, place: _Place) -> None:
         layer = self.layer
         self.place = place
-        layer.core.timers.stop(self.timer)
-        self.timer = self.repeat = None
+        if self.timer is not None:
+            layer.core.timers.stop(self.timer)
+            self.timer = self.repeat = None
         if place is _OVER:
             layer.forget(self)
             return
@@ -179,7 +197,7 @@ class _Transaction:
             if start.doubles:
                 self.repeat = start.event
                 self.interval = start.seconds
-                if start.event is E.G:
+                if place.state is _COMPLETED:  # G: an answer that is repeated by itself
                     layer.depend(self)
             else:
                 self.last = start.event
@@ -245,26 +263,19 @@ class ClientTransaction(_Transaction):
 
     def respond(self, response: Response) -> None:
         """A response matched this transaction."""
-        status = response.status
-        if status < 200:
-            event = E.PROVISIONAL
-        elif self.kind == "client":
-            event = E.FINAL
-        else:
-            event = E.SUCCESS if status < 300 else E.FAILURE
-        self.step(event, response)
+        self.step(self._event(response.status), response)
         state = self.place.state
-        if state is S.COMPLETED:
+        if state is _COMPLETED:
             # Only copies of the answer can come now, and an INVITE's are acknowledged: what was sent and who wanted
             # to know is let go, seconds before the last timer.
             self.data = b""
             self.owner = _NOBODY
-        elif state is S.ACCEPTED:
+        elif state is _ACCEPTED:
             self.data = b""
             self.ack = None
 
     def _act(self, action: A, message: Request | Response | None, text: str) -> None:
-        if action is A.PASS and isinstance(message, Response):
+        if action is _PASS and isinstance(message, Response):
             if self.broken:
                 self.owner.on_broken(self, message, self.broken)
             else:
@@ -298,17 +309,11 @@ class ServerTransaction(_Transaction):
         return self.place.state not in (S.TRYING, S.PROCEEDING)
 
     def respond(self, status: int, data: bytes) -> None:
-        """Send our response; a second final one is absorbed by the table."""
-        if self.answered and self.place.state is not S.ACCEPTED:
-            return
-        self.data = data
-        if status < 200:
-            event = E.TU_PROVISIONAL
-        elif self.kind == "server":
-            event = E.TU_FINAL
-        else:
-            event = E.TU_SUCCESS if status < 300 else E.TU_FAILURE
-        self.step(event)
+        """Send our response, where the table has a row for it: a second final one has none."""
+        event = self._event(status)
+        if event in self.place.rows:
+            self.data = data
+            self.step(event)
 
     def _act(self, action: A, message: Request | Response | None, text: str) -> None:
         if action is A.PASS and isinstance(message, Request) and self.owner is not None:
