@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from ssl import SSLContext
 from types import MappingProxyType, TracebackType
-from typing import Any, Self, TypeAlias, Unpack
+from typing import Self, TypeAlias, Unpack
 
 from sipclient import __version__
 from sipclient.call import Call, Dialling
@@ -18,6 +18,7 @@ from sipclient.errors import InvalidValue, SipError
 from sipclient.face.clock import SystemClock
 from sipclient.face.connecting import Connecting
 from sipclient.face.course import follow_none
+from sipclient.face.dispatch import Dispatch, News
 from sipclient.face.identifiers import SystemIdentifiers
 from sipclient.face.incoming import Incoming
 from sipclient.face.placing import (
@@ -63,7 +64,6 @@ WiresFactory: TypeAlias = Callable[[Deliver, AccountOf, Callable[[Event], None]]
 START = 32.0  # seconds: 64·T1, after which an unanswered REGISTER has failed
 STOP = 5.0  # seconds; the engine itself gives up un-registering after 4
 FLUSH = 0.5  # seconds of these that closing the media may take
-UNREAD_EVENTS = 4096
 
 
 def _engine() -> Engine:
@@ -106,7 +106,6 @@ class Client:
         self._wait = wait
         self._start_timeout = start_timeout
         self._stop_timeout = stop_timeout
-        self._on_event = on_event
         self._hooks = (on_receive, on_send)
         self._parts = (engine, network, clock)
         self._driver: Driver | None = None
@@ -114,12 +113,12 @@ class Client:
         self._ids = itertools.count(1)
         self._registrations = Registrations()
         self._watches = Watches(self.do, self.next_id)
+        self._dispatch = Dispatch(on_event)
         self._switchboard = Switchboard(
-            self.do, self._dispatch, self._roster.by_key, session or Sessions().open, follow, self.next_id
+            self.do, self._dispatch.tell, self._roster.by_key, session or Sessions().open, follow, self.next_id
         )
-        self._listeners: list[Stream[Event | BridgeProgress]] = []
         self._summaries: dict[str, MessageWaiting] = {}
-        self._handlers: Mapping[type, Callable[[Any], None]] = {
+        self._dispatch.handlers |= {
             **self._switchboard.handlers,
             Registered: self._registrations.heard,
             RegistrationLost: self._registrations.heard,
@@ -146,8 +145,8 @@ class Client:
         on_receive, on_send = self._hooks
         self._driver = Driver(
             engine(),
-            lambda deliver: network(deliver, self._roster.by_key.__getitem__, self._dispatch),
-            self._dispatch,
+            lambda deliver: network(deliver, self._roster.by_key.__getitem__, self._dispatch.tell),
+            self._dispatch.tell,
             clock or SystemClock(asyncio.get_running_loop()),
             on_receive=on_receive,
             on_send=on_send,
@@ -179,8 +178,7 @@ class Client:
         finally:
             self._switchboard.end_all()
             self._watches.close()
-            for stream in self._listeners:
-                stream.end()
+            self._dispatch.end()
             driver.close()
             await self._switchboard.tasks.close(FLUSH)
             await driver.network.close()
@@ -352,7 +350,7 @@ class Client:
 
     async def _place_in_turn(self, placement: Placement) -> Call:
         """Place a call; a client that limits its calls waits here until this one may leave."""
-        return self._place(placement)
+        return self._switchboard.dial(placement)
 
     def bridge(self, a: str, b: str, **options: Unpack[BridgeOptions]) -> Connecting:
         """Dial `a`, then, once it has answered, `b`, and join them: numbers, URIs or FreeSWITCH dial strings.
@@ -374,7 +372,7 @@ class Client:
         settled = wishes.settled(plans, SystemIdentifiers().token("bridge"))
 
         def tell(progress: BridgeProgress) -> None:
-            self._tell_listeners(progress)
+            self._dispatch.publish(progress)
             if wishes.on_progress is not None:
                 wishes.on_progress(progress)
 
@@ -413,11 +411,9 @@ class Client:
         command = SendRequest(self.next_id(), key, method, to, pairs, body, content_type)
         return await self._switchboard.request(command)
 
-    def events(self) -> Stream[Event | BridgeProgress]:
+    def events(self) -> Stream[News]:
         """Every event of the engine, and of bridges, from now on, to iterate; beyond 4096 unread the oldest go."""
-        stream: Stream[Event | BridgeProgress] = Stream("events", UNREAD_EVENTS, lambda: self._listeners.remove(stream))
-        self._listeners.append(stream)
-        return stream
+        return self._dispatch.stream()
 
     async def listen(
         self,
@@ -443,7 +439,7 @@ class Client:
 
     def do(self, command: Command) -> None:
         """Give the engine a command of your own, with an id from `next_id`. Raises InvalidValue."""
-        self._running().do(command)
+        (self._driver or self._running()).do(command)
 
     def next_id(self) -> int:
         """A fresh id for a command."""
@@ -453,18 +449,6 @@ class Client:
         if self._driver is None:
             raise SipError("the client is not running: enter it first (`async with Client(...) as client`)")
         return self._driver
-
-    def _dispatch(self, event: Event) -> None:
-        handler = self._handlers.get(type(event))
-        if handler is not None:
-            handler(event)
-        if self._on_event is not None:
-            self._on_event(event)
-        self._tell_listeners(event)
-
-    def _tell_listeners(self, news: Event | BridgeProgress) -> None:
-        for stream in self._listeners:
-            stream.put(news)
 
     def _account_removed(self, event: AccountRemoved) -> None:
         self._registrations.forget(event.account)

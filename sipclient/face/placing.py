@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
-from typing import NamedTuple, TypeAlias, TypedDict
+from typing import TypeAlias, TypedDict
+
+import msgspec
 
 from sipclient.config.templates import CallerId, Template, fill
 from sipclient.dialling.plan import Leg, variable_headers
@@ -38,7 +40,7 @@ class CallOptions(TypedDict, total=False):
 NO_VARIABLES: Mapping[str, str] = MappingProxyType({})
 
 
-class Manner(NamedTuple):
+class Manner(msgspec.Struct, frozen=True):
     """How a call is placed, beside its INVITE: media and codecs where not the account's, its name and variables."""
 
     media: str = ""
@@ -47,7 +49,7 @@ class Manner(NamedTuple):
     variables: Mapping[str, str] = NO_VARIABLES
 
 
-class Placement(NamedTuple):
+class Placement(msgspec.Struct, frozen=True):
     """A call that is to be placed: the command, and what the engine need not know of it. Nothing was sent."""
 
     invite: Invite
