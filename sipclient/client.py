@@ -341,7 +341,7 @@ class Client:
         self, to: str, caller_id: str, headers: GivenHeaders, timeout: float | None, options: CallOptions
     ) -> Placement:
         self._running()
-        account = self.account(options.get("account"))
+        account = self._roster.find(options.get("account"))
         return placement_of(self.next_id, account, to, caller_id, headers, timeout, options)
 
     def _place(self, placement: Placement) -> Call:

@@ -9,7 +9,7 @@ from typing import TypeAlias, TypedDict
 
 import msgspec
 
-from sipclient.config.templates import CallerId, Template, fill
+from sipclient.config.templates import CallerId, fill
 from sipclient.dialling.plan import Leg, variable_headers
 from sipclient.errors import InvalidValue
 from sipclient.face.roster import Which
@@ -115,12 +115,13 @@ def filled(caller_id: str, headers: GivenHeaders, options: CallOptions) -> tuple
     Raises InvalidValue.
     """
     variables = options.get("variables") or {}
-    pairs = tuple((name, _filled(value, variables, Template)) for name, value in _pairs(headers))
-    return _filled(caller_id, variables, CallerId), pairs
-
-
-def _filled(text: str, variables: Mapping[str, str], kind: type[Template]) -> str:
-    return fill(text, variables, kind) if isinstance(text, str) else text
+    if isinstance(caller_id, str) and "{" in caller_id:
+        caller_id = fill(caller_id, variables, CallerId)
+    pairs = _pairs(headers)
+    for place, (name, value) in enumerate(pairs):
+        if isinstance(value, str) and "{" in value:
+            pairs = (*pairs[:place], (name, fill(value, variables)), *pairs[place + 1 :])
+    return caller_id, pairs
 
 
 def checked(headers: GivenHeaders, variables: Mapping[str, str] | None = None) -> Headers:

@@ -126,6 +126,6 @@ def check_header_value(value: object, what: str = "header value") -> None:
     """
     if not isinstance(value, str):
         raise InvalidValue(f"the {what} is text, not {value!r}"[:_SAID])
-    found = _UNWRITABLE.search(value)
+    found = None if value.isprintable() else _UNWRITABLE.search(value)
     if found is not None:
         raise InvalidValue(f"the {what} holds the control character {found[0]!r} at position {found.start()}")

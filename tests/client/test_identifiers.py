@@ -8,8 +8,9 @@ from sipclient.face.identifiers import SystemIdentifiers
 
 
 def test_tokens_are_long_hexadecimal_and_never_the_same() -> None:
-    tokens = {SystemIdentifiers().token("tag") for _ in range(1000)}
-    assert len(tokens) == 1000
+    ours, others = SystemIdentifiers(), SystemIdentifiers()
+    tokens = {each.token("tag") for each in (ours, others) for _ in range(1000)}
+    assert len(tokens) == 2000
     assert all(re.fullmatch("[0-9a-f]{32}", token) for token in tokens)
 
 
