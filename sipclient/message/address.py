@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import Final
 
 import msgspec
 
@@ -22,21 +23,21 @@ from sipclient.message.text import (
 )
 from sipclient.message.uri import Uri, parse_uri
 
-_Q = re.compile(r"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?")
-_NOT_IN_NAME = re.compile(r'[",;:<>\x00-\x08\x0a-\x1f\x7f]')
-_DEFAULT_EXPIRES = 3600
+_Q: Final = re.compile(r"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?")
+_NOT_IN_NAME: Final = re.compile(r'[",;:<>\x00-\x08\x0a-\x1f\x7f]')
+_DEFAULT_EXPIRES: Final = 3600
 # What most addresses look like: nothing escaped, a plain host, and no parameter behind the bracket but the tag.
 # Whatever USUAL matches `parse_name_addr` takes, with group 1 as its URI and group 2 as its tag; most addresses are
 # only asked whether they are one, and no value need be made of them.
-_USUAL_URI = r"""sips?:(?:[A-Za-z0-9\-_.!~*'()&=+$,;?/\#]++@)?+[A-Za-z0-9.\-]++
+_USUAL_URI: Final = r"""sips?:(?:[A-Za-z0-9\-_.!~*'()&=+$,;?/\#]++@)?+[A-Za-z0-9.\-]++
     (?::(?:[1-5][0-9]{4}|6[0-4][0-9]{3}|[1-9][0-9]{0,3})(?![0-9]))?+(?:;[a-z]++(?:=[A-Za-z0-9.\-]++)?+){0,8}+"""
-USUAL = re.compile(
+USUAL: Final = re.compile(
     rf"""[ \t]*+(?:"[^"\\\x00-\x1f\x7f]*+"[ \t]*+|[A-Za-z0-9\-.!%*_+`'~ ]*+)
     <({_USUAL_URI})>(?:;tag=([A-Za-z0-9\-.!%*_+`'~]++))?+[ \t]*+""",
     re.X,
 )
 # A sip: or sips: URI of the usual form, without headers.
-USUAL_URI = re.compile(_USUAL_URI, re.X)
+USUAL_URI: Final = re.compile(_USUAL_URI, re.X)
 
 
 class NameAddr(msgspec.Struct, frozen=True):

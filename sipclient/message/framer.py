@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
+from typing import Final
 
 from sipclient.errors import MalformedMessage
 from sipclient.message.limits import DEFAULT, Limits
 
-PING = b"\r\n\r\n"
-PONG = b"\r\n"
-_PINGS = 4  # of one run that are given as frames
-_CRLFS = re.compile(rb"(?:\r\n)++")
-_LENGTH = re.compile(rb"\r\n(?:content-length|l)[ \t]*+:([^\r\n]*+(?:\r\n[ \t][^\r\n]*+)*+)", re.I)
+PING: Final = b"\r\n\r\n"
+PONG: Final = b"\r\n"
+_PINGS: Final = 4  # of one run that are given as frames
+_CRLFS: Final = re.compile(rb"(?:\r\n)++")
+_LENGTH: Final = re.compile(rb"\r\n(?:content-length|l)[ \t]*+:([^\r\n]*+(?:\r\n[ \t][^\r\n]*+)*+)", re.I)
 
 
 class FramingLost(MalformedMessage):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 
@@ -17,7 +19,7 @@ class Limits(msgspec.Struct, frozen=True):
     uri: int = 8192  # characters of the Request-URI: 414
 
 
-DEFAULT = Limits()
+DEFAULT: Final = Limits()
 
-MAX_VALUES = 512  # elements of one comma-separated header line, and parameters of one value: 400
-MAX_DELTA = 2**32 - 1  # RFC 3261 §20.19: delta-seconds above are taken as this
+MAX_VALUES: Final = 512  # elements of one comma-separated header line, and parameters of one value: 400
+MAX_DELTA: Final = 2**32 - 1  # RFC 3261 §20.19: delta-seconds above are taken as this

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Final, TypeVar
 
 T = TypeVar("T")
 
-MOST = 1024  # texts
-LONGEST = 256  # characters of a text that is remembered: these two bound the memory
+MOST: Final = 1024  # texts
+LONGEST: Final = 256  # characters of a text that is remembered: these two bound the memory
 
 
 class Memo(dict[str, T]):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 from sipclient.errors import InvalidValue, MalformedMessage
 from sipclient.message import readers
@@ -15,7 +16,7 @@ from sipclient.message.uri import Uri, parse_uri
 from sipclient.message.values import Challenge, Credentials, RAck, Reason, Replaces
 from sipclient.message.via import CSeq, Hop, Via
 
-_NOTHING = ("", EMPTY)
+_NOTHING: Final = ("", EMPTY)
 
 
 class Message:

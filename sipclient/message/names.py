@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from types import MappingProxyType
+from typing import Final
 
 from sipclient.errors import InvalidValue, MalformedMessage
 
 # RFC 3261 §7.3.3 and the registry of header fields that grew from it.
-COMPACT = MappingProxyType(
+COMPACT: Final = MappingProxyType(
     {
         "a": "Accept-Contact",
         "b": "Referred-By",
@@ -33,7 +34,7 @@ COMPACT = MappingProxyType(
     }
 )
 
-_LONG_FORMS = """
+_LONG_FORMS: Final = """
 Accept Accept-Contact Accept-Encoding Accept-Language Alert-Info Allow Allow-Events Authentication-Info
 Authorization Call-ID Call-Info Contact Content-Disposition Content-Encoding Content-Language Content-Length
 Content-Type CSeq Date Diversion Error-Info Event Expires Flow-Timer From Geolocation History-Info Identity
@@ -45,12 +46,12 @@ Require Retry-After Route RSeq Security-Client Security-Server Security-Verify S
 Session-Expires SIP-ETag SIP-If-Match Subject Subscription-State Supported Target-Dialog Timestamp To
 Unsupported User-Agent User-to-User Via Warning WWW-Authenticate
 """
-_NAMES = _LONG_FORMS.split()
+_NAMES: Final = _LONG_FORMS.split()
 
-_SPELLING = {name.lower(): name for name in _NAMES}
-_CALL_ID = re.compile(r"[A-Za-z0-9._~+-]{1,160}")
-_TOKEN = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]+")
-_UNWRITABLE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udc7f\udd00-\udfff]")
+_SPELLING: Final = {name.lower(): name for name in _NAMES}
+_CALL_ID: Final = re.compile(r"[A-Za-z0-9._~+-]{1,160}")
+_TOKEN: Final = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]+")
+_UNWRITABLE: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udc7f\udd00-\udfff]")
 
 
 class _Keys(dict[str, str]):
@@ -63,7 +64,7 @@ class _Keys(dict[str, str]):
         return key_of(name)
 
 
-KEYS: dict[str, str] = _Keys({spelling: name.lower() for name in _NAMES for spelling in (name, name.lower())})
+KEYS: Final[dict[str, str]] = _Keys({spelling: name.lower() for name in _NAMES for spelling in (name, name.lower())})
 KEYS.update((spelling, name.lower()) for short, name in COMPACT.items() for spelling in (short, short.upper()))
 
 
@@ -99,7 +100,7 @@ def is_token(text: str) -> bool:
     return _TOKEN.fullmatch(text) is not None
 
 
-_SAID = 200  # characters of a text that says what is wrong with a value
+_SAID: Final = 200  # characters of a text that says what is wrong with a value
 
 
 def check_header_name(name: object) -> None:

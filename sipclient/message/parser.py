@@ -12,10 +12,10 @@ from sipclient.message.memo import Memo
 from sipclient.message.message import Request, Response
 from sipclient.message.names import KEYS, is_token, read_name
 
-_FOLD = re.compile(r"\r\n[ \t]+")
-_VERSION = re.compile(r"SIP/[0-9]+\.[0-9]+", re.I)
-_USUAL_START = re.compile(r'([A-Z]++) ([^\x00-\x20"<>\x7f]++) SIP/2\.0|SIP/2\.0 ([1-6][0-9]{2}) ([^\r\n]*+)')
-_NOT_IN_URI = re.compile(r'[\x00-\x20"<>\x7f]')
+_FOLD: Final = re.compile(r"\r\n[ \t]+")
+_VERSION: Final = re.compile(r"SIP/[0-9]+\.[0-9]+", re.I)
+_USUAL_START: Final = re.compile(r'([A-Z]++) ([^\x00-\x20"<>\x7f]++) SIP/2\.0|SIP/2\.0 ([1-6][0-9]{2}) ([^\r\n]*+)')
+_NOT_IN_URI: Final = re.compile(r'[\x00-\x20"<>\x7f]')
 
 
 def parse(data: bytes, limits: Limits = DEFAULT) -> Request | Response:

@@ -155,7 +155,7 @@ def contact_star(headers: Headers) -> bool:
     return True
 
 
-_all_contacts = addresses("contact")
+_all_contacts: Final = addresses("contact")
 
 
 def contacts(headers: Headers) -> tuple[NameAddr, ...]:
@@ -175,11 +175,11 @@ def _first_uri(text: str) -> str:
 CONTACT: Final = Memo(_first_uri)
 
 
-routes = addresses("route")
-record_routes = addresses("record-route")
-paths = addresses("path")
-service_routes = addresses("service-route")
-asserted_identities = addresses("p-asserted-identity")
+routes: Final = addresses("route")
+record_routes: Final = addresses("record-route")
+paths: Final = addresses("path")
+service_routes: Final = addresses("service-route")
+asserted_identities: Final = addresses("p-asserted-identity")
 
 
 def address(key: str) -> Callable[[Headers], NameAddr | None]:
@@ -192,8 +192,8 @@ def address(key: str) -> Callable[[Headers], NameAddr | None]:
     return read
 
 
-refer_to = address("refer-to")
-referred_by = address("referred-by")
+refer_to: Final = address("refer-to")
+referred_by: Final = address("referred-by")
 
 
 def seconds(key: str, name: str) -> Callable[[Headers], int | None]:
@@ -206,11 +206,11 @@ def seconds(key: str, name: str) -> Callable[[Headers], int | None]:
     return read
 
 
-expires = seconds("expires", "Expires")
-min_expires = seconds("min-expires", "Min-Expires")
-min_se = seconds("min-se", "Min-SE")
-retry_after = seconds("retry-after", "Retry-After")
-flow_timer = seconds("flow-timer", "Flow-Timer")
+expires: Final = seconds("expires", "Expires")
+min_expires: Final = seconds("min-expires", "Min-Expires")
+min_se: Final = seconds("min-se", "Min-SE")
+retry_after: Final = seconds("retry-after", "Retry-After")
+flow_timer: Final = seconds("flow-timer", "Flow-Timer")
 
 
 def integer(key: str, name: str, limit: int = MAX_DELTA) -> Callable[[Headers], int | None]:
@@ -223,7 +223,7 @@ def integer(key: str, name: str, limit: int = MAX_DELTA) -> Callable[[Headers], 
     return read
 
 
-rseq = integer("rseq", "RSeq")
+rseq: Final = integer("rseq", "RSeq")
 MAX_FORWARDS: Final = Memo(lambda text: number(text, "Max-Forwards", 255))
 MEDIA_TYPE: Final = Memo(parse_media_type)
 
@@ -240,11 +240,11 @@ def tokens(key: str, name: str, *, lower: bool = True) -> Callable[[Headers], tu
     return read
 
 
-require = tokens("require", "Require")
-supported = tokens("supported", "Supported")
-proxy_require = tokens("proxy-require", "Proxy-Require")
-unsupported = tokens("unsupported", "Unsupported")
-allow = tokens("allow", "Allow", lower=False)
+require: Final = tokens("require", "Require")
+supported: Final = tokens("supported", "Supported")
+proxy_require: Final = tokens("proxy-require", "Proxy-Require")
+unsupported: Final = tokens("unsupported", "Unsupported")
+allow: Final = tokens("allow", "Allow", lower=False)
 
 
 def _state(text: str) -> tuple[str, Params]:

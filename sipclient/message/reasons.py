@@ -81,7 +81,7 @@ _REASONS: Final = {
     607: "Unwanted",
     608: "Rejected",
 }
-REASONS: Mapping[int, str] = MappingProxyType(_REASONS)
+REASONS: Final[Mapping[int, str]] = MappingProxyType(_REASONS)
 
 _CLASSES: Final = {1: "Progress", 2: "OK", 3: "Moved", 4: "Request Failure", 5: "Server Failure", 6: "Global Failure"}
 

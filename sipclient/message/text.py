@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import TypeVar, overload
+from typing import Final, TypeVar, overload
 
 from sipclient.errors import MalformedMessage
 from sipclient.message.limits import MAX_DELTA, MAX_VALUES
 
 T = TypeVar("T")
 
-QUOTED = re.compile(r'"((?:[^"\\]++|\\.)*+)"', re.S)
-_PAIR = re.compile(r"\\(.)", re.S)
-_PIECE = re.compile(r'[^,"<]++|"(?:[^"\\]++|\\.)*+"|<[^>]*+>|(,)', re.S)
-_VALUE = r'[^\x00-\x20\x7f"<>;,]++'
-_PARAM = re.compile(
+QUOTED: Final = re.compile(r'"((?:[^"\\]++|\\.)*+)"', re.S)
+_PAIR: Final = re.compile(r"\\(.)", re.S)
+_PIECE: Final = re.compile(r'[^,"<]++|"(?:[^"\\]++|\\.)*+"|<[^>]*+>|(,)', re.S)
+_VALUE: Final = r'[^\x00-\x20\x7f"<>;,]++'
+_PARAM: Final = re.compile(
     rf"""[ \t]*+;[ \t]*+([A-Za-z0-9\-.!%*_+`'~]++)(?:[ \t]*+=[ \t]*+({_VALUE}|"(?:[^"\\]++|\\.)*+"))?+[ \t]*+""",
     re.S,
 )
 # What most parameters look like: names in lower case, plain values, no blanks.
-USUAL_PARAMS = r"(?:;[a-z0-9\-]++(?:=[A-Za-z0-9\-.!%*_+`'~:]++)?+)"
-_USUAL_PARAMS = re.compile(f"{USUAL_PARAMS}++")
-_PLAIN = re.compile(r"[A-Za-z0-9\-.!%*_+`'~:\[\]]+")  # token or host: what needs no quotes
+USUAL_PARAMS: Final = r"(?:;[a-z0-9\-]++(?:=[A-Za-z0-9\-.!%*_+`'~:]++)?+)"
+_USUAL_PARAMS: Final = re.compile(f"{USUAL_PARAMS}++")
+_PLAIN: Final = re.compile(r"[A-Za-z0-9\-.!%*_+`'~:\[\]]+")  # token or host: what needs no quotes
 
 
 def quote(text: str) -> str:
@@ -118,7 +118,7 @@ class Params(Mapping[str, str]):
         return hash(frozenset(self._values.items()))
 
 
-EMPTY = Params({}, "")
+EMPTY: Final = Params({}, "")
 
 
 def parse_params(text: str) -> Params:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from ipaddress import AddressValueError, IPv6Address
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import msgspec
 
@@ -14,24 +14,24 @@ from sipclient.message.limits import DEFAULT, MAX_VALUES
 from sipclient.message.text import EMPTY, Params
 
 # The user part may also hold a raw `#`, which dial strings have and RFC 3261 wants escaped.
-_USER = r"A-Za-z0-9\-_.!~*'()&=+$,;?/#%"
-_SIP = re.compile(
+_USER: Final = r"A-Za-z0-9\-_.!~*'()&=+$,;?/#%"
+_SIP: Final = re.compile(
     rf"""(?:([{_USER}]++)(?::([A-Za-z0-9\-_.!~*'()&=+$,%]*+))?+@)?+
     (?:\[([0-9A-Fa-f:.]++)\]|([A-Za-z0-9_.\-]++))(?::([0-9]{{1,5}}+))?+
     (;[^?]++)?+(?:\?(.*+))?+""",
     re.X,
 )
-_USER_CHARACTER = re.compile(rf"%[0-9A-Fa-f]{{2}}|[^{_USER}]|%", re.S)
-_BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
-_ESCAPE = re.compile(r"((?:%[0-9A-Fa-f]{2})+)")
-_URI_PARAMS = re.compile(r"(?:;[!#-:@-~]++(?:=[!#-:=@-~]*+)?+)++")
-_URI_HEADERS = re.compile(r"[!#-%'-;?-~]++=[!#-%'-;=?-~]*+(?:&[!#-%'-;?-~]++=[!#-%'-;=?-~]*+)*+")
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*+")
-_OPAQUE = re.compile(r"[!#-;=?-~]++")
-_TEL = re.compile(r"(\+?[0-9A-Fa-f*#().\-]++)(;.++)?+")
-_SEPARATORS = str.maketrans("", "", "-.()")
-_RESERVED = frozenset(";/?:@&=+$,")
-_DECISIVE = ("user", "ttl", "method", "maddr", "transport")  # in one URI only: never equal
+_USER_CHARACTER: Final = re.compile(rf"%[0-9A-Fa-f]{{2}}|[^{_USER}]|%", re.S)
+_BAD_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_ESCAPE: Final = re.compile(r"((?:%[0-9A-Fa-f]{2})+)")
+_URI_PARAMS: Final = re.compile(r"(?:;[!#-:@-~]++(?:=[!#-:=@-~]*+)?+)++")
+_URI_HEADERS: Final = re.compile(r"[!#-%'-;?-~]++=[!#-%'-;=?-~]*+(?:&[!#-%'-;?-~]++=[!#-%'-;=?-~]*+)*+")
+_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*+")
+_OPAQUE: Final = re.compile(r"[!#-;=?-~]++")
+_TEL: Final = re.compile(r"(\+?[0-9A-Fa-f*#().\-]++)(;.++)?+")
+_SEPARATORS: Final = str.maketrans("", "", "-.()")
+_RESERVED: Final = frozenset(";/?:@&=+$,")
+_DECISIVE: Final = ("user", "ttl", "method", "maddr", "transport")  # in one URI only: never equal
 
 
 def unescape(text: str) -> str:
@@ -53,10 +53,10 @@ def _percent(character: str) -> str:
     return "".join(f"%{byte:02X}" for byte in character.encode("utf-8", "surrogateescape"))
 
 
-_USER_ALLOWED = re.compile(rf"[{_USER.replace('%', '')}]")
-_PASSWORD_ALLOWED = re.compile(r"[A-Za-z0-9\-_.!~*'()&=+$,]")
-_PARAM_ALLOWED = re.compile(r"[A-Za-z0-9\-_.!~*'()\[\]/:&+$]")
-_HEADER_ALLOWED = re.compile(r"[A-Za-z0-9\-_.!~*'()\[\]/?:+$]")
+_USER_ALLOWED: Final = re.compile(rf"[{_USER.replace('%', '')}]")
+_PASSWORD_ALLOWED: Final = re.compile(r"[A-Za-z0-9\-_.!~*'()&=+$,]")
+_PARAM_ALLOWED: Final = re.compile(r"[A-Za-z0-9\-_.!~*'()\[\]/:&+$]")
+_HEADER_ALLOWED: Final = re.compile(r"[A-Za-z0-9\-_.!~*'()\[\]/?:+$]")
 
 
 def _uri_params(text: str) -> Params:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -12,16 +12,18 @@ from sipclient.message.limits import MAX_DELTA, MAX_VALUES
 from sipclient.message.text import EMPTY, Params, number, parse_params, split_commas, unquote
 from sipclient.message.via import MAX_CSEQ
 
-_SCHEME = re.compile(r"([A-Za-z0-9\-.!%*_+`'~]++)(?:[ \t]++(.++))?+", re.S)
-_AUTH_PARAM = re.compile(
+_SCHEME: Final = re.compile(r"([A-Za-z0-9\-.!%*_+`'~]++)(?:[ \t]++(.++))?+", re.S)
+_AUTH_PARAM: Final = re.compile(
     r"""([A-Za-z0-9\-.!%*_+`'~]++)[ \t]*+=[ \t]*+([^\x00-\x20\x7f",=][^\x00-\x20\x7f",]*+|"(?:[^"\\]++|\\.)*+")?+""",
     re.S,
 )
-_NEXT_CHALLENGE = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]++[ \t]++[A-Za-z0-9\-.!%*_+`'~]++[ \t]*+=[^=]")
-_MEDIA_TYPE = re.compile(r"([A-Za-z0-9\-.!%*_+`'~]++)[ \t]*+/[ \t]*+([A-Za-z0-9\-.!%*_+`'~]++)[ \t]*+(;.*+)?+", re.S)
-_TOKEN_PARAMS = re.compile(r"([A-Za-z0-9\-.!%*_+`'~]++)[ \t]*+(;.*+)?+", re.S)
-_DELTA = re.compile(r"([0-9]++)[ \t]*+(?:[(;].*+)?+", re.S)
-_RACK = re.compile(r"([0-9]++)[ \t]++([0-9]++)[ \t]++([A-Za-z0-9\-.!%*_+`'~]++)")
+_NEXT_CHALLENGE: Final = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]++[ \t]++[A-Za-z0-9\-.!%*_+`'~]++[ \t]*+=[^=]")
+_MEDIA_TYPE: Final = re.compile(
+    r"([A-Za-z0-9\-.!%*_+`'~]++)[ \t]*+/[ \t]*+([A-Za-z0-9\-.!%*_+`'~]++)[ \t]*+(;.*+)?+", re.S
+)
+_TOKEN_PARAMS: Final = re.compile(r"([A-Za-z0-9\-.!%*_+`'~]++)[ \t]*+(;.*+)?+", re.S)
+_DELTA: Final = re.compile(r"([0-9]++)[ \t]*+(?:[(;].*+)?+", re.S)
+_RACK: Final = re.compile(r"([0-9]++)[ \t]++([0-9]++)[ \t]++([A-Za-z0-9\-.!%*_+`'~]++)")
 
 
 class Challenge(msgspec.Struct, frozen=True):

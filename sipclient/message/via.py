@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Final
 
 import msgspec
 
@@ -10,25 +11,25 @@ from sipclient.errors import MalformedMessage
 from sipclient.message.text import EMPTY, USUAL_PARAMS, Params, number, parse_params, split_commas, usual_params
 from sipclient.message.uri import read_ipv6
 
-_VIA = re.compile(
+_VIA: Final = re.compile(
     r"""([A-Za-z0-9\-.!%*_+`'~]++)[ \t]*+/[ \t]*+([A-Za-z0-9\-.!%*_+`'~]++)[ \t]*+/[ \t]*+
     ([A-Za-z0-9\-.!%*_+`'~]++)[ \t]++(?:\[([0-9A-Fa-f:.]++)\]|([A-Za-z0-9_.\-]++))
     [ \t]*+(?::[ \t]*+([0-9]{1,5}+)[ \t]*+)?+(;.*+)?+""",
     re.X | re.S,
 )
-_USUAL = re.compile(
+_USUAL: Final = re.compile(
     rf"[ \t]*+SIP/2\.0/([A-Z]++)[ ]([A-Za-z0-9_.\-]++)(?::([1-5][0-9]{{4}}|[0-9]{{1,4}}))?+({USUAL_PARAMS}{{1,16}}+)"
 )
 # The same with a branch, `rport` and `received` alone, as nearly every request and every answer to ours has it: what
 # stands around the branch, which was cut out.
-_RPORT = r"(;rport(?:=(?:[1-5][0-9]{4}|6[0-4][0-9]{3}|[1-9][0-9]{0,3})(?![0-9]))?+)?+"
-_RECEIVED = r"(?:;received=[0-9A-Fa-f.:]++)?+"
-AROUND_BRANCH = re.compile(
+_RPORT: Final = r"(;rport(?:=(?:[1-5][0-9]{4}|6[0-4][0-9]{3}|[1-9][0-9]{0,3})(?![0-9]))?+)?+"
+_RECEIVED: Final = r"(?:;received=[0-9A-Fa-f.:]++)?+"
+AROUND_BRANCH: Final = re.compile(
     r"[ \t]*+SIP/2\.0/[A-Z]++[ ]([A-Za-z0-9_.\-]++)(?::([1-5][0-9]{4}|[1-9][0-9]{0,3}))?+"
     rf"{_RPORT};branch={_RECEIVED}{_RPORT}{_RECEIVED}"
 )
-_CSEQ = re.compile(r"[ \t]*+([0-9]++)[ \t]++([A-Za-z0-9\-.!%*_+`'~]++)[ \t]*+")
-MAX_CSEQ = 2**31 - 1
+_CSEQ: Final = re.compile(r"[ \t]*+([0-9]++)[ \t]++([A-Za-z0-9\-.!%*_+`'~]++)[ \t]*+")
+MAX_CSEQ: Final = 2**31 - 1
 
 
 class Via(msgspec.Struct, frozen=True):
