@@ -81,14 +81,15 @@ def check(message: Message, *, deciding: bool = False) -> None:
     index, repeats, fresh = headers.index, headers.repeats, headers.fresh
     table = _FORMED if not deciding else _OF_REQUEST if isinstance(message, Request) else _OF_RESPONSE
     for line, key in ({key: key for key in index} if fresh is None else fresh).items():
+        value = index[key]
         row = table.get(key)
         known, reader = row if row is not None else (None, None)
         if known is not None:
-            known[index[key]]
+            known[value]
         if reader is not None and (repeats or known is None):
             headers.read(reader)
         elif fresh is not None and key != "via" and (known is not None or key not in _DECIDING):
-            remember(GOOD_LINES, line, (key, index[key]))
+            remember(GOOD_LINES, line, (key, value))
     if not ("via" in index and "from" in index and "to" in index and "call-id" in index and "cseq" in index):
         # Reading what is missing says so.
         _ = message.hop, message.from_tag, message.to_tag, message.call_id, message.cseq

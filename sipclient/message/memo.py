@@ -24,7 +24,8 @@ class Memo(dict[str, T]):
         self._read = read
 
     def __missing__(self, text: str) -> T:
-        value = self._read(text)
+        read = self._read
+        value = read(text)
         remember(self, text, value)
         return value
 

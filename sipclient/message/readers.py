@@ -109,8 +109,14 @@ def to(headers: Headers) -> NameAddr:
     return ADDRESS[_needed(headers, "to", "To")]
 
 
+_IS_USUAL: Final = Memo(lambda text: USUAL.fullmatch(text) is not None)
+
+
 def _tag(text: str) -> str:
-    """The tag of an address; none is made where the usual form tells it."""
+    """The tag of an address; none is made where the usual form tells it. Only the tag is new in most."""
+    end = text.find(";tag=")
+    if end >= 0 and is_token(tag := text[end + len(";tag=") :]) and _IS_USUAL[text[:end]]:
+        return tag
     usual = USUAL.fullmatch(text)
     return usual[2] or "" if usual is not None else parse_name_addr(text).tag
 

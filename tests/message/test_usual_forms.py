@@ -27,6 +27,23 @@ def test_a_usual_address_is_what_the_whole_reader_makes_of_it(text: str) -> None
         assert (usual[1], usual[2] or "") == (str(whole.uri), whole.tag)
 
 
+_TAGGED = st.from_regex(
+    r"""\A ?("[a;:=]{0,2}(;tag=a)?" ?|Ann )?<sip:[a%]@h(:70000)?(;tag=b)?>? ?(;x=1)?;tag=[a-z.;" -]{0,3}(;tag=d| )?\Z"""
+)
+
+
+@given(_TAGGED)
+def test_a_tag_is_what_the_whole_reader_finds(text: str) -> None:
+    request = Request("OPTIONS", "sip:x@y", [("From", text)])
+    try:
+        tag = parse_name_addr(text).tag
+    except MalformedMessage:
+        with pytest.raises(MalformedMessage):
+            _ = request.from_tag
+        return
+    assert request.from_tag == tag
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
