@@ -27,7 +27,9 @@ _PLAIN: Final = re.compile(r"[A-Za-z0-9\-.!%*_+`'~:\[\]]+")  # token or host: wh
 
 def quote(text: str) -> str:
     """The text as a quoted-string (RFC 3261 §25.1). Controls are left for `check_header_value` to refuse."""
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    if "\\" in text or '"' in text:
+        text = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{text}"'
 
 
 def unquote(text: str) -> str:

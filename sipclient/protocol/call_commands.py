@@ -43,7 +43,7 @@ _C = TypeVar("_C")
 class CallCommands:
     """The commands of calls. One for a call that is unknown, or over by now, does nothing: it crossed the end."""
 
-    def __init__(self, stack: Stack, dialogs: Dialogs, stations: Mapping[str, Station]) -> None:
+    def __init__(self, stack: Stack, dialogs: Dialogs, stations: dict[str, Station]) -> None:
         self._stack = stack
         self._dialogs = dialogs
         self._stations = stations
@@ -72,10 +72,10 @@ class CallCommands:
         _ = line.identities.of(command.caller_id, private=command.private)
         if command.call_id:
             check_call_id(command.call_id)
-        if call_of(self._stations, command.id) is not None:
-            raise InvalidValue(f"there is a call {command.id} already")
-        call = OutgoingCall(self._stack, self._dialogs, line, station, command)
-        station.calls[command.id] = call
+        id = command.id
+        if call_of(self._stations, id) is not None:
+            raise InvalidValue(f"there is a call {id} already")
+        call = station.calls[id] = OutgoingCall(self._stack, self._dialogs, line, station, command)
         call.start()
 
     def _follow(self, command: Follow) -> None:

@@ -108,7 +108,7 @@ class Session:
             if self.qop or self.algorithm.endswith("-sess"):
                 self._closing = f', cnonce="{self.cnonce}"'
         self.count += 1
-        nc = format(self.count, "08x") if self.qop else ""
+        nc = self.count.to_bytes(4, "big").hex() if self.qop else ""
         response = digest_response(
             self.algorithm,
             secret,

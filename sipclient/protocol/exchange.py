@@ -147,9 +147,9 @@ class Exchange:
         self.branch = "z9hG4bK" + core.ids.token("branch")
         self.flow = flow
         via = self.line.via(flow, self.branch)
-        more = self._decorate(flow) if self._decorate is not None else ()
+        more: Headers = self._decorate(flow) if self._decorate is not None else ()
         self.credentials = self._credentials()
-        data = self.draft.encode(via, self.cseq, (*more, *self.credentials))
+        data = self.draft.encode(via, self.cseq, more + self.credentials)
         return data, partial(self.draft.ack, via, self.cseq)
 
     def _put(self, flow: Flow, data: bytes, ack: Acknowledge) -> None:

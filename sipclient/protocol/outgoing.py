@@ -81,8 +81,9 @@ class OutgoingCall:
         self._silent_at = 0.0
         self._guard: Timer | None = None
         self._limit: Timer | None = None
-        if invite.timeout > 0:
-            self._limit = core.timers.start(core.now + invite.timeout, self._too_long)
+        seconds = invite.timeout
+        if seconds > 0:
+            self._limit = core.timers.start(core.now + seconds, self._too_long)
 
     def start(self) -> None:
         """Send the INVITE as soon as there is a flow."""
@@ -91,11 +92,12 @@ class OutgoingCall:
         timer: Headers = (("Session-Expires", str(int(self._wanted))),) if self._wanted else ()
         if self._min_se:
             timer = (*timer, ("Min-SE", str(self._min_se)))
+        body = invite.body
         extra = (
             *identity.headers,
             ("Allow", ALLOW),
             # RFC 3262 §5: without an offer of ours a reliable provisional may bring one, and its PRACK must answer.
-            ("Supported", SUPPORTED if invite.body else "timer"),
+            ("Supported", SUPPORTED if body else "timer"),
             *timer,
             ("User-Agent", line.account.user_agent or self._stack.core.product),
             *invite.headers,
@@ -109,7 +111,7 @@ class OutgoingCall:
             self.call_id,
             routes=routes,
             extra=extra,
-            body=invite.body,
+            body=body,
             content_type=invite.content_type,
         )
         self._exchange = Exchange(self._stack, line, draft, self, self._next_cseq, decorate=self._leaving)

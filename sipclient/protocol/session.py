@@ -5,11 +5,14 @@ Its offers and answers have a room of their own: `offers`.
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Final, Protocol
 
 from sipclient.message import Headers as MessageHeaders
 from sipclient.message import Reason, Request, Response
+from sipclient.message.memo import Memo
 from sipclient.message.readers import reasons
+from sipclient.message.text import split_commas
+from sipclient.message.values import parse_tokens
 from sipclient.protocol.build import ACCEPT, ALLOW, SUPPORTED, response
 from sipclient.protocol.causes import LOSE_RACE, cause_of
 from sipclient.protocol.dialog import Ack, Dialog, Dialogs
@@ -23,7 +26,16 @@ from sipclient.protocol.transaction import ServerTransaction
 from sipclient.protocol.transfer import Transfers, refer_to
 from sipclient.protocol.wellformed import lenient
 
-_NOTHING: frozenset[str] = frozenset()
+_NOTHING: Final[frozenset[str]] = frozenset()
+
+
+def _methods(text: str) -> frozenset[str]:
+    """The methods of Allow; none where it is no list of them."""
+    found = lenient(lambda: parse_tokens([part for part in split_commas(text) if part], "Allow"))
+    return frozenset(method.upper() for method in found)
+
+
+_METHODS: Final = Memo(_methods)  # a peer says the same in each of its messages
 
 
 class SessionOwner(Protocol):
@@ -124,7 +136,7 @@ class Session:
     def learn(self, message: Request | Response) -> None:
         """What the peer can do."""
         if "allow" in message.headers.index:
-            self.allow = frozenset(method.upper() for method in lenient(lambda: message.allow))
+            self.allow = _METHODS[", ".join(message.headers.lines("allow"))]
 
     @property
     def timer(self) -> SessionTimer:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Protocol, TypeAlias
 
 from sipclient.errors import InvalidValue
@@ -205,7 +205,7 @@ class Station:
             self._owner.station_gone(self)
 
 
-def station_of(stations: Mapping[str, Station], account: str) -> Station:
+def station_of(stations: dict[str, Station], account: str) -> Station:
     """The account of that key. InvalidValue where there is none, or it leaves."""
     station = stations.get(account)
     if station is None or station.line.removing:
@@ -213,12 +213,16 @@ def station_of(stations: Mapping[str, Station], account: str) -> Station:
     return station
 
 
-def call_of(stations: Mapping[str, Station], id: int) -> Call | None:
+def call_of(stations: dict[str, Station], id: int) -> Call | None:
     """The call of this id, whichever account has it."""
-    return next((each.calls[id] for each in stations.values() if id in each.calls), None)
+    for station in stations.values():
+        call = station.calls.get(id)
+        if call is not None:
+            return call
+    return None
 
 
-def notifier_of(stations: Mapping[str, Station], id: int) -> Notifier | None:
+def notifier_of(stations: dict[str, Station], id: int) -> Notifier | None:
     """The subscription to us with that id."""
     return next((each.notifiers[id] for each in stations.values() if id in each.notifiers), None)
 

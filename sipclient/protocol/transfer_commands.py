@@ -18,7 +18,7 @@ from sipclient.protocol.station import Station, call_of
 class TransferCommands:
     """The commands of transfers. One for a call or a transfer that is over by now is passed over."""
 
-    def __init__(self, core: Core, dialogs: Dialogs, stations: Mapping[str, Station]) -> None:
+    def __init__(self, core: Core, dialogs: Dialogs, stations: dict[str, Station]) -> None:
         self._core = core
         self._dialogs = dialogs
         self._stations = stations
