@@ -44,7 +44,8 @@ $(COVERED): coverage-%: $(DEV)
 
 compiled: $(DEV) $(CORE)  ## the optional compiled core, which takes a C compiler, held to the tests of its rooms
 	$(BIN)/python -m pytest -o pythonpath="$(dir $(CORE)) tests ." -m "not interpreted" \
-	  tests/message tests/presence tests/protocol tests/transport $(PYTEST)
+	  -o faulthandler_timeout=120 -o faulthandler_exit_on_timeout=true \
+	  tests/message tests/presence tests/protocol tests/transport tests/client $(PYTEST)
 
 # Without a C compiler the figures of the compiled core are left out.
 bench: $(VENV)/.bench $(if $(shell command -v cc),$(CORE))  ## against aiosipua and a bare socket, ratios in one run

@@ -19,7 +19,11 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 ROOMS = ("message", "presence", "protocol")
 # Of the other rooms what every datagram passes.
-SHELL = ("face/shell.py", "face/identifiers.py", "transport/udp.py", "transport/datagrams.py", "transport/network.py")
+SHELL = (
+    *("face/course.py", "face/dispatch.py", "face/identifiers.py", "face/shell.py"),
+    *("face/streams.py", "face/switchboard.py", "face/watching.py"),
+    *("transport/datagrams.py", "transport/network.py", "transport/udp.py"),
+)
 _STRUCT = re.compile(r"^class \w+\((msgspec\.Struct|Value)\b", re.M)
 _SETUP = """
 import sys

@@ -18,6 +18,7 @@ import msgspec
 from sipclient.face.causes import q850_of, reason_of, unsent
 from sipclient.face.connected_line import ConnectedLine
 from sipclient.face.descriptions import NO_MEDIA, OpenMedia
+from sipclient.face.subclassed import mypyc_attr
 from sipclient.face.within import Within
 from sipclient.message import Response
 from sipclient.protocol.events import (
@@ -73,6 +74,7 @@ def follow_none(contact: str) -> bool:
     return False
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Course:
     """A call, placed by us or answered by us, as the engine's events make it; `Call` is what users get of it."""
 

@@ -10,12 +10,14 @@ from types import TracebackType
 from typing import Generic, Self, TypeVar
 
 from sipclient.errors import SipError
+from sipclient.face.subclassed import mypyc_attr
 
 T = TypeVar("T")
 
 log = logging.getLogger("sipclient")
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Stream(Generic[T]):
     """An async iterator over news, also to be entered (`async with`) so that it ends when left.
 

@@ -23,6 +23,7 @@ def compiled(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def test_what_every_message_passes_is_compiled(compiled: list[str]) -> None:
     assert {
+        "sipclient/face/course.py",
         "sipclient/message/parser.py",
         "sipclient/presence/pidf.py",
         "sipclient/protocol/agent.py",

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import weakref
 from typing import Any
 
 import pytest
 
 from sipclient import Account, Client, InvalidValue, RegistrationFailed, SipError, State, Unreachable
+from sipclient.message import Response
 from sipclient.presence import MessageWaiting
 from sipclient.protocol.events import (
     AccountRemoved,
@@ -260,6 +262,13 @@ async def test_no_line_end_of_the_users_reaches_the_wire(
     assert client.calls == ()
 
 
+async def test_a_call_takes_attributes_and_weak_references(client: Client) -> None:
+    call: Any = client.dial("7000")
+    call.mark = "mine"
+    assert vars(call)["mark"] == "mine"
+    assert weakref.ref(call)() is call
+
+
 async def test_a_call_the_engine_refuses_is_forgotten(client: Client, bench: Any) -> None:
     def refuse(_: Any) -> list[Any]:
         raise InvalidValue("no address")
@@ -304,8 +313,9 @@ async def test_a_request_gives_its_response(client: Client, bench: Any, settle: 
     await settle()
     command = bench.engine.told[-1]
     assert command == SendRequest(command.request, OTHER.key, "OPTIONS", "7000", (("Accept", "*/*"),))
-    bench.say(Responded(command.request, "the response"))
-    assert await asking == "the response"
+    response = Response(200)
+    bench.say(Responded(command.request, response))
+    assert await asking is response
     bench.say(Responded(command.request, "again"))
 
 
