@@ -65,14 +65,15 @@ def _hop_of(top: Via, below: int) -> Hop:
     return Hop(top.branch, sent_by, top.host, top.port, top.params.get("rport"), below)
 
 
-def _place(around: str) -> tuple[str, str, int | None, str | None] | None:
-    """What a Via of the usual form says besides its branch: `sent_by`, host, port and rport, as Hop has them."""
+def _place(around: str) -> tuple[str, str, int | None, str | None, bool] | None:
+    """What a Via of the usual form says besides its branch: `sent_by`, host, port, rport and bare, as Hop has them."""
     usual = AROUND_BRANCH.fullmatch(around)
     if usual is None:
         return None
     host, port, before, after = usual.groups()
     rport = before or after  # ";rport" or ";rport=5060"
-    return f"{host}:{port or ''}".lower(), host, int(port) if port else None, rport and rport[7:]
+    bare = rport == ";rport" and around.count(";r") == 1
+    return f"{host}:{port or ''}".lower(), host, int(port) if port else None, rport and rport[7:], bare
 
 
 _PLACES: Final = Memo(_place)
@@ -87,8 +88,8 @@ def _hop(text: str) -> Hop:
     branch = text[start:end]
     place = _PLACES[text[:start] + text[end:]]
     if place is not None and is_token(branch):
-        sent_by, host, port, rport = place
-        return Hop(branch, sent_by, host, port, rport)
+        sent_by, host, port, rport, bare = place
+        return Hop(branch, sent_by, host, port, rport, 0, bare)
     hops = parse_vias(text)
     return _hop_of(hops[0], len(hops) - 1)
 

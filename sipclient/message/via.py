@@ -77,6 +77,7 @@ class Hop(msgspec.Struct, frozen=True, gc=False):
     port: int | None
     rport: str | None  # None where absent, "" where asked for, else the port in digits
     below: int = 0
+    bare: bool = False  # of the usual form, with ";rport" as it was asked for, and nothing filled in yet
 
 
 class CSeq(msgspec.Struct, frozen=True):

@@ -207,7 +207,7 @@ class UserAgent:
 
     def _response(self, message: Response, flow: Flow) -> None:
         transaction = self._stack.transactions.client_for(message, flow)
-        if transaction is None or message.hop.below:  # RFC 3261 §8.1.3.3: what has two is not for us
+        if transaction is None:
             self._core.trace(f"stray response {message.status} from {flow.remote_host}:{flow.remote_port}")
             return
         try:

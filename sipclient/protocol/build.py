@@ -128,17 +128,14 @@ def response_flow(request: Request, flow: Flow) -> Flow:
 def _stamped(text: str, request: Request, flow: Flow) -> str:
     """The top Via as it stands, with `received` and `rport` filled in (RFC 3261 §18.2.1, RFC 3581 §4)."""
     hop, received = request.hop, told(flow.remote_host)
-    rport = hop.rport
-    if rport is None and hop.host == received:
+    if hop.bare:  # as of nearly every request
+        return text.replace(";rport", f";received={received};rport={flow.remote_port}")
+    if hop.rport is None and hop.host == received:
         return text
-    before, asked, after = text.partition(";rport")
-    if asked and after[:1] in ("", ";") and ";r" not in before and ";r" not in after and '"' not in text:
-        # What nearly every request has: asked for once, in lower case, and nothing filled in yet.
-        return f"{before};received={received};rport={flow.remote_port}{after}"
     parts = str(request.via).split(";")
     parts = [part for part in parts if part.partition("=")[0].strip().lower() not in ("rport", "received")]
     parts.append(f"received={received}")
-    if rport is not None:
+    if hop.rport is not None:
         parts.append(f"rport={flow.remote_port}")
     return f" {';'.join(parts)}"
 

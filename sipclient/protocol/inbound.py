@@ -19,7 +19,7 @@ from sipclient.protocol.station import Station
 from sipclient.protocol.subscription import Subscription
 from sipclient.protocol.tables import E
 from sipclient.protocol.timers import Timer
-from sipclient.protocol.transaction import ServerTransaction
+from sipclient.protocol.transaction import Key, ServerTransaction
 
 Waiting: TypeAlias = tuple[ServerTransaction, Request, Timer]  # a request until its Respond
 
@@ -70,7 +70,8 @@ class Inbound:
             self._ack(request, flow)
             return
         transactions = self._stack.transactions
-        known = transactions.server_for(request)
+        key = transactions.server_key(request, method)
+        known = transactions.server_of(key)
         if known is not None:
             known.step(E.REQUEST)
             return
@@ -79,7 +80,7 @@ class Inbound:
             return
         dialog = self._dialogs.find(request)
         if dialog is not None:
-            self._in_dialog(dialog, request, flow)
+            self._in_dialog(dialog, request, flow, key)
             return
         station = self._station_for(request, flow)
         if station is None:
@@ -119,7 +120,7 @@ class Inbound:
         if not invite.answered and owner is not None:
             owner.on_cancel(invite, request)
 
-    def _in_dialog(self, dialog: Dialog, request: Request, flow: Flow) -> None:
+    def _in_dialog(self, dialog: Dialog, request: Request, flow: Flow, key: Key | None = None) -> None:
         usage = dialog.usage
         if not (_from_server(dialog, flow) if isinstance(usage, Subscription) else dialog.admits(flow)):
             self._refuse(request, flow, 481)
@@ -132,7 +133,7 @@ class Inbound:
             headers = () if renewed else (("Retry-After", "1"),)
             self._refuse(request, flow, 500, "CSeq Out Of Order", headers)
             return
-        transaction = self._transaction(request, flow)
+        transaction = self._transaction(request, flow, key)
         if transaction is None:
             return
         if flow.transport != "udp" and flow != dialog.flow:
@@ -326,8 +327,8 @@ class Inbound:
 
     # --- writing ------------------------------------------------------------------------------------
 
-    def _transaction(self, request: Request, flow: Flow) -> ServerTransaction | None:
-        transaction = self._stack.transactions.receive(request, response_flow(request, flow))
+    def _transaction(self, request: Request, flow: Flow, key: Key | None = None) -> ServerTransaction | None:
+        transaction = self._stack.transactions.receive(request, response_flow(request, flow), key)
         if transaction is None:
             self._refuse(request, flow, 503, headers=(("Retry-After", "10"),))
         return transaction

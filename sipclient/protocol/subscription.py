@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 from sipclient.message import Request, Response
+from sipclient.message.memo import Memo
 from sipclient.protocol.again import AFTER_REASON, AT_ONCE, NOT, SLOWLY, SOON, Again
 from sipclient.protocol.backoff import RAISES
 from sipclient.protocol.build import Draft, response, routed
@@ -357,7 +358,7 @@ class Subscription:
         if self.dialog is not None:  # pragma: no branch - the one it came in
             self.dialog.refresh_target(request)
         if state == "terminated":
-            retry_after = _number(params.get("retry-after", ""))
+            retry_after = _SECONDS[params.get("retry-after", "")]
             reason = params.get("reason", "").lower()
             text = f"terminated{f' ({reason})' if reason else ''}"
             self._lost(status if status >= 300 else 0, text, AFTER_REASON.get(reason, AT_ONCE), retry_after)
@@ -366,7 +367,7 @@ class Subscription:
         if first:
             self._since = core.now
             self._dialogs.expect_no_more(self.call_id, self.tag)
-        expires = _number(params.get("expires", ""))
+        expires = _SECONDS[params.get("expires", "")]
         if 0 < expires <= EXPIRES_MOST and self._exchange is None and not self._end:
             self._life.shorten(expires, first=first)
         elif first and not self._end:
@@ -419,3 +420,6 @@ class Subscription:
 
 def _number(text: str) -> float:
     return float(min(int(text), EXPIRES_MOST)) if text.isascii() and text.isdigit() else 0.0
+
+
+_SECONDS: Final = Memo(_number)

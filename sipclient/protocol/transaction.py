@@ -372,10 +372,14 @@ class Transactions:
     def client_for(self, response: Response, flow: Flow) -> ClientTransaction | None:
         """The transaction a response belongs to: its branch, its method, and the place the request went.
 
-        A response from elsewhere is nobody's, even with the right branch (the forged 200).
+        A response from elsewhere is nobody's, even with the right branch (the forged 200), and what has two hops is
+        not for us (RFC 3261 §8.1.3.3).
         """
-        transaction = self._clients.get((response.hop.branch, response.cseq.method))
-        if transaction is None or transaction.flow is flow:
+        hop = response.hop
+        transaction = self._clients.get((hop.branch, response.cseq.method))
+        if transaction is None or hop.below:
+            return None
+        if transaction.flow is flow:
             return transaction
         sent = transaction.flow
         if sent.remote_host != flow.remote_host or sent.remote_port != flow.remote_port:
@@ -400,17 +404,21 @@ class Transactions:
 
     def server_for(self, request: Request, method: str = "") -> ServerTransaction | None:
         """The transaction a request retransmits, or (`method` INVITE) the one an ACK or CANCEL is for."""
-        return self._servers.get(self.server_key(request, method or request.method))
+        return self.server_of(self.server_key(request, method or request.method))
+
+    def server_of(self, key: Key) -> ServerTransaction | None:
+        """The transaction of this key."""
+        return self._servers.get(key)
 
     def merged(self, request: Request) -> bool:
         """Whether the same request arrived over another path (RFC 3261 §8.2.2.2)."""
         return not request.to_tag and self._merge_key(request) in self._merged
 
-    def receive(self, request: Request, flow: Flow) -> ServerTransaction | None:
-        """A new server transaction, or None where there is no room for one."""
+    def receive(self, request: Request, flow: Flow, key: Key | None = None) -> ServerTransaction | None:
+        """A new server transaction, or None where there is no room for one. `key`: where that is known already."""
         if len(self._servers) >= self.core.limits.server_transactions:
             return None
-        key = self.server_key(request, request.method)
+        key = key or self.server_key(request, request.method)
         merge_key = None if request.to_tag else self._merge_key(request)
         transaction = ServerTransaction(self, key, merge_key, flow, request.method)
         self._servers[key] = transaction
