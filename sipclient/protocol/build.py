@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Final
 
 from sipclient.message import Request, quote, reason_phrase
@@ -87,19 +86,14 @@ class Draft:
         self.body = body
         self.content_type = content_type
 
-    def encode(self, via: str, cseq: int, more: Iterable[tuple[str, str]] = ()) -> bytes:
+    def encode(self, via: str, cseq: int, more: Headers = ()) -> bytes:
         """The bytes of the request, with this Via value, CSeq number and further headers (RFC 3261 §8.1.1)."""
-        lines = [self._head(self.method, via, self.to, cseq)]
-        for name, value in self.extra:
-            lines.append(f"{name}: {value}\r\n")
-        for name, value in more:
-            lines.append(f"{name}: {value}\r\n")
+        head = self._head(self.method, via, self.to, cseq)
+        further = "".join([f"{name}: {value}\r\n" for name, value in self.extra + more])
         body = self.body
-        if not body:
-            lines.append("Content-Length: 0\r\n\r\n")
-            return "".join(lines).encode("utf-8", "surrogateescape")
-        lines.append(f"Content-Type: {self.content_type}\r\nContent-Length: {len(body)}\r\n\r\n")
-        return "".join(lines).encode("utf-8", "surrogateescape") + body
+        length = f"Content-Type: {self.content_type}\r\nContent-Length: {len(body)}" if body else "Content-Length: 0"
+        lines = f"{head}{further}{length}\r\n\r\n".encode("utf-8", "surrogateescape")
+        return lines + body if body else lines
 
     def ack(self, via: str, cseq: int, to: str) -> bytes:
         """The ACK of a non-2xx: Via, Route and Call-ID are the request's, To is the response's (RFC 3261 §17.1.1.3)."""
