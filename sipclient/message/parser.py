@@ -41,7 +41,8 @@ def parse(data: bytes, limits: Limits = DEFAULT) -> Request | Response:
         if length > len(body):
             raise MalformedMessage("the body is shorter than Content-Length")
         body = body[:length]
-    message.body = body
+    if body:
+        message.body = body
     return message
 
 
