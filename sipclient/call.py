@@ -154,7 +154,7 @@ class Call(Course):
         while told >= len(self._history):
             if self.end is not None:
                 raise StopAsyncIteration
-            await self._until_further()
+            await self._until(self.state, 1)
         return self._history[told]
 
     async def __aenter__(self) -> Call:

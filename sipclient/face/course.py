@@ -158,20 +158,16 @@ class Course:
 
     # --- how far it is ------------------------------------------------------------------------------
 
-    def _until(self, state: CallState) -> asyncio.Future[None]:
-        return self._until_at_least(_ORDER[state])
-
-    def _until_further(self) -> asyncio.Future[None]:
-        return self._until_at_least(_ORDER[self.state] + 1)
-
-    def _until_at_least(self, order: int) -> asyncio.Future[None]:
-        """Done once the call has come that far: whoever waits for the answer is not woken by the ringing."""
+    def _until(self, state: CallState, further: int = 0) -> asyncio.Future[None]:
+        """Done once the call has come to a state, or so much further: ringing wakes nobody who waits for the answer."""
+        order = _ORDER[state] + further
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if _ORDER[self.state] >= order:
             waiter.set_result(None)
-        else:
+            return waiter
+        if self._waiting:
             self._waiting = [each for each in self._waiting if not each[1].done()]  # without who gave up
-            self._waiting.append((order, waiter))
+        self._waiting.append((order, waiter))
         return waiter
 
     def _advance(self, state: CallState) -> None:
@@ -180,12 +176,13 @@ class Course:
             return
         self.state = state
         self._history.append(state)
-        waiting, self._waiting = self._waiting, []
-        for wanted, waiter in waiting:
-            if wanted > order:
-                self._waiting.append((wanted, waiter))
-            elif not waiter.done():
-                waiter.set_result(None)
+        if self._waiting:
+            waiting, self._waiting = self._waiting, []
+            for wanted, waiter in waiting:
+                if wanted > order:
+                    self._waiting.append((wanted, waiter))
+                elif not waiter.done():
+                    waiter.set_result(None)
 
     # --- what the engine says -----------------------------------------------------------------------
 

@@ -22,6 +22,7 @@ class Datagrams:
         self._limits = limits
         self._by_setting: dict[tuple[str, socket.AddressFamily], UdpSocket] = {}
         self._by_local: dict[tuple[str, int], UdpSocket] = {}  # by what flows call their local side
+        self._by_flow: dict[Flow, UdpSocket] = {}  # found there before
 
     def flow_to(self, target: Target, local: str) -> Flow:
         """The flow from the socket of an account whose `local` says so. Raises CannotConnect."""
@@ -41,14 +42,21 @@ class Datagrams:
     def send(self, effect: Send) -> None:
         """Send on the socket that the flow names."""
         flow = effect.flow
-        bound = self._by_local.get((flow.local_host, flow.local_port)) or self._by_local.get(
-            (wildcard(family_of(flow.local_host)), flow.local_port)
-        )
+        bound = self._by_flow.get(flow) or self._bound_for(flow)
         if bound is None:
             where = shown(flow.local_host, flow.local_port)
             self._report(SendFailed(flow, f"no UDP socket is bound to {where}"))
         else:
             bound.send(effect.data, flow)
+
+    def _bound_for(self, flow: Flow) -> UdpSocket | None:
+        host, port = flow.local_host, flow.local_port
+        bound = self._by_local.get((host, port)) or self._by_local.get((wildcard(family_of(host)), port))
+        if bound is not None:
+            if len(self._by_flow) >= self._limits.remotes_remembered:
+                self._by_flow.clear()
+            self._by_flow[flow] = bound
+        return bound
 
     def bind(self, host: str, port: int) -> UdpSocket:
         """The socket at an IP literal and port: the one we have, or a new one. Raises OSError."""
@@ -63,6 +71,7 @@ class Datagrams:
         for bound in set(self._by_local.values()):
             bound.close()
         self._by_local.clear()
+        self._by_flow.clear()
         self._by_setting.clear()
 
     def _bind_setting(self, local: str, family: socket.AddressFamily) -> UdpSocket:
