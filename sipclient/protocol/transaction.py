@@ -9,99 +9,19 @@ from typing import Final, Protocol, TypeAlias
 from sipclient.message import Request, Response
 from sipclient.protocol.core import Core
 from sipclient.protocol.events import Flow
-from sipclient.protocol.tables import STARTS, TABLES, A, E, S
-from sipclient.protocol.timers import T1, T2, T4, Timer
+from sipclient.protocol.machines import ANSWERS, BEGIN, DOUBLING, OVER, WAITING, Place, Start
+from sipclient.protocol.tables import A, E, S
+from sipclient.protocol.timers import T1, T2, Timer
 from sipclient.protocol.wellformed import skeleton
 
 Key: TypeAlias = tuple[str, ...]
 Acknowledge: TypeAlias = Callable[[str], bytes]  # the ACK of a final response but a 2xx, from the value of its To
 
-# Seconds each timer runs on (unreliable, reliable) transports; RFC 3261 Table 4, RFC 6026 §7.
-# Those that double start at T1. None: not started there.
-_DURATION: dict[E, tuple[float, float | None]] = {
-    E.A: (T1, None),
-    E.B: (64 * T1, 64 * T1),
-    E.D: (32.0, 0.0),
-    E.E: (T1, None),
-    E.F: (64 * T1, 64 * T1),
-    E.G: (T1, None),
-    E.H: (64 * T1, 64 * T1),
-    E.I: (T4, 0.0),
-    E.J: (64 * T1, 0.0),
-    E.K: (T4, 0.0),
-    E.L: (64 * T1, 64 * T1),
-    E.M: (64 * T1, 64 * T1),
-}
-WAITING: Final = frozenset({S.CALLING, S.TRYING, S.PROCEEDING})  # for a final response
-_DOUBLING: Final = frozenset({E.A, E.E, E.G})
-_ENDING = frozenset({E.D, E.I, E.J, E.K, E.L, E.M})  # nothing is done at them but to forget
-
-# The event that a response is, for its status: 1xx, 2xx, above.
-_ANSWERS: Final = {
-    "INVITE client": (E.PROVISIONAL, E.SUCCESS, E.FAILURE),
-    "client": (E.PROVISIONAL, E.FINAL, E.FINAL),
-    "INVITE server": (E.TU_PROVISIONAL, E.TU_SUCCESS, E.TU_FAILURE),
-    "server": (E.TU_PROVISIONAL, E.TU_FINAL, E.TU_FINAL),
-}
 # What every step asks for: a member of an enum is looked up at each use.
 _SEND: Final = A.SEND
 _PASS: Final = A.PASS
 _COMPLETED: Final = S.COMPLETED
 _ACCEPTED: Final = S.ACCEPTED
-
-
-class _Start:
-    """A timer that starts as a state is entered: seconds, whether it doubles, and whether it only ends."""
-
-    __slots__ = ("doubles", "ends", "event", "seconds")
-
-    def __init__(self, event: E, seconds: float) -> None:
-        self.event = event
-        self.seconds = seconds
-        self.doubles = event in _DOUBLING
-        self.ends = event in _ENDING
-
-
-class _Place:
-    """A state of one machine: its rows by their event, and its timers on either kind of transport.
-
-    The tables, taken apart once: each step asks for one row of the state the transaction is in.
-    """
-
-    __slots__ = ("reliable", "rows", "state", "unreliable", "waits")
-
-    def __init__(self, kind: str, state: S) -> None:
-        self.state = state
-        self.rows: dict[E, tuple[_Place, tuple[A, ...]]] = {}
-        self.unreliable, self.reliable = _starts(kind, state, False), _starts(kind, state, True)
-        self.waits = not all(start.ends for start in self.unreliable)  # for more than its end
-
-
-def _starts(kind: str, state: S, reliable: bool) -> tuple[_Start, ...]:
-    found = []
-    for event in STARTS.get((kind, state), ()):
-        seconds = _DURATION[event][reliable]
-        if seconds is not None:
-            # RFC 3261 §17.1.2.2: in Proceeding, timer E is always T2.
-            found.append(_Start(event, T2 if state is S.PROCEEDING else seconds))
-    return tuple(found)
-
-
-_OVER: Final = _Place("", S.TERMINATED)  # of all machines
-
-
-def _begin(kind: str) -> _Place:
-    """Where a machine begins, which leads to all its other places: the state of its table's first row."""
-    places = {S.TERMINATED: _OVER}
-    for state, _ in TABLES[kind]:
-        if state not in places:
-            places[state] = _Place(kind, state)
-    for (state, event), (after, actions) in TABLES[kind].items():
-        places[state].rows[event] = (places[after], actions)
-    return places[next(iter(TABLES[kind]))[0]]
-
-
-_BEGIN: Final = {kind: _begin(kind) for kind in TABLES}
 
 
 class ClientOwner(Protocol):
@@ -138,7 +58,7 @@ class _Transaction:
     def __init__(self, layer: Transactions, kind: str, key: Key, flow: Flow) -> None:
         self.layer = layer
         self.kind = kind
-        self.place = _BEGIN[kind]
+        self.place = BEGIN[kind]
         self.key = key
         self.flow = flow
         self.data = b""  # the request a client, the last response a server sends again
@@ -159,7 +79,7 @@ class _Transaction:
         after, actions = row
         if after is not self.place:
             self._enter(after)
-        elif event in _DOUBLING:
+        elif event in DOUBLING:
             self._again(event)
         for action in actions:
             if action is _SEND:  # what nearly all do
@@ -170,11 +90,10 @@ class _Transaction:
     def destroy(self) -> None:
         """End it while it still waits, without a word to its owner."""
         if self.place.state in WAITING:
-            self._enter(_OVER)
+            self._enter(OVER)
 
     def _event(self, status: int) -> E:
-        provisional, success, failure = _ANSWERS[self.kind]
-        return success if 200 <= status < 300 else failure if status >= 300 else provisional
+        return ANSWERS[self.kind][0 if status < 200 else 1 if status < 300 else 2]
 
     def _act(self, action: A, message: Request | Response | None, text: str) -> None:
         if action is A.RESEND:
@@ -184,13 +103,13 @@ class _Transaction:
             self.repeat = None
             self._wait()
 
-    def _enter(self, place: _Place) -> None:
+    def _enter(self, place: Place) -> None:
         layer = self.layer
         self.place = place
         if self.timer is not None:
             layer.core.timers.stop(self.timer)
             self.timer = self.repeat = None
-        if place is _OVER:
+        if place is OVER:
             layer.forget(self)
             return
         for start in place.unreliable if self.flow.transport == "udp" else place.reliable:
@@ -353,7 +272,7 @@ class Transactions:
         self._clients: dict[Key, ClientTransaction] = {}
         self._servers: dict[Key, ServerTransaction] = {}
         self._merged: dict[Key, ServerTransaction] = {}
-        self._lingering: dict[_Start, deque[_Transaction]] = {}
+        self._lingering: dict[Start, deque[_Transaction]] = {}
 
     def __len__(self) -> int:
         return len(self._clients) + len(self._servers)
@@ -445,7 +364,7 @@ class Transactions:
         for transaction in self._depending.pop(flow, ()):
             transaction.step(E.ERROR, None, reason)
 
-    def linger(self, transaction: _Transaction, last: _Start) -> None:
+    def linger(self, transaction: _Transaction, last: Start) -> None:
         """End it by its last timer; one that ended before takes no notice.
 
         Those that wait equally long end in the order they came, so one timer does for all of them. They are nearly all
@@ -458,7 +377,7 @@ class Transactions:
             self.core.timers.start(transaction.ends, self._end_lingering, last)
         queue.append(transaction)
 
-    def _end_lingering(self, last: _Start) -> None:
+    def _end_lingering(self, last: Start) -> None:
         core, queue = self.core, self._lingering[last]
         while queue and queue[0].ends <= core.now:
             transaction = queue.popleft()
