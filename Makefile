@@ -9,7 +9,7 @@ COVERAGE ?= 100
 ROOMS := message sdp presence protocol config rules dialling
 COVERED := $(addprefix coverage-,$(ROOMS))
 
-.PHONY: demo test test-alone test-peers lint coverage compiled bench soak docs clean $(COVERED)
+.PHONY: demo test test-alone test-peers lint coverage compiled wheels bench soak docs clean $(COVERED)
 
 demo: $(RUN)            ## the main job against the embedded PBX, in one process
 	@$(BIN)/sipclient demo
@@ -46,6 +46,11 @@ compiled: $(DEV) $(CORE)  ## the optional compiled core, which takes a C compile
 	$(BIN)/python -m pytest -o pythonpath="$(dir $(CORE)) tests ." -m "not interpreted" \
 	  -o faulthandler_timeout=120 -o faulthandler_exit_on_timeout=true \
 	  tests/message tests/presence tests/protocol tests/transport tests/client $(PYTEST)
+
+# Installers take the first of the two where it fits, and the second everywhere else.
+wheels: $(BIN)/python   ## in dist/: one with the compiled core, for machines like this one, and one of pure Python
+	SIPCLIENT_COMPILE=1 $(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
 
 # Without a C compiler the figures of the compiled core are left out.
 bench: $(VENV)/.bench $(if $(shell command -v cc),$(CORE))  ## against aiosipua and a bare socket, ratios in one run

@@ -18,19 +18,20 @@ def main(scale: float = 1.0, rounds: int = 5) -> None:
     parsed = parse.report(int(5000 * scale), rounds)
     answered = options.report(int(5000 * scale), rounds)
     job = main_job.report(int(500 * scale), rounds)
-    best = max(answered["sipclient"], answered["sipclient-uvloop"])
-    print("\nRatios")
-    print(f"  parse and five typed headers    {parsed:5.2f} × aiosipua's speed")
-    print(f"  OPTIONS for each CPU-second     {best:5.2f} × aiosipua's   (expected: at least 3)")
-    print(f"  CPU for each busy→ready         {job['library']:5.2f} × the floor's  (expected: at most 3)")
-    print(f"  the same with rules and store   {job['robot']:5.2f} × the floor's")
+    print(f"\nRatios\n  parse and five typed headers    {parsed:5.2f} × aiosipua's speed")
+    tell(max(answered["sipclient"], answered["sipclient-uvloop"]), job["library"], job["robot"])
     if "library-compiled" in job:
         print("With the compiled core")
-        print(f"  OPTIONS for each CPU-second     {answered['sipclient-uvloop-compiled']:5.2f} × aiosipua's")
-        print(f"  CPU for each busy→ready         {job['library-compiled']:5.2f} × the floor's")
-        print(f"  the same with rules and store   {job['robot-compiled']:5.2f} × the floor's")
+        tell(answered["sipclient-uvloop-compiled"], job["library-compiled"], job["robot-compiled"])
     else:
         print("The compiled core could not be built here (it takes a C compiler), and was left out.")
+
+
+def tell(options_answered: float, library: float, robot: float) -> None:
+    """The ratios that something is expected of."""
+    print(f"  OPTIONS for each CPU-second     {options_answered:5.2f} × aiosipua's   (expected: at least 3)")
+    print(f"  CPU for each busy→ready         {library:5.2f} × the floor's  (expected: at most 3)")
+    print(f"  the same with rules and store   {robot:5.2f} × the floor's")
 
 
 if __name__ == "__main__":
