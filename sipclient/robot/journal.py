@@ -8,9 +8,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from functools import lru_cache
+from threading import RLock
 from typing import Literal, TextIO, TypeAlias
 
 from sipclient.protocol.events import Flow, Input, Packet, Send
@@ -38,19 +41,23 @@ class Journal:
         self._out = out
         self._line = _json if form == "json" else _text
         self._wall = wall
+        self._lines: deque[str] = deque()
+        self._writing = RLock()  # the store's thread may have something to say too
         self._flushing = False
-        self._broken = False
 
     def tell(self, news: Told) -> None:
         """One more line."""
         if isinstance(news, Notice) and news.level == "debug" and not self.verbosity:
             return
+        self._lines.append(self._line(news, self._wall()))
         try:
-            self._out.write(self._line(news, self._wall()))
-        except (OSError, ValueError):
-            self._broken = True  # whoever read it has gone; the calls go on
+            loop = asyncio.get_running_loop()
+        except RuntimeError:  # no loop, or another thread than the loop's, which may never come to an end of its turn
+            self.flush()
+            return
         if not self._flushing:
-            self._flush_later()
+            self._flushing = True
+            loop.call_soon(self.flush)
 
     def sent(self, send: Send) -> None:
         """A message left."""
@@ -63,24 +70,16 @@ class Journal:
             self.tell(Received(from_=_peer(input.flow), message=self._shown(input.data)))
 
     def flush(self) -> None:
-        """Hand on what is written."""
+        """Write what waits, all of it at once: unbuffered, as in a container, each write is one of the system's."""
         self._flushing = False
-        try:
-            self._out.flush()
-        except (OSError, ValueError):
-            self._broken = True
+        with self._writing:
+            text = "".join([self._lines.popleft() for _ in range(len(self._lines))])
+            with suppress(OSError, ValueError):  # whoever read it has gone; the calls go on
+                self._out.write(text)
+                self._out.flush()
 
     def _shown(self, data: bytes) -> str:
         return whole(data) if self.verbosity > 1 else first_line(data)
-
-    def _flush_later(self) -> None:
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
-            self.flush()
-            return
-        self._flushing = True
-        loop.call_soon(self.flush)
 
 
 class LibraryLog(logging.Handler):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import logging
 from datetime import UTC, datetime
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -112,21 +114,48 @@ def test_whoever_read_the_log_may_go() -> None:
     log.flush()
 
 
-async def test_in_a_loop_lines_are_flushed_together() -> None:
-    flushes = []
+class Out(io.StringIO):
+    """Remembers what it was given at once, and how often it was flushed."""
 
-    class Out(io.StringIO):
-        def flush(self) -> None:
-            flushes.append(self.getvalue().count("\n"))
+    def __init__(self) -> None:
+        super().__init__()
+        self.writes: list[str] = []
+        self.flushes = 0
 
-    log = Journal(Out(), "text", 0, lambda: AT)
-    for _ in range(3):
-        log.tell(told.Stopped())
-    assert flushes == []
-    import asyncio
+    def write(self, text: str) -> int:
+        self.writes.append(text)
+        return super().write(text)
 
+    def flush(self) -> None:
+        self.flushes += 1
+
+
+async def test_in_a_loop_the_lines_of_a_turn_are_one_write() -> None:
+    out = Out()
+    log = Journal(out, "text", 0, lambda: AT)
+    for status in (180, 181, 182):
+        log.tell(told.CallRinging("job", status, ""))
+    assert out.writes == [] and out.flushes == 0
     await asyncio.sleep(0)
-    assert flushes == [3]
+    assert [line[26:29] for line in out.writes[0].splitlines()] == ["180", "181", "182"]
+    assert len(out.writes) == out.flushes == 1
+    log.tell(told.Stopped())
+    await asyncio.sleep(0)
+    assert len(out.writes) == out.flushes == 2
+
+
+async def test_another_thread_waits_for_no_end_of_a_turn() -> None:
+    """The last words of a robot whose loop a hook keeps to itself: the process ends without another turn."""
+    out = Out()
+    log = Journal(out, "text", 0, lambda: AT)
+    log.tell(told.CallRinging("job", 180, ""))
+    other = Thread(target=log.tell, args=(told.Stopped(),))
+    other.start()
+    other.join()
+    assert [line[24:29] for line in out.getvalue().splitlines()] == ["< 180", "= sto"]
+    log.tell(told.Stopped())
+    await asyncio.sleep(0)
+    assert out.getvalue().count("\n") == 3
 
 
 def test_every_kind_of_news_has_words_and_a_name() -> None:
