@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -24,7 +23,6 @@ Format: TypeAlias = Literal["text", "json"]
 
 _VISIBLE = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if code != 0x0A}
 _VISIBLE[0x0D] = ""
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _LEVELS = {"DEBUG": "debug", "INFO": "info", "WARNING": "warning", "ERROR": "error", "CRITICAL": "error"}
 _INDENT = "\n    "
 
@@ -101,7 +99,7 @@ def _json(news: Told, at: datetime) -> str:
 
 def _text(news: Told, at: datetime) -> str:
     words = news.words()
-    if _CONTROL.search(words) is not None:
+    if not words.isprintable():  # it may hold a control character
         words = words.translate(_VISIBLE).rstrip("\n").replace("\n", _INDENT)
     return f"{_local(int(at.timestamp()))}.{at.microsecond // 1000:03d} {news.mark} {words}\n"
 
