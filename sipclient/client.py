@@ -439,7 +439,7 @@ class Client:
 
     def do(self, command: Command) -> None:
         """Give the engine a command of your own, with an id from `next_id`. Raises InvalidValue."""
-        (self._driver or self._running()).do(command)
+        self._running().do(command)
 
     def next_id(self) -> int:
         """A fresh id for a command."""
